@@ -1,0 +1,5 @@
+//! Names and numbers everything else is built on. Imports nothing of ours; owned by no thread.
+
+pub mod ids;
+pub mod limits;
+pub mod notify;

@@ -1,0 +1,1 @@
+//! Commands: what each is and what it does.

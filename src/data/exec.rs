@@ -1,0 +1,99 @@
+//! What a keyed command may touch while it runs on the core that owns its slot.
+
+use super::key::{Key, KeyHasher};
+use super::store::{Handle, Store, Stores};
+use crate::base::notify::Class;
+use crate::contract::settings::Settings;
+use crate::resp::{Error, Reply};
+use crate::slot::Slot;
+use bumpalo::Bump;
+
+/// A keyed command's code: `args[0]` is the name. Either it has written exactly one reply, or it
+/// returns an error and the caller takes back what it wrote.
+pub type Handler = fn(&mut Exec<'_>, &[&[u8]]) -> Result<(), Error>;
+
+/// The surroundings of one command's execution. Lives for one command.
+pub struct Exec<'t> {
+    /// The stores this command can reach: that of its own core, and those lent to it.
+    pub stores: &'t mut Stores,
+    /// The selected database.
+    pub db: usize,
+    /// The time of this turn: Unix time in milliseconds. Does not move within a command.
+    pub now: u64,
+    /// Where the reply goes.
+    pub reply: Reply<'t>,
+    /// The node's settings, as of this turn.
+    pub settings: &'t Settings,
+    /// The process's key hash.
+    pub hasher: KeyHasher,
+    /// What the command changed, for those who must know: replication, watchers, subscribers.
+    pub effects: &'t mut Effects,
+    /// Memory that lives until the end of the turn.
+    pub scratch: &'t Bump,
+    /// The command's first key if routing has hashed it already.
+    pub routed: Option<Key<'t>>,
+}
+
+impl Exec<'_> {
+    /// `bytes` as a key; free of cost for the key the command was routed by.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        match self.routed {
+            Some(key) if key.bytes.as_ptr() == bytes.as_ptr() && key.bytes.len() == bytes.len() => {
+                Key { bytes, slot: key.slot, hash: key.hash }
+            }
+            _ => self.hasher.key(bytes),
+        }
+    }
+
+    /// The store that holds `slot`.
+    pub fn store(&mut self, slot: Slot) -> &mut Store {
+        self.stores.of(slot)
+    }
+
+    /// Looks `key` up in the selected database; marks it used.
+    pub fn find(&mut self, key: &Key<'_>) -> Option<Handle> {
+        let (db, now) = (self.db, self.now);
+        self.store(key.slot).find(db, key, now)
+    }
+
+    /// Says that the command changed `count` things (Redis's `server.dirty`): more than none makes it replicate.
+    pub fn changed(&mut self, count: u64) {
+        self.effects.changed += count;
+    }
+
+    /// Says what happened to a key, for keyspace notifications.
+    pub fn notify(&mut self, class: Class, event: &'static str, key: &Key<'_>) {
+        if self.settings.notify.contains(class) {
+            self.effects.events.push(Event { class, event, key: key.bytes.into(), db: self.db });
+        }
+    }
+
+    /// Replicates `commands` in place of the command as it was sent: by effect, where sending it
+    /// again would not do the same (relative expiry, random choice, floats).
+    pub fn replicate_as(&mut self, command: &[&[u8]]) {
+        self.effects.rewritten.push(command.iter().map(|arg| Box::from(*arg)).collect());
+    }
+}
+
+/// What one command changed.
+#[derive(Default)]
+pub struct Effects {
+    /// How many things changed; 0 means that the command only read.
+    pub changed: u64,
+    /// Keyspace events, in order.
+    pub events: Vec<Event>,
+    /// The commands to replicate instead; empty means the command as it was sent.
+    pub rewritten: Vec<Box<[Box<[u8]>]>>,
+}
+
+/// One keyspace event.
+pub struct Event {
+    /// Which kind, as notify-keyspace-events selects them.
+    pub class: Class,
+    /// Its name (`set`, `expired` ...).
+    pub event: &'static str,
+    /// The key it happened to.
+    pub key: Box<[u8]>,
+    /// The database the key is in.
+    pub db: usize,
+}

@@ -1,0 +1,6 @@
+//! The data plane: what a data core does with its clients and its slots.
+
+pub mod command;
+pub mod exec;
+pub mod key;
+pub mod store;

@@ -1,0 +1,3 @@
+//! The program: arguments in, a node out.
+
+fn main() {}

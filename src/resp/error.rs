@@ -1,0 +1,63 @@
+//! Every error text a client can be sent, in one file. Texts are Redis 7.0's, to the letter.
+
+use std::borrow::Cow;
+
+/// Why a command was refused. `Display` is the line on the wire without `-` and CRLF.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The key holds another type.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    /// Arguments do not fit the command's grammar.
+    #[error("ERR syntax error")]
+    Syntax,
+    /// An integer argument or value is not one, or is beyond 64 bits.
+    #[error("ERR value is not an integer or out of range")]
+    NotAnInteger,
+    /// A float argument or value is not one.
+    #[error("ERR value is not a valid float")]
+    NotAFloat,
+    /// The key does not exist where one is needed.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// An index is out of range.
+    #[error("ERR index out of range")]
+    IndexOutOfRange,
+    /// An offset is out of range.
+    #[error("ERR offset is out of range")]
+    OffsetOutOfRange,
+    /// A result would be beyond 64 bits.
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    /// A string would grow beyond proto-max-bulk-len.
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    StringTooLong,
+    /// A TTL that cannot be. Holds the command's name, lower case.
+    #[error("ERR invalid expire time in '{0}' command")]
+    InvalidExpire(Cow<'static, str>),
+    /// Wrong number of arguments. Holds the command's full name, lower case.
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    Arity(Cow<'static, str>),
+    /// Keys of one command lie in different slots.
+    #[error("CROSSSLOT Keys in request don't hash to the same slot")]
+    CrossSlot,
+    /// The slot of the key has no owner.
+    #[error("CLUSTERDOWN Hash slot not served")]
+    SlotNotServed,
+    /// The whole cluster is down.
+    #[error("CLUSTERDOWN The cluster is down")]
+    ClusterDown,
+    /// Writing is refused for lack of memory.
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
+    /// Any other text, code word included.
+    #[error("{0}")]
+    Other(Cow<'static, str>),
+}
+
+impl Error {
+    /// An error with a text of its own; `text` starts with its code word (`ERR ...`).
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Error {
+        Error::Other(text.into())
+    }
+}

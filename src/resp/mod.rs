@@ -1,0 +1,7 @@
+//! The wire protocol of clients: RESP2 and RESP3. Pure code over byte slices, owned by no thread.
+
+pub mod error;
+pub mod reply;
+
+pub use error::Error;
+pub use reply::{Proto, Reply};
