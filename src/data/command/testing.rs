@@ -56,7 +56,9 @@ impl Bench {
     /// Runs `args` and returns the reply as it goes to the wire.
     pub fn run_args(&mut self, args: &[&[u8]]) -> Vec<u8> {
         let name = String::from_utf8_lossy(args[0]).to_lowercase();
-        let handler = self.handlers.iter().copied().flatten().find(|row| row.0 == name);
+        let subcommand = args.get(1).map(|word| format!("{name}|{}", String::from_utf8_lossy(word).to_lowercase()));
+        let named = |row: &&(&str, Handler)| row.0 == name || subcommand.as_deref() == Some(row.0);
+        let handler = self.handlers.iter().copied().flatten().find(named);
         let handler = handler.unwrap_or_else(|| panic!("no handler for '{name}'")).1;
         let mut out = Vec::new();
         self.effects = Effects::default();
