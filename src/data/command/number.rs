@@ -1,5 +1,9 @@
 //! Numbers in commands and values, read and written exactly as Redis does. Pure functions.
 
+pub mod long_double;
+
+pub use long_double::LongDouble;
+
 /// `text` as an integer: only the form Redis itself writes, so no `+`, no leading zero, no `-0`, no space.
 /// A text that passes is also how the integer is written.
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
