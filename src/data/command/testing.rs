@@ -5,8 +5,8 @@
 
 use crate::base::notify::Class;
 use crate::contract::settings::Settings;
-use crate::data::exec::{Effects, Exec, Handler};
-use crate::data::key::KeyHasher;
+use crate::data::exec::{Effects, Event, Exec, Handler};
+use crate::data::key::{Key, KeyHasher};
 use crate::data::store::{Store, StoreOptions, Stores};
 use crate::resp::{Proto, Reply};
 use bumpalo::Bump;
@@ -78,9 +78,14 @@ impl Bench {
         out
     }
 
+    /// `bytes` as a key of this core.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(bytes)
+    }
+
     /// The last command's keyspace events as `event:key`, in order.
     pub fn events(&self) -> Vec<String> {
-        let text = |event: &crate::data::exec::Event| format!("{}:{}", event.event, String::from_utf8_lossy(&event.key));
+        let text = |event: &Event| format!("{}:{}", event.event, String::from_utf8_lossy(&event.key));
         self.effects.events.iter().map(text).collect()
     }
 
