@@ -91,8 +91,8 @@ impl Bench {
 
     /// The commands the last command replicates instead of itself, arguments joined by spaces.
     pub fn replicated(&self) -> Vec<String> {
-        let text = |command: &Box<[Box<[u8]>]>| String::from_utf8_lossy(&command.join(&b' ')).into_owned();
-        self.effects.rewritten.iter().map(text).collect()
+        let commands = self.effects.rewritten.iter().map(|command| command.join(&b' '));
+        commands.map(|command| String::from_utf8_lossy(&command).into_owned()).collect()
     }
 }
 
