@@ -3,6 +3,7 @@
 use super::HANDLERS;
 use crate::data::command::testing::{Bench, START, run, words};
 use crate::resp::Proto;
+use proptest::prelude::*;
 
 /// One command of `replies.txt` and what Redis did.
 #[derive(Default)]
@@ -155,4 +156,60 @@ fn the_same_key_in_another_database_is_another_key() {
     run(&mut bench, "SET a 1");
     bench.db = 1;
     assert_eq!(run(&mut bench, "GET a"), b"$-1\r\n");
+}
+
+/// Arguments that mean something to some command, or to none.
+fn argument() -> impl Strategy<Value = Vec<u8>> {
+    const WORDS: [&str; 24] = [
+        "a",
+        "b",
+        "",
+        "EX",
+        "PX",
+        "EXAT",
+        "PXAT",
+        "KEEPTTL",
+        "PERSIST",
+        "NX",
+        "XX",
+        "GET",
+        "LEN",
+        "IDX",
+        "MINMATCHLEN",
+        "WITHMATCHLEN",
+        "0",
+        "-1",
+        "1",
+        "1e4932",
+        "inf",
+        "4294967296",
+        "9223372036854775807",
+        "-9223372036854775808",
+    ];
+    prop_oneof![
+        8 => prop::sample::select(&WORDS[..]).prop_map(|word| word.as_bytes().to_vec()),
+        1 => any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+        1 => any::<Vec<u8>>(),
+    ]
+}
+
+proptest! {
+    /// The fewest arguments a command can have are checked before its handler; beyond them anything may come.
+    #[test]
+    fn any_arguments_get_exactly_one_reply(
+        commands in prop::collection::vec((prop::sample::select(HANDLERS), prop::collection::vec(argument(), 3..8)), 1..20),
+    ) {
+        let mut bench = Bench::new(&[HANDLERS]);
+        bench.settings.proto_max_bulk_len = 1 << 16;
+        for ((name, _), arguments) in commands {
+            let mut args = vec![name.as_bytes()];
+            args.extend(arguments.iter().map(Vec::as_slice));
+            let reply = bench.run_args(&args);
+            prop_assert!(matches!(reply.first(), Some(b'+' | b'-' | b':' | b'$' | b'*')), "{}", shown(&reply));
+            prop_assert!(reply.ends_with(b"\r\n"));
+            let wrote = bench.effects.changed > 0;
+            prop_assert!(wrote || bench.effects.rewritten.is_empty());
+            prop_assert!(!wrote || reply[0] != b'-', "an error changes nothing");
+        }
+    }
 }
