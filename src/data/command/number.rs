@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn only_the_canonical_form_is_an_integer() {
-        for text in ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1.0", "0x1", "1e3", "99999999999999999999", "/", ":"] {
+        for text in
+            ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1.0", "0x1", "1e3", "99999999999999999999", "/", ":"]
+        {
             assert_eq!(parse_i64(text.as_bytes()), None, "{text:?}");
         }
     }

@@ -5,8 +5,8 @@
 
 use crate::base::notify::Class;
 use crate::contract::settings::Settings;
-use crate::data::exec::{Effects, Exec, Handler};
-use crate::data::key::KeyHasher;
+use crate::data::exec::{Effects, Event, Exec, Handler};
+use crate::data::key::{Key, KeyHasher};
 use crate::data::store::{Store, StoreOptions, Stores};
 use crate::resp::{Proto, Reply};
 use bumpalo::Bump;
@@ -80,16 +80,21 @@ impl Bench {
         out
     }
 
+    /// `bytes` as a key of this core.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.hasher.key(bytes)
+    }
+
     /// The last command's keyspace events as `event:key`, in order.
     pub fn events(&self) -> Vec<String> {
-        let text = |event: &crate::data::exec::Event| format!("{}:{}", event.event, String::from_utf8_lossy(&event.key));
+        let text = |event: &Event| format!("{}:{}", event.event, String::from_utf8_lossy(&event.key));
         self.effects.events.iter().map(text).collect()
     }
 
     /// The commands the last command replicates instead of itself, arguments joined by spaces.
     pub fn replicated(&self) -> Vec<String> {
-        let text = |command: &Box<[Box<[u8]>]>| String::from_utf8_lossy(&command.join(&b' ')).into_owned();
-        self.effects.rewritten.iter().map(text).collect()
+        let commands = self.effects.rewritten.iter().map(|command| command.join(&b' '));
+        commands.map(|command| String::from_utf8_lossy(&command).into_owned()).collect()
     }
 }
 

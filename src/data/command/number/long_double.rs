@@ -174,6 +174,9 @@ fn parse_decimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
     if digits.is_empty() {
         return Some(Finite { negative, mantissa: 0, exponent: LOWEST });
     }
+    if let Some(value) = round_short_decimal(negative, &digits, ten_power) {
+        return Some(value);
+    }
     // Far outside of the range the power of ten need not be computed: 10^4932 is the last that fits.
     match magnitude {
         ..-5000 => return None,
@@ -187,6 +190,24 @@ fn parse_decimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
         _ => round_ratio(negative, number, power, 0),
     };
     nonzero(value)
+}
+
+/// `digits * 10^ten_power` for a number as people write them: of few enough digits to need no big integers.
+fn round_short_decimal(negative: bool, digits: &[u8], ten_power: i64) -> Option<LongDouble> {
+    const MOST_DIGITS: usize = 19; // fit in 64 bits
+    const FURTHEST: u32 = 18; // 10^18 is below 2^60, so a quotient has 4 bits more than are kept
+    let power = u32::try_from(ten_power.unsigned_abs()).ok().filter(|&power| power <= FURTHEST)?;
+    if digits.len() > MOST_DIGITS {
+        return None;
+    }
+    let number = digits.iter().fold(0u128, |value, digit| value * 10 + u128::from(digit - b'0'));
+    let power = 10u128.pow(power);
+    if ten_power >= 0 {
+        return Some(round(negative, number * power, 0, false));
+    }
+    let shift = number.leading_zeros();
+    let numerator = number << shift;
+    Some(round(negative, numerator / power, -i64::from(shift), numerator % power != 0))
 }
 
 /// A hexadecimal number without its sign and `0x`. `None` for one that is not a number or vanishes.
@@ -256,6 +277,17 @@ mod tests {
                 None => "-ERR increment would produce NaN or Infinity".into(),
             },
             _ => "-ERR value is not a valid float".into(),
+        }
+    }
+
+    #[test]
+    fn the_short_way_and_the_long_way_agree() {
+        for (digits, ten_power) in [("1", -18), ("9999999999999999999", -18), ("123456789", 18), ("3", -17), ("7", 0)] {
+            let padded = format!("{digits}{}", "0".repeat(20));
+            let short = round_short_decimal(true, digits.as_bytes(), ten_power);
+            let long = LongDouble::parse(format!("-{padded}e{}", ten_power - 20).as_bytes());
+            assert!(short.is_some());
+            assert_eq!(short, long, "{digits}e{ten_power}");
         }
     }
 

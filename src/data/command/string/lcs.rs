@@ -73,6 +73,19 @@ impl Options {
     }
 }
 
+/// How many cells the table of two strings of these lengths has, if it is no bigger than `limit` bytes.
+fn cell_count(one: usize, two: usize, limit: u64) -> Result<usize, Error> {
+    const LONGEST: usize = u32::MAX as usize - 1;
+    if one >= LONGEST || two >= LONGEST {
+        return Err(Error::new("ERR String too long for LCS"));
+    }
+    let count = (one as u64 + 1) * (two as u64 + 1); // below 2^64, since neither is 2^32
+    match count.checked_mul(size_of::<u32>() as u64) {
+        Some(bytes) if bytes <= limit => Ok(count as usize),
+        _ => Err(Error::new("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")),
+    }
+}
+
 /// The lengths of the longest common subsequences of all pairs of prefixes.
 struct Table<'a> {
     one: &'a [u8],
@@ -82,21 +95,12 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(one: &'a [u8], two: &'a [u8], limit: u64) -> Result<Self, Error> {
-        const LONGEST: usize = u32::MAX as usize - 1;
-        if one.len() >= LONGEST || two.len() >= LONGEST {
-            return Err(Error::new("ERR String too long for LCS"));
-        }
-        let count = (one.len() as u128 + 1) * (two.len() as u128 + 1);
-        if count * size_of::<u32>() as u128 > u128::from(limit) {
-            let text = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
-            return Err(Error::new(text));
-        }
+        let count = cell_count(one.len(), two.len(), limit)?;
         let mut cells = Vec::new();
-        if cells.try_reserve_exact(count as usize).is_err() {
-            let text = "ERR Insufficient memory, failed allocating transient memory for LCS";
-            return Err(Error::new(text));
+        if cells.try_reserve_exact(count).is_err() {
+            return Err(Error::new("ERR Insufficient memory, failed allocating transient memory for LCS"));
         }
-        cells.resize(count as usize, 0);
+        cells.resize(count, 0);
         let mut table = Table { one, two, cells };
         table.fill();
         Ok(table)
@@ -192,4 +196,49 @@ fn reply_index(reply: &mut Reply<'_>, table: &Table<'_>, options: &Options) {
     }
     reply.bulk(b"len");
     reply.int(i64::from(table.answer()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is_subsequence(part: &[u8], whole: &[u8]) -> bool {
+        let mut rest = whole.iter();
+        part.iter().all(|byte| rest.any(|other| other == byte))
+    }
+
+    #[test]
+    fn lengths_whose_product_overflows_are_refused() {
+        const LIMIT: u64 = i64::MAX as u64;
+        let longest = u32::MAX as usize - 2;
+        assert_eq!(cell_count(9, 9, 400), Ok(100));
+        assert!(cell_count(9, 9, 399).is_err());
+        assert!(cell_count(longest, longest, LIMIT).is_err());
+        assert!(cell_count(longest, 1 << 30, LIMIT).is_err());
+        assert!(cell_count(longest + 1, 0, LIMIT).is_err());
+        assert!(cell_count(usize::MAX, usize::MAX, LIMIT).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_answer_is_a_subsequence_of_both_and_the_matches_make_it_up(one in "[abc]{0,20}", two in "[abc]{0,20}") {
+            let (one, two) = (one.as_bytes(), two.as_bytes());
+            let table = Table::new(one, two, 1 << 20).unwrap();
+            let found = table.subsequence();
+            prop_assert_eq!(found.len(), table.answer() as usize);
+            prop_assert!(is_subsequence(&found, one) && is_subsequence(&found, two));
+            let mut matches = table.matches();
+            matches.reverse();
+            prop_assert_eq!(matches.iter().flat_map(|(a, _)| &one[a.clone()]).copied().collect::<Vec<_>>(), found.clone());
+            prop_assert_eq!(matches.iter().flat_map(|(_, b)| &two[b.clone()]).copied().collect::<Vec<_>>(), found);
+        }
+
+        #[test]
+        fn a_string_that_is_a_subsequence_is_the_answer(whole in "[a-d]{0,20}", kept: u32) {
+            let bytes = whole.bytes().enumerate().filter(|(index, _)| kept >> index & 1 == 1);
+            let part: Vec<u8> = bytes.map(|(_, byte)| byte).collect();
+            prop_assert_eq!(Table::new(whole.as_bytes(), &part, 1 << 20).unwrap().subsequence(), part);
+        }
+    }
 }
