@@ -1,5 +1,6 @@
 //! DEBUG, as far as it asks about a key.
 
+use super::help;
 use crate::data::exec::{Exec, Handler};
 use crate::resp::Error;
 
@@ -11,7 +12,8 @@ pub const HANDLERS: &[(&str, Handler)] = &[("debug|object", object)];
 /// No address is told, only that there is one; the serialized length is that of an RDB string that is
 /// neither compressed nor written as an integer.
 fn object(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let key = exec.key(args[2]);
+    let [_, _, name] = *args else { return Err(help::syntax_error(args)) };
+    let key = exec.key(name);
     let (db, now) = (exec.db, exec.now);
     let store = exec.store(key.slot);
     let handle = store.peek(db, &key, now).ok_or(Error::NoSuchKey)?;

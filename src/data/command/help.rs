@@ -1,6 +1,6 @@
-//! The reply of every `<container> HELP`.
+//! What every command with subcommands has: HELP, and the error that points to it.
 
-use crate::resp::Reply;
+use crate::resp::{Error, Reply};
 
 /// Writes the help of `container` (upper case): the usage line, its own `lines`, and HELP itself.
 pub fn write(reply: &mut Reply<'_>, container: &str, lines: &[&str]) {
@@ -11,6 +11,14 @@ pub fn write(reply: &mut Reply<'_>, container: &str, lines: &[&str]) {
     }
     reply.simple("HELP");
     reply.simple("    Prints this help.");
+}
+
+/// The error for a subcommand whose arguments fit none of its forms. `args` is the whole command.
+pub fn syntax_error(args: &[&[u8]]) -> Error {
+    const LONGEST: usize = 128;
+    let text = |index: usize| args.get(index).map(|arg| String::from_utf8_lossy(&arg[..arg.len().min(LONGEST)]));
+    let (container, subcommand) = (text(0).unwrap_or_default().to_uppercase(), text(1).unwrap_or_default());
+    Error::new(format!("ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! Commands over a whole database: KEYS, SCAN, FLUSHALL, SWAPDB and INFO's keyspace lines.
+//! Commands over a whole database: KEYS, SCAN, RANDOMKEY, FLUSHALL, SWAPDB and INFO's keyspace lines.
 //!
 //! Each core answers for its own store; the core that took the command asks them all and merges. What
 //! crosses between cores is plain data. Arguments are read by the pure `parse` functions here.
 
 use super::number::parse_i64;
 use crate::base::glob::{Case, matches};
+use crate::base::limits::SLOTS;
 use crate::contract::settings::Settings;
-use crate::data::store::Store;
+use crate::data::store::{Store, cursor_at};
 use crate::resp::{Error, Proto, Reply};
 
 /// The most keys one SCAN step looks at, whatever COUNT says, so that no client can stall a core with it.
@@ -117,15 +118,39 @@ pub fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
     Ok(if negative { value.wrapping_neg() } else { value })
 }
 
-/// One step of SCAN over this store: where to go on, 0 when it is through, and the keys found on the way.
-pub fn scan(store: &Store, db: usize, cursor: u64, options: &ScanOptions<'_>, now: u64) -> (u64, KeyBatch) {
+/// One step of SCAN over this store's slots from `cursor` on and before slot `end`: the cursor to go on with and
+/// the keys found on the way.
+///
+/// The cursor is the node's: at `end` it moves on to the core that owns that slot, and is 0 behind the last slot.
+pub fn scan(store: &Store, db: usize, cursor: u64, end: usize, options: &ScanOptions<'_>, now: u64) -> (u64, KeyBatch) {
     let mut batch = KeyBatch::default();
-    let next = store.scan(db, cursor, options.count, now, |key, handle| {
+    let next = store.scan(db, cursor, end, options.count, now, |key, handle| {
         if options.wants(key, || store.kind(handle).name()) {
             batch.push(key);
         }
     });
+    let next = if next == 0 && end < SLOTS { cursor_at(end) } else { next };
     (next, batch)
+}
+
+/// `RANDOMKEY`: one of this store's keys, and how many keys it stands for.
+pub fn random_key(store: &mut Store, db: usize, now: u64) -> Option<(usize, Box<[u8]>)> {
+    let handle = store.random_key(db, now)?;
+    Some((store.len(db), store.key_of(handle).into()))
+}
+
+/// Chooses among the cores' random keys so that each key of the node is as likely; `random` is any number.
+pub fn choose_random(candidates: impl IntoIterator<Item = (usize, Box<[u8]>)>, random: u64) -> Option<Box<[u8]>> {
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    let total: u64 = candidates.iter().map(|(keys, _)| *keys as u64).sum();
+    let mut position = random.checked_rem(total)?;
+    for (keys, key) in candidates {
+        match position.checked_sub(keys as u64) {
+            None => return Some(key),
+            Some(beyond) => position = beyond,
+        }
+    }
+    None
 }
 
 /// How FLUSHALL and FLUSHDB free the memory.
@@ -175,9 +200,9 @@ pub struct KeyspaceCounts {
 
 impl KeyspaceCounts {
     /// This store's part.
-    pub fn of(store: &Store, db: usize, now: u64) -> KeyspaceCounts {
+    pub fn of(store: &Store, db: usize) -> KeyspaceCounts {
         let expires = store.volatile_len(db) as u64;
-        let ttl_sum = store.average_ttl(db, now).saturating_mul(expires);
+        let ttl_sum = store.average_ttl(db).saturating_mul(expires);
         KeyspaceCounts { keys: store.len(db) as u64, expires, ttl_sum }
     }
 
@@ -261,6 +286,14 @@ mod tests {
         assert_eq!(parse("-1", "0"), Err(Error::new("ERR DB index is out of range")));
         let cluster = Settings { cluster_enabled: true, ..settings.clone() };
         assert_eq!(parse_swapdb(b"0", b"1", &cluster), Err(Error::new("ERR SWAPDB is not allowed in cluster mode")));
+    }
+
+    #[test]
+    fn a_random_key_is_as_likely_whatever_its_core() {
+        let candidates = || [(1, Box::from(&b"a"[..])), (0, Box::from(&b"none"[..])), (2, Box::from(&b"b"[..]))];
+        let chosen: Vec<_> = (0..6).map(|random| choose_random(candidates(), random).unwrap()[0]).collect();
+        assert_eq!(chosen, b"abbabb");
+        assert_eq!(choose_random([], 5), None);
     }
 
     #[test]

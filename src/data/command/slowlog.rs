@@ -103,17 +103,17 @@ pub fn merge(logs: impl IntoIterator<Item = Vec<Entry>>, settings: &Settings) ->
     merged
 }
 
-/// Reads how many entries `SLOWLOG GET [count]` wants, given what follows GET.
+/// Reads how many entries `SLOWLOG GET [count]` wants.
 pub fn parse_count(args: &[&[u8]]) -> Result<usize, Error> {
     const DEFAULT: usize = 10;
     match args {
-        [] => Ok(DEFAULT),
-        [count] => match parse_i64(count) {
+        [_, _] => Ok(DEFAULT),
+        [_, _, count] => match parse_i64(count) {
             Some(-1) => Ok(usize::MAX),
             Some(count @ 0..) => Ok(count as usize),
             _ => Err(Error::new("ERR count should be greater than or equal to -1")),
         },
-        _ => Err(Error::new("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.")),
+        _ => Err(help::syntax_error(args)),
     }
 }
 
@@ -205,13 +205,15 @@ mod tests {
 
     #[test]
     fn get_wants_ten_entries_or_as_many_as_said() {
-        assert_eq!(parse_count(&[]), Ok(10));
-        assert_eq!((parse_count(&[b"0"]), parse_count(&[b"-1"])), (Ok(0), Ok(usize::MAX)));
-        for bad in ["-2", "x", "1.0"] {
+        let count = |line: &str| parse_count(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        assert_eq!((count("SLOWLOG GET"), count("SLOWLOG GET 0")), (Ok(10), Ok(0)));
+        assert_eq!(count("SLOWLOG GET -1"), Ok(usize::MAX));
+        for line in ["SLOWLOG GET -2", "SLOWLOG GET x", "SLOWLOG GET 1.0"] {
             let error = Error::new("ERR count should be greater than or equal to -1");
-            assert_eq!(parse_count(&[bad.as_bytes()]), Err(error), "{bad}");
+            assert_eq!(count(line), Err(error), "{line}");
         }
-        assert!(parse_count(&[b"1", b"2"]).unwrap_err().to_string().starts_with("ERR unknown subcommand or wrong"));
+        let error = Error::new("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.");
+        assert_eq!(count("slowlog get 1 2"), Err(error));
     }
 
     #[test]
