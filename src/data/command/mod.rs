@@ -1,1 +1,2 @@
 //! Commands: what each is and what it does.
+pub mod spec;
