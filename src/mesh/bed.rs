@@ -14,6 +14,10 @@
 //! another one is served as well: the sleeper does S1 to S3 again before it sleeps again, and by the
 //! same argument its S3 sees what that producer published.
 //!
+//! All writes of the flag are swaps. Stores would do for the sleeper's (a producer's swap follows what
+//! it has read immediately, so it cannot come after a later S1), but loom does not follow that
+//! argument and would report a stale flag.
+//!
 //! A wake-up can come too late, when the sleeper is up again: callers take it as a spurious one. The kernel
 //! must keep a wake-up that comes between S3 and S4 (a ring's completion and an eventfd both do).
 
@@ -34,7 +38,7 @@ impl Bed {
     /// Says that this node is going to sleep (S1, S2). It must look at all its queues again before it does.
     pub fn lie_down(&mut self) {
         // Relaxed: the fence orders it; no data is handed over by it.
-        self.asleep.0.store(true, Ordering::Relaxed);
+        self.asleep.0.swap(true, Ordering::Relaxed);
         // Pairs with the fence in `Published::now`.
         fence(Ordering::SeqCst);
     }
@@ -42,7 +46,7 @@ impl Bed {
     /// Says that this node is awake. What was published while it slept is found by looking at the queues.
     pub fn get_up(&mut self) {
         // Relaxed: seen late, it costs a spurious wake-up.
-        self.asleep.0.store(false, Ordering::Relaxed);
+        self.asleep.0.swap(false, Ordering::Relaxed);
     }
 }
 
