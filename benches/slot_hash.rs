@@ -1,6 +1,6 @@
 //! What it costs to find a key's slot.
 
-use coreslot::slot::Slot;
+use coreslot::slot::{Slot, hash_tag};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -15,6 +15,9 @@ fn slot_hash(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(keys.len() as u64));
         group.bench_function(format!("slot, {len} bytes"), |bencher| {
             bencher.iter(|| black_box(&keys).iter().map(|key| Slot::of_key(key).index()).sum::<usize>());
+        });
+        group.bench_function(format!("hash tag, {len} bytes"), |bencher| {
+            bencher.iter(|| black_box(&keys).iter().map(|key| hash_tag(black_box(key)).len()).sum::<usize>());
         });
         group.bench_function(format!("crc16 crate, {len} bytes"), |bencher| {
             bencher.iter(|| {
