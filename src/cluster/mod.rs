@@ -2,7 +2,10 @@
 //!
 //! Owned by the bus core, which feeds it commands and the time and carries out the [`Action`]s it answers with; the
 //! simulator does the same. Everything that data cores need of it reaches them as a
-//! [`Topology`](crate::contract::topology::Topology).
+//! [`Topology`].
+//!
+//! To read in this order: `nodes`, `slots` and `epochs` (what is known), `state` (may data be served), `nodes_conf`,
+//! `describe` and `load` (to and from the file), `snapshot` (for the data cores), `command`.
 //!
 //! Invariants:
 //! - No socket, no file, no clock, no random source but the generator it is given: the same calls from the same

@@ -361,10 +361,64 @@ fn replies_have_the_shapes_of_redis() {
 }
 
 #[test]
+fn info_tells_all_that_redis_tells() {
+    let mut node = Node::with_peer();
+    node.cluster.stats.sent.count(stats::MessageKind::Ping);
+    node.cluster.stats.sent.count(stats::MessageKind::FailoverAuthRequest);
+    node.cluster.stats.received.count(stats::MessageKind::Pong);
+    let peer = node.cluster.nodes.find(NodeId::parse(PEER.as_bytes()).unwrap()).unwrap();
+    node.cluster.nodes[peer].flags = NodeFlags::PRIMARY.with(NodeFlags::PFAIL);
+    assert_eq!(
+        node.text_of("CLUSTER INFO"),
+        "cluster_state:fail|cluster_slots_assigned:20|cluster_slots_ok:10|cluster_slots_pfail:10|\
+         cluster_slots_fail:0|cluster_known_nodes:2|cluster_size:1|cluster_current_epoch:2|cluster_my_epoch:1|\
+         cluster_stats_messages_ping_sent:1|cluster_stats_messages_auth-req_sent:1|cluster_stats_messages_sent:2|\
+         cluster_stats_messages_pong_received:1|cluster_stats_messages_received:1|\
+         total_cluster_links_buffer_limit_exceeded:0"
+    );
+}
+
+#[test]
+fn links_are_told_by_their_direction() {
+    let mut node = Node::with_peer();
+    let peer = node.cluster.nodes.find(NodeId::parse(PEER.as_bytes()).unwrap()).unwrap();
+    let link = nodes::Link {
+        created: Now { unix_ms: 5, mono_ms: 0 },
+        reading: true,
+        writing: false,
+        send_buffer_allocated: 9,
+        send_buffer_used: 3,
+    };
+    node.cluster.nodes[peer].inbound_link = Some(link);
+    assert_eq!(
+        node.says_in("CLUSTER LINKS", Proto::Resp3),
+        format!(
+            "*1|%6|$9|direction|$4|from|$4|node|$40|{PEER}|$11|create-time|:5|$6|events|$1|r|\
+             $21|send-buffer-allocated|:9|$16|send-buffer-used|:3|"
+        )
+    );
+}
+
+#[test]
+fn a_replica_is_told_once_it_has_data() {
+    let mut node = Node::with_peer();
+    let replica = "c".repeat(40);
+    let text = node.cluster.nodes_conf() + &format!("{replica} 10.0.0.3:1@2 slave {PEER} 0 0 2 connected\n");
+    node = Node::loaded(&text);
+    assert!(!node.says("CLUSTER SLOTS").contains(&replica));
+    assert!(node.says("CLUSTER SHARDS").contains("|replica|$18|replication-offset|:0|$6|health|$7|loading|"));
+    let ix = node.cluster.nodes.find(NodeId::parse(replica.as_bytes()).unwrap()).unwrap();
+    node.cluster.nodes[ix].replication_offset = 1;
+    assert!(node.says("CLUSTER SLOTS").contains(&replica));
+    let line = format!("{replica} 10.0.0.3:1@2 slave {PEER} 0 0 2 disconnected");
+    assert_eq!(node.says(&format!("CLUSTER SLAVES {PEER}")), format!("*1|${}|{line}|", line.len()));
+}
+
+#[test]
 fn the_preferred_endpoint_is_what_clients_are_told() {
     let announced =
         Options { announce_ip: Some("1.2.3.4".into()), announce_hostname: Some("here".into()), ..Options::default() };
-    let mut told = |endpoint, hostname: Option<&str>| {
+    let told = |endpoint, hostname: Option<&str>| {
         let announce_hostname = hostname.map(str::to_string);
         let mut node = Node::with(Options { endpoint, announce_hostname, ..announced.clone() });
         node.says("CLUSTER ADDSLOTS 0");
@@ -430,7 +484,7 @@ fn number(token: &str) -> Option<Result<usize, std::num::ParseIntError>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn slots_shards_and_nodes_always_agree(numbers in prop::collection::btree_set(0u16..16384, 1..40), cores: bool) {
         let mut node = Node::with(if cores { core_ports() } else { Options::default() });
