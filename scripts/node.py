@@ -7,8 +7,10 @@ speaks RESP: this project's binary, redis-server or valkey-server. Only its own 
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -47,6 +49,11 @@ def _unused(port):
         except OSError:
             return False
     return True
+
+
+def end_on_sigterm():
+    """Makes SIGTERM end the script by way of its `with` blocks, so that its servers end with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Connection:
@@ -180,6 +187,6 @@ def node_command(program, port, cores=1, cluster=False, core_ports=None, extra=(
 def peer_command(program, port, cluster=False, extra=()):
     """The same for redis-server and valkey-server. `program` may be a whole command line (a chroot, for one)."""
     command = [*shlex.split(program), "--port", str(port), "--save", "", "--appendonly", "no"]
-    if cluster:  # a file name of its own: a peer in a chroot does not start in our folder
-        command += ["--cluster-enabled", "yes", "--dir", "/tmp", "--cluster-config-file", f"nodes-{port}-{os.getpid()}.conf"]
+    if cluster:  # a name that was never used: a peer in a chroot does not start in a folder of ours
+        command += ["--cluster-enabled", "yes", "--cluster-config-file", f"nodes-{port}-{time.time_ns()}.conf"]
     return [*command, *extra]
