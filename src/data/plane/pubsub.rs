@@ -5,7 +5,7 @@ use super::Plane;
 use super::ask::Finish;
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry, Message, Notice, PubSubQuestion};
-use crate::base::glob;
+use crate::base::glob::{self, Case};
 use crate::base::limits;
 use crate::base::notify::Class;
 use crate::data::command::{Command, SessionHandler, help};
@@ -118,7 +118,7 @@ impl PubSub {
             PubSubQuestion::Channels { pattern, sharded } => Answer::Strings(
                 table(*sharded)
                     .keys()
-                    .filter(|channel| pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, false)))
+                    .filter(|channel| pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, Case::Sensitive)))
                     .map(|channel| channel.to_vec())
                     .collect(),
             ),
@@ -301,7 +301,7 @@ impl Plane {
                 .pubsub
                 .patterns
                 .iter()
-                .filter(|(pattern, _)| glob::matches(pattern, channel, false))
+                .filter(|(pattern, _)| glob::matches(pattern, channel, Case::Sensitive))
                 .flat_map(|(pattern, listeners)| listeners.iter().map(|at| (pattern.clone(), *at)))
                 .collect();
             count += matching.len();
