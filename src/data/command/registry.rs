@@ -99,6 +99,16 @@ impl Registry {
         self.commands.is_empty()
     }
 
+    /// The row with this full name, in any case.
+    pub fn find_by_full_name(&self, name: &[u8]) -> Option<&'static Spec> {
+        spec::all().iter().find(|spec| name.eq_ignore_ascii_case(spec.full_name().as_bytes()))
+    }
+
+    /// Whether there is code for exactly this row.
+    pub fn runs(&self, spec: &Spec) -> bool {
+        self.commands[spec.id()].is_some()
+    }
+
     /// Whether this node has this command, or any of its subcommands.
     pub fn has(&self, spec: &Spec) -> bool {
         self.commands[spec.id()].is_some() || spec.subcommands().iter().any(|sub| self.commands[sub.id()].is_some())

@@ -8,7 +8,7 @@ use super::Plane;
 use super::client::{ClientRef, Hold};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
-use crate::data::command::keyspace;
+use crate::data::command::keyspace::{self, KeyBatch};
 use bumpalo::Bump;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,13 +74,13 @@ impl Plane {
     }
 
     /// Asks the bus core to execute a command, and passes its reply on.
-    pub fn ask_bus(&mut self, at: u32, args: &[&[u8]], keys: u64) -> Flow {
+    pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Flow {
         let session = &self.clients[at].session;
         let command = super::message::BusCommand {
             args: args.iter().map(|arg| arg.to_vec()).collect(),
             proto: session.proto,
             client: session.id,
-            keys,
+            local: session.local,
         };
         let finish: Finish = Box::new(|plane, at, answers| {
             if let Some(Answer::Reply(bytes)) = answers.into_iter().next() {
@@ -151,13 +151,16 @@ impl Plane {
                 self.reset_stats();
                 Answer::Done
             }
-            Inquiry::SlowLog => Answer::SlowLog(self.slowlog.entries().cloned().collect()),
+            Inquiry::SlowLog => Answer::SlowLog(self.slowlog.entries(usize::MAX).cloned().collect()),
             Inquiry::SlowLogReset => {
                 self.slowlog.reset();
                 Answer::Done
             }
             Inquiry::Latency => Answer::Latency(Box::new(self.latency.clone())),
-            Inquiry::LatencyReset(events) => Answer::Count(self.latency.reset(events) as u64),
+            Inquiry::LatencyReset(events) => {
+                let events: Vec<&[u8]> = events.iter().map(|event| &**event).collect();
+                Answer::Names(self.latency.reset(&events))
+            },
             Inquiry::Sleep(time) => {
                 std::thread::sleep(*time);
                 Answer::Done
@@ -185,7 +188,7 @@ impl Plane {
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
             Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
-            Inquiry::Keys { db, pattern } => Answer::Strings(keyspace::keys(store, *db, pattern, now)),
+            Inquiry::Keys { db, pattern } => Answer::Keys(keyspace::keys(store, *db, pattern, now)),
             Inquiry::Flush(scope) => {
                 let keys = match scope {
                     Scope::All => (0..store.databases()).map(|db| store.len(db)).sum::<usize>(),
@@ -211,10 +214,10 @@ impl Plane {
                 Answer::Scan(cursor, keys)
             }
             Inquiry::SlotKeys { slot, limit } => {
-                let Some(slot) = crate::slot::Slot::new(*slot) else { return Answer::Sample(0, None) };
-                let mut keys = Vec::new();
+                let Some(slot) = crate::slot::Slot::new(*slot) else { return Answer::Done };
+                let mut keys = KeyBatch::default();
                 if *limit > 0 {
-                    store.slot_keys(0, slot, *limit, |key| keys.push(key.to_vec()));
+                    store.slot_keys(0, slot, *limit, |key| keys.push(key));
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
             }

@@ -5,6 +5,7 @@ use super::hop::HopBatch;
 use crate::base::ids::{ClientId, CoreId};
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
+use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
 use crate::resp::Proto;
 use std::os::fd::OwnedFd;
@@ -192,8 +193,8 @@ pub struct BusCommand {
     pub proto: Proto,
     /// Who asks.
     pub client: ClientId,
-    /// Keys in all cores' stores, where the command depends on it.
-    pub keys: u64,
+    /// Whether the client is on this machine.
+    pub local: bool,
 }
 
 /// An answer.
@@ -204,10 +205,12 @@ pub enum Answer {
     Count(u64),
     /// Byte strings.
     Strings(Vec<Vec<u8>>),
+    /// Keys.
+    Keys(KeyBatch),
     /// A number, and perhaps a byte string.
     Sample(u64, Option<Vec<u8>>),
     /// A SCAN cursor and keys.
-    Scan(u64, Vec<Vec<u8>>),
+    Scan(u64, KeyBatch),
     /// A number for each thing asked for.
     Counts(Vec<u64>),
     /// CLIENT LIST lines.
@@ -217,7 +220,9 @@ pub enum Answer {
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
-    Latency(Box<crate::data::command::latency::Latency>),
+    Latency(Box<crate::data::command::latency::Monitor>),
+    /// Names of latency events.
+    Names(Vec<&'static str>),
     /// A reply as it goes on the wire.
     Reply(Vec<u8>),
 }

@@ -2,7 +2,7 @@
 //! CLUSTER, SHUTDOWN. They ask every core, or the bus core, and wait for the answers.
 
 use super::Plane;
-use super::ask::{Finish, Next};
+use super::ask::Finish;
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
@@ -42,14 +42,14 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("cluster|count-failure-reports", to_bus),
     ("cluster|delslots", to_bus),
     ("cluster|delslotsrange", to_bus),
-    ("cluster|flushslots", to_bus_with_size),
+    ("cluster|flushslots", to_bus),
     ("cluster|help", to_bus),
     ("cluster|info", to_bus),
     ("cluster|links", to_bus),
     ("cluster|myid", to_bus),
     ("cluster|nodes", to_bus),
     ("cluster|replicas", to_bus),
-    ("cluster|reset", to_bus_with_size),
+    ("cluster|reset", to_bus),
     ("cluster|saveconfig", to_bus),
     ("cluster|set-config-epoch", to_bus),
     ("cluster|setslot", to_bus),
@@ -77,10 +77,13 @@ fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let db = plane.clients[at].session.db;
     let pattern = request.args[1].into();
     let finish: Finish = Box::new(|plane, at, answers| {
-        let lists = || answers.iter().filter_map(|answer| if let Answer::Strings(keys) = answer { Some(keys) } else { None });
-        let mut reply = plane.reply(at);
-        reply.array(lists().map(Vec::len).sum());
-        lists().flatten().for_each(|key| reply.bulk(key));
+        let mut all = KeyBatch::default();
+        for answer in &answers {
+            if let Answer::Keys(keys) = answer {
+                all.append(keys);
+            }
+        }
+        all.write(&mut plane.reply(at));
     });
     Ok(plane.ask(at, plane.data_cores(), Inquiry::Keys { db, pattern }, finish))
 }
@@ -99,8 +102,7 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let mut reply = plane.reply(at);
         reply.array(2);
         reply.bulk(next.to_string().as_bytes());
-        reply.array(keys.len());
-        keys.iter().for_each(|key| reply.bulk(key));
+        keys.write(&mut reply);
     });
     let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, options }));
     Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
@@ -165,20 +167,7 @@ fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     if is_cluster && !plane.settings.cluster_enabled {
         return Err(Error::new("ERR This instance has cluster support disabled"));
     }
-    Ok(plane.ask_bus(at, request.args, 0))
-}
-
-/// For commands that are refused while there are keys.
-fn to_bus_with_size(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    if !plane.settings.cluster_enabled {
-        return Err(Error::new("ERR This instance has cluster support disabled"));
-    }
-    let args: Vec<Vec<u8>> = request.args.iter().map(|arg| arg.to_vec()).collect();
-    let next: Next = Box::new(move |plane, at, answers| {
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        plane.ask_bus(at, &args, counts(&answers))
-    });
-    Ok(plane.ask_then(at, plane.data_cores(), Inquiry::Size { db: 0 }, next))
+    Ok(plane.ask_bus(at, request.args))
 }
 
 fn keyslot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -226,9 +215,7 @@ fn get_keys_in_slot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     };
     let finish: Finish = Box::new(|plane, at, answers| {
         if let Some(Answer::Scan(_, keys)) = answers.into_iter().next() {
-            let mut reply = plane.reply(at);
-            reply.array(keys.len());
-            keys.iter().for_each(|key| reply.bulk(key));
+            keys.write(&mut plane.reply(at));
         }
     });
     ask_slot(plane, at, slot, limit, finish)
