@@ -14,7 +14,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     matches_folded(pattern, text, |byte| byte)
 }
 
-/// As [`matches`], with ASCII letters equal to their other case.
+/// As [`matches()`], with ASCII letters equal to their other case.
 pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     matches_folded(pattern, text, |byte| byte.to_ascii_lowercase())
 }
