@@ -303,7 +303,7 @@ impl<'a> Filter<'a> {
             Filter::All => true,
             Filter::Module => false,
             Filter::Category(category) => category.is_some_and(|category| spec.categories() & category != 0),
-            Filter::Pattern(pattern) => glob::matches_ignoring_case(pattern, spec.full_name().as_bytes()),
+            Filter::Pattern(pattern) => glob::matches(pattern, spec.full_name().as_bytes(), glob::Case::Insensitive),
         }
     }
 }
