@@ -97,3 +97,31 @@ fn up_to(bytes: &[u8], length: usize) -> &[u8] {
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_is_shown_with_about_128_bytes_of_its_arguments() {
+        let told = |name: &[u8], args: &[&[u8]]| Error::unknown_command(name, args).to_string();
+        assert_eq!(told(b"nope", &[b"a", b"b"]), "ERR unknown command 'nope', with args beginning with: 'a' 'b' ");
+        assert_eq!(told(b"nope", &[]), "ERR unknown command 'nope', with args beginning with: ");
+        let (long, rest) = ([b'x'; 200], [b'y'; 100]);
+        assert_eq!(
+            told(&long, &[&rest, &rest, b"z"]),
+            format!(
+                "ERR unknown command '{}', with args beginning with: '{}' '{}' ",
+                "x".repeat(128),
+                "y".repeat(100),
+                "y".repeat(25)
+            )
+        );
+    }
+
+    #[test]
+    fn an_unknown_subcommand_names_its_container_in_capitals() {
+        let error = Error::unknown_subcommand(b"config", b"no\0pe");
+        assert_eq!(error.to_string(), "ERR unknown subcommand 'no'. Try CONFIG HELP.");
+    }
+}

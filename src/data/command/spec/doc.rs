@@ -83,7 +83,7 @@ pub struct Arg {
     pub since: Option<&'static str>,
     /// Since when it is deprecated.
     pub deprecated_since: Option<&'static str>,
-    /// [`OPTIONAL`], [`MULTIPLE`], [`MULTIPLE_TOKEN`].
+    /// `OPTIONAL`, `MULTIPLE`, `MULTIPLE_TOKEN`.
     pub flags: u8,
     /// The members of a group.
     pub members: &'static [Arg],

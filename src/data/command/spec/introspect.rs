@@ -4,7 +4,7 @@
 
 use super::doc::{ARG_FLAG_NAMES, Arg};
 use super::keys::{KeyUse, key_positions};
-use super::{Begin, Find, KeySpec, Spec, access, acl, commands, find, flag, lookup};
+use super::{Begin, Find, KeySpec, Spec, access, acl, commands, find_full, flag, lookup};
 use crate::base::glob;
 use crate::resp::{Error, Reply};
 
@@ -69,13 +69,8 @@ fn shown_below<'s>(spec: &Spec, visible: Visible<'s>) -> impl Iterator<Item = &'
     spec.subcommands().iter().filter(move |spec| visible(spec))
 }
 
-/// The command that `name` means: `get`, or `config|get` for a subcommand.
-fn by_full_name(name: &[u8], visible: Visible<'_>) -> Option<&'static Spec> {
-    let spec = match name.iter().position(|&byte| byte == b'|') {
-        Some(bar) => find(&name[..bar])?.subcommand(&name[bar + 1..]),
-        None => find(name),
-    };
-    spec.filter(|spec| visible(spec))
+fn shown_by_name(name: &[u8], visible: Visible<'_>) -> Option<&'static Spec> {
+    find_full(name).filter(|spec| visible(spec))
 }
 
 fn infos(reply: &mut Reply<'_>, visible: Visible<'_>) {
@@ -86,7 +81,7 @@ fn infos(reply: &mut Reply<'_>, visible: Visible<'_>) {
 fn infos_of(wanted: &[&[u8]], reply: &mut Reply<'_>, visible: Visible<'_>) {
     reply.array(wanted.len());
     for name in wanted {
-        match by_full_name(name, visible) {
+        match shown_by_name(name, visible) {
             Some(spec) => info(spec, reply, visible),
             None => reply.null(),
         }
@@ -178,7 +173,7 @@ fn typed_head(kind: &str, fields: usize, reply: &mut Reply<'_>) {
 fn docs(wanted: &[&[u8]], reply: &mut Reply<'_>, visible: Visible<'_>) {
     let specs: Vec<&Spec> = match wanted {
         [] => shown(visible).collect(),
-        _ => wanted.iter().filter_map(|name| by_full_name(name, visible)).collect(),
+        _ => wanted.iter().filter_map(|name| shown_by_name(name, visible)).collect(),
     };
     reply.map(specs.len());
     for spec in specs {
@@ -353,4 +348,99 @@ fn text(text: &str, reply: &mut Reply<'_>) {
 fn pair(name: &str, value: &str, reply: &mut Reply<'_>) {
     text(name, reply);
     text(value, reply);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::Proto;
+
+    /// The reply to a command line, its lines joined by spaces.
+    fn ask(proto: Proto, line: &str, visible: impl Fn(&Spec) -> bool) -> String {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut out = Vec::new();
+        let mut reply = Reply::new(&mut out, proto);
+        if let Err(error) = command(&args, &mut reply, visible) {
+            reply.error(&error);
+        }
+        String::from_utf8_lossy(&out).trim_end().replace("\r\n", " ")
+    }
+
+    fn told(line: &str) -> String {
+        ask(Proto::Resp2, line, |_| true)
+    }
+
+    #[test]
+    fn info_is_written_in_both_protocols() {
+        let keys2 = "*6 $5 flags *2 +RO +access $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 \
+                     $9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0";
+        assert_eq!(
+            told("COMMAND INFO get nope"),
+            format!("*2 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *1 {keys2} *0 $-1")
+        );
+        let keys3 = "%3 $5 flags ~2 +RO +access $12 begin_search %2 $4 type $5 index $4 spec %1 $5 index :1 \
+                     $9 find_keys %2 $4 type $5 range $4 spec %3 $7 lastkey :0 $7 keystep :1 $5 limit :0";
+        assert_eq!(
+            ask(Proto::Resp3, "COMMAND INFO get nope", |_| true),
+            format!("*2 *10 $3 get :2 ~2 +readonly +fast :1 :1 :1 ~3 +@read +@string +@fast ~0 ~1 {keys3} ~0 _")
+        );
+    }
+
+    #[test]
+    fn docs_leave_out_what_is_not_known() {
+        let summary = "Gives up a transaction.";
+        assert_eq!(
+            ask(Proto::Resp3, "COMMAND DOCS discard nope", |_| true),
+            format!(
+                "%1 $7 discard %4 $7 summary ${} {summary} $5 since $5 2.0.0 $5 group $12 transactions \
+                 $10 complexity $45 O(N), when N is the number of queued commands",
+                summary.len()
+            )
+        );
+    }
+
+    #[test]
+    fn subcommands_are_named_with_their_container() {
+        assert!(told("COMMAND INFO config|get").starts_with("*1 *10 $10 config|get :-3"));
+        assert_eq!(told("COMMAND INFO get|x"), "*1 $-1");
+        assert_eq!(told("COMMAND INFO a|b|c"), "*1 $-1");
+    }
+
+    #[test]
+    fn a_list_can_be_filtered() {
+        assert_eq!(told("COMMAND LIST FILTERBY PATTERN CONFIG|[g-h]*"), "*2 $10 config|get $11 config|help");
+        assert_eq!(told("COMMAND LIST filterby aclcat nope"), "*0");
+        assert_eq!(told("COMMAND LIST filterby module x"), "*0");
+        assert_eq!(told("COMMAND LIST filterby pattern"), "-ERR syntax error");
+        assert_eq!(told("COMMAND LIST filterby age 3"), "-ERR syntax error");
+    }
+
+    #[test]
+    fn keys_are_told_or_refused_with_a_reason() {
+        assert_eq!(told("COMMAND GETKEYS mset a 1 b 2"), "*2 $1 a $1 b");
+        assert_eq!(told("COMMAND GETKEYSANDFLAGS get a"), "*1 *2 $1 a *2 +RO +access");
+        assert_eq!(told("COMMAND GETKEYS eval s 0"), "*0");
+        assert_eq!(told("COMMAND GETKEYS xread x a 0"), "-ERR Invalid arguments specified for command");
+        assert_eq!(told("COMMAND GETKEYS get"), "-ERR Invalid number of arguments specified for command");
+        assert_eq!(told("COMMAND GETKEYS ping"), "-ERR The command has no key arguments");
+        assert_eq!(told("COMMAND GETKEYS nope"), "-ERR Invalid command specified");
+    }
+
+    #[test]
+    fn only_what_the_node_has_is_shown() {
+        let visible = |spec: &Spec| ["get", "config", "config|get"].contains(&spec.full_name());
+        let ask = |line| ask(Proto::Resp2, line, visible);
+        assert_eq!(ask("COMMAND COUNT"), ":2");
+        assert_eq!(ask("COMMAND LIST"), "*3 $3 get $6 config $10 config|get");
+        assert_eq!(ask("COMMAND INFO set config|set"), "*2 $-1 $-1");
+        assert!(ask("COMMAND INFO config").ends_with("*0 *0 *0"), "the only subcommand comes last and has none");
+        assert_eq!(ask("COMMAND GETKEYS set a b"), "-ERR Invalid command specified");
+    }
+
+    #[test]
+    fn help_tells_how_to_call_each_subcommand() {
+        let help = told("COMMAND HELP");
+        assert!(help.starts_with("*17 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"), "{help}");
+        assert!(help.ends_with("+HELP +    Prints this help."));
+    }
 }

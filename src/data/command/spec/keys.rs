@@ -278,3 +278,117 @@ pub(super) fn bitfield(args: &[&[u8]], out: &mut Vec<KeyUse>) {
     };
     out.push(KeyUse { position: 1, access: if only_reads { RO | ACCESS } else { RW | ACCESS | UPDATE } });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::{INSERT, NOT_KEY};
+    use super::super::{all, lookup};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(line: &str) -> Vec<&[u8]> {
+        line.split(' ').map(|word| if word == "_" { b"" } else { word.as_bytes() }).collect()
+    }
+
+    fn found(find: fn(&Spec, &[&[u8]], &mut Vec<KeyUse>), line: &str) -> Vec<(usize, u16)> {
+        let mut out = Vec::new();
+        find(lookup(&words(line)).expect(line), &words(line), &mut out);
+        out.iter().map(|key| (key.position, key.access)).collect()
+    }
+
+    fn positions(line: &str) -> Vec<usize> {
+        found(key_positions, line).iter().map(|key| key.0).collect()
+    }
+
+    /// What redis-server 7.0.15 answers to COMMAND GETKEYS.
+    #[test]
+    fn keys_are_those_that_redis_tells() {
+        let cases: &[(&str, &[usize])] = &[
+            ("GET a", &[1]),
+            ("MGET a b c", &[1, 2, 3]),
+            ("MSET a 1 b 2", &[1, 3]),
+            ("BITOP AND d a b", &[2, 3, 4]),
+            ("BLPOP a b 0", &[1, 2]),
+            ("OBJECT ENCODING a", &[2]),
+            ("EVAL s 2 a b c", &[3, 4]),
+            ("EVAL s 0 a", &[]),
+            ("EVAL s 3 a b", &[]),
+            ("EVAL s 1x a", &[3]),
+            ("EVAL s x a", &[]),
+            ("EVAL s -1 a", &[]),
+            ("EVAL s 99999999999999999999 a", &[]),
+            ("ZUNIONSTORE d 2 a b WEIGHTS 1 2", &[1, 3, 4]),
+            ("ZUNIONSTORE d 3 a b", &[]),
+            ("ZINTER 2 a b", &[2, 3]),
+            ("BLMPOP 0 2 a b LEFT", &[3, 4]),
+            ("SORT a BY b GET c STORE d", &[1, 7]),
+            ("SORT a STORE d STORE e", &[1, 5]),
+            ("SORT a GET store STORE d", &[1, 5]),
+            ("SORT_RO a BY x", &[1]),
+            ("MIGRATE h 1 k 0 10", &[3]),
+            ("MIGRATE h 1 _ 0 10 KEYS a b", &[7, 8]),
+            ("MIGRATE h 1 _ 0 10 AUTH keys KEYS a", &[9]),
+            ("MIGRATE h 1 _ 0 10 AUTH2 u keys KEYS a", &[10]),
+            ("XREAD COUNT 2 STREAMS a b 0 0", &[4, 5]),
+            ("XREAD STREAMS a b 1", &[2]),
+            ("XREADGROUP GROUP STREAMS c STREAMS a >", &[5]),
+            ("GEORADIUS k 1 2 3 m STORE d", &[1, 7]),
+            ("GEORADIUS k 1 2 3 m STOREDIST e STORE d", &[1, 9, 7]),
+            ("SPUBLISH a b", &[]),
+            ("PING", &[]),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(positions(line), *expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_with_a_key_can_depend_on_options() {
+        assert_eq!(found(key_positions, "SET a b"), [(1, OW | UPDATE)]);
+        assert_eq!(found(key_positions, "SET a b EX 10 get"), [(1, RW | ACCESS | UPDATE)]);
+        assert_eq!(found(key_positions, "BITFIELD a GET u8 0"), [(1, RO | ACCESS)]);
+        assert_eq!(found(key_positions, "BITFIELD a GET u8 0 SET u8 0 1"), [(1, RW | ACCESS | UPDATE)]);
+        assert_eq!(found(key_positions, "RENAMENX a b"), [(1, RW | ACCESS | DELETE), (2, OW | INSERT)]);
+    }
+
+    #[test]
+    fn routing_takes_shard_channels_for_keys() {
+        assert_eq!(found(routing_positions, "SPUBLISH a b"), [(1, 0)]);
+        assert_eq!(found(routing_positions, "SSUBSCRIBE a b"), [(1, 0), (2, 0)]);
+        assert_eq!(lookup(&[b"spublish"]).map(|spec| spec.key_specs()[0].access), Some(NOT_KEY));
+        assert_eq!(found(routing_positions, "PUBLISH a b"), []);
+    }
+
+    #[test]
+    fn the_first_key_is_found_without_the_others() {
+        let first = |line| first_key(lookup(&words(line)).expect(line), &words(line));
+        assert_eq!(first("GET a"), Some(1));
+        assert_eq!(first("OBJECT ENCODING a"), Some(2));
+        assert_eq!(first("EVAL s 1 a"), Some(3));
+        assert_eq!(first("EVAL s 0"), None);
+        assert_eq!(first("XREAD STREAMS a 0"), Some(2));
+        assert_eq!(first("PING"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_found_is_an_argument(
+            id in 0..all().len(),
+            rest in proptest::collection::vec(
+                proptest::sample::select(&["a", "", "0", "1", "3", "-1", "keys", "store", "streams", "by", "get", "auth"]),
+                0..9,
+            ),
+        ) {
+            let spec = &all()[id];
+            let args: Vec<&[u8]> = spec.full_name().split('|').chain(rest).map(str::as_bytes).collect();
+            for find in [key_positions, routing_positions] {
+                let mut out = Vec::new();
+                find(spec, &args, &mut out);
+                prop_assert!(out.iter().all(|key| (1..args.len()).contains(&key.position)), "{:?}", out);
+            }
+            if let Some(first) = first_key(spec, &args) {
+                prop_assert!((1..args.len()).contains(&first));
+            }
+        }
+    }
+}

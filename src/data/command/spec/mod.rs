@@ -1,6 +1,6 @@
 //! The command table: everything known about each command but its code.
 //!
-//! One file a group declares the commands ([`row`]), `docs/` what COMMAND DOCS tells about them. [`table`] puts them
+//! One file a group declares the commands (`row.rs`), `docs/` what COMMAND DOCS tells about them. `table.rs` puts them
 //! together when the program is compiled and finds a command by its name; [`keys`] finds the keys among a command's
 //! arguments; [`introspect`] answers COMMAND. Constant data and pure functions, owned by no thread.
 //!
@@ -33,10 +33,11 @@ mod transactions;
 pub use doc::{Arg, Doc};
 pub use flags::{access, acl, flag};
 pub use row::{Begin, Find, KeyRange, KeySpec};
-pub use table::{COUNT, TOP_LEVEL, all, commands, find};
+pub use table::{COUNT, TOP_LEVEL, all, commands, find, find_full};
 
 use crate::resp::Error;
 use row::Row;
+use std::fmt;
 use table::Folded;
 
 /// A command or subcommand. Two references are to the same one if their [`id`](Spec::id)s are equal.
@@ -197,6 +198,12 @@ impl Spec {
     }
 }
 
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Spec").field(&self.full_name()).finish()
+    }
+}
+
 /// The command or subcommand that `args` call, with the right number of arguments; otherwise what the client is told.
 /// `visible` says which commands this node has.
 #[inline]
@@ -243,4 +250,72 @@ const fn same(a: &str, b: &str) -> bool {
         i += 1;
     }
     i == a.len() && i == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> String {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        resolve(&args, |_| true).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_call_resolves_to_a_command_or_a_subcommand() {
+        let full_name = |args: &[&[u8]]| resolve(args, |_| true).map(Spec::full_name);
+        assert_eq!(full_name(&[b"Get", b"key"]), Ok("get"));
+        assert_eq!(full_name(&[b"CONFIG", b"GET", b"*"]), Ok("config|get"));
+        assert_eq!(full_name(&[b"COMMAND"]), Ok("command"));
+    }
+
+    #[test]
+    fn a_wrong_number_of_arguments_names_the_full_command() {
+        assert_eq!(refusal("GET"), "ERR wrong number of arguments for 'get' command");
+        assert_eq!(refusal("CONFIG GET"), "ERR wrong number of arguments for 'config|get' command");
+        assert_eq!(refusal("CONFIG"), "ERR wrong number of arguments for 'config' command");
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_apart_from_an_unknown_subcommand() {
+        assert_eq!(refusal("foo a"), "ERR unknown command 'foo', with args beginning with: 'a' ");
+        assert_eq!(refusal("config foo"), "ERR unknown subcommand 'foo'. Try CONFIG HELP.");
+    }
+
+    #[test]
+    fn what_the_node_does_not_have_is_unknown() {
+        let hidden = |name| move |spec: &Spec| spec.full_name() != name;
+        let text = |args: &[&[u8]], name| resolve(args, hidden(name)).err().map(|error| error.to_string());
+        let unknown = |text: &str| Some(text.to_string());
+        assert_eq!(text(&[b"GET", b"a"], "get"), unknown("ERR unknown command 'GET', with args beginning with: 'a' "));
+        assert_eq!(
+            text(&[b"CONFIG", b"GET", b"a"], "config|get"),
+            unknown("ERR unknown subcommand 'GET'. Try CONFIG HELP.")
+        );
+    }
+
+    #[test]
+    fn categories_follow_from_flags() {
+        let categories = |name: &[u8]| find(name).map(Spec::categories);
+        assert_eq!(categories(b"get"), Some(acl::STRING | acl::READ | acl::FAST));
+        assert_eq!(categories(b"blpop"), Some(acl::LIST | acl::WRITE | acl::BLOCKING | acl::SLOW));
+        assert_eq!(categories(b"eval_ro"), Some(acl::SCRIPTING | acl::SLOW), "scripts are not for readers");
+        assert_eq!(categories(b"monitor"), Some(acl::ADMIN | acl::DANGEROUS | acl::SLOW));
+    }
+
+    #[test]
+    fn the_fixed_range_covers_what_it_can_of_the_key_specs() {
+        let range = |name: &[u8]| {
+            let spec = find(name).expect("a command");
+            let KeyRange { first, last, step } = spec.key_range();
+            (first, last, step, spec.has_movable_keys())
+        };
+        assert_eq!(range(b"get"), (1, 1, 1, false));
+        assert_eq!(range(b"mset"), (1, -1, 2, false));
+        assert_eq!(range(b"bitop"), (2, -1, 1, false));
+        assert_eq!(range(b"rename"), (1, 2, 1, false));
+        assert_eq!(range(b"sort"), (1, 1, 1, true));
+        assert_eq!(range(b"zunionstore"), (1, 1, 1, true));
+        assert_eq!(range(b"eval"), (0, 0, 0, true));
+    }
 }

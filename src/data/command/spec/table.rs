@@ -103,6 +103,14 @@ pub fn find(name: &[u8]) -> Option<&'static Spec> {
     }
 }
 
+/// The command or subcommand with this full name (`get`, `config|get`), in any case.
+pub fn find_full(name: &[u8]) -> Option<&'static Spec> {
+    match memchr::memchr(b'|', name) {
+        Some(bar) => find(&name[..bar])?.subcommand(&name[bar + 1..]),
+        None => find(name),
+    }
+}
+
 /// A name of up to 24 bytes, folded to lower case: three words and the length, compared and hashed as such.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Folded {
@@ -114,12 +122,17 @@ impl Folded {
     /// `None` when the name is longer than any command's.
     #[inline]
     pub(super) const fn of(name: &[u8]) -> Option<Folded> {
-        let (head, rest) = name.split_at(if name.len() < 8 { name.len() } else { 8 });
+        let length = name.len() as u8;
+        // Most calls end here.
+        if name.len() <= 8 {
+            return Some(Folded { words: [lower(word(name)), 0, 0], length });
+        }
+        let (head, rest) = name.split_at(8);
         let (middle, tail) = rest.split_at(if rest.len() < 8 { rest.len() } else { 8 });
         if tail.len() > 8 {
             return None;
         }
-        Some(Folded { words: [lower(word(head)), lower(word(middle)), lower(word(tail))], length: name.len() as u8 })
+        Some(Folded { words: [lower(word(head)), lower(word(middle)), lower(word(tail))], length })
     }
 
     #[inline]
@@ -195,6 +208,9 @@ mod tests {
 
     #[test]
     fn every_command_is_found_by_its_name_in_any_case() {
+        for spec in all() {
+            assert_eq!(find_full(spec.full_name().as_bytes()).map(|found| found.id), Some(spec.id));
+        }
         for spec in commands() {
             assert_eq!(find(spec.name().as_bytes()).map(|found| found.id), Some(spec.id));
             assert_eq!(find(spec.name().to_ascii_uppercase().as_bytes()).map(|found| found.id), Some(spec.id));
