@@ -8,7 +8,10 @@ fn main() -> ExitCode {
     match command_line::parse(std::env::args_os().skip(1), std::io::stdin()) {
         Ok(Invocation::Run(config)) => match boot::run(*config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE, // `run` has told why.
+            Err(error) => {
+                eprintln!("coreslot: {error}");
+                ExitCode::FAILURE
+            }
         },
         Ok(Invocation::Print(text)) => {
             print!("{text}");

@@ -36,6 +36,9 @@ pub const KEEP_ARENA: usize = 4 * 1024 * 1024;
 /// Messages taken from one other thread in a turn.
 pub const MESSAGES_PER_TURN: usize = 64;
 
+/// Messages a queue between two threads holds.
+pub const MESH_CAPACITY: usize = 1024;
+
 /// Keys one client can watch.
 pub const MAX_WATCHES: usize = 65_536;
 

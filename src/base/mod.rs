@@ -4,3 +4,5 @@ pub mod glob;
 pub mod ids;
 pub mod limits;
 pub mod notify;
+pub mod pages;
+pub mod prefetch;

@@ -3,4 +3,6 @@
 pub mod command;
 pub mod exec;
 pub mod key;
+pub mod plane;
+pub mod route;
 pub mod store;

@@ -2,12 +2,13 @@
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
 use super::config::Config;
-use super::log as node_log;
+use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
+use crate::cluster::options::{EndpointType, Options};
 use crate::contract::topology::{CoreRange, Topology};
 use crate::cores::data_core::{self, DataCore};
 use crate::cores::wake::{self, Bell, Ear};
@@ -19,6 +20,7 @@ use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
 use crate::ring::{Ring, RingOptions};
+use crate::slot::Slot;
 use crate::slot::owner::OwnerMap;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -37,15 +39,11 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
     std::env::set_current_dir(config.dir())?;
-    let drain = node_log::init(&config)?;
-    let result = start(config, drain);
-    if let Err(error) = &result {
-        node_log::last_words(&error.to_string());
-    }
-    result
+    let drain = node_log::start(config.path("logfile"), config.choice("loglevel"))?;
+    start(config, drain)
 }
 
-fn start(config: Config, drain: node_log::LogDrain) -> Result<(), StartError> {
+fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
@@ -152,7 +150,11 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let rings: Vec<Result<RawFd, String>> = shared.rings.lock().map_err(|_| "a data core died")?.clone();
     let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
     let ring = ring.map_err(|error| error.to_string())?;
-    let mut store = Store::new(StoreOptions { databases: shared.settings.databases, ..StoreOptions::default() });
+    let mut store = Store::new(StoreOptions {
+        databases: shared.settings.databases,
+        hasher: seat.options.hasher,
+        seed: seat.options.seed,
+    });
     store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
     let parts = data_core::Parts {
@@ -233,7 +235,8 @@ pub fn cluster_options(config: &Config, cores: usize) -> Options {
     let owners = OwnerMap::even(cores);
     let ranges = (0..cores as u8).map(CoreId).map(|core| {
         let (start, end) = owners.range(core);
-        CoreRange { start, end, core }
+        let slot = |index: usize| Slot::new(index as u16).expect("ranges are of slots");
+        CoreRange { start: slot(start), end: slot(end - 1), core }
     });
     Options {
         port: config.number("port"),
@@ -242,7 +245,11 @@ pub fn cluster_options(config: &Config, cores: usize) -> Options {
         announce_port: config.number("cluster-announce-port"),
         announce_bus_port: config.number("cluster-announce-bus-port"),
         announce_hostname: text("cluster-announce-hostname"),
-        endpoint: config.endpoint_type(),
+        endpoint: match config.choice("cluster-preferred-endpoint-type") {
+            "hostname" => EndpointType::Hostname,
+            "unknown-endpoint" => EndpointType::Unknown,
+            _ => EndpointType::Ip,
+        },
         node_timeout_ms: config.number("cluster-node-timeout"),
         require_full_coverage: config.flag("cluster-require-full-coverage"),
         allow_replica_migration: config.flag("cluster-allow-replica-migration"),

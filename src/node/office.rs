@@ -4,11 +4,12 @@
 //! Owned by the bus core's thread. Files are written here (nodes.conf, redis.conf, the log), never on a
 //! data core.
 
-use super::config::{Caller, Config};
+use super::config::{Caller, Config, reply_help};
 use super::log::LogDrain;
 use super::nodes_file::NodesFile;
 use crate::cluster::command::{Facts, Inquiry as Wanted};
-use crate::cluster::{Action, Cluster, Now};
+use crate::cluster::now::Now;
+use crate::cluster::{Action, Cluster};
 use crate::contract::topology::Topology;
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
@@ -95,7 +96,7 @@ impl NodeOffice {
                 Ok(())
             }),
             b"help" => answer(from, number, command, outgoing, |reply| {
-                super::config::reply_help(reply);
+                reply_help(reply);
                 Ok(())
             }),
             b"rewrite" => answer(from, number, command, outgoing, |reply| {
@@ -121,7 +122,8 @@ impl NodeOffice {
 
     /// Puts into effect what the bus core itself goes by.
     fn reconfigured(&mut self, outgoing: &mut Outgoing) {
-        self.drain.configure(&self.config);
+        super::log::set_level(self.config.choice("loglevel"));
+        self.drain.set_file(self.config.path("logfile"));
         let options = super::boot::cluster_options(&self.config, self.cores);
         if let Some(desk) = &mut self.desk {
             match desk.cluster.reconfigure(options, now()) {
@@ -221,7 +223,8 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, outgoing: &mut Outgoing) {
-        self.drain.drain();
+        // What can't be written is lost: there is nowhere to say so.
+        let _ = self.drain.drain();
         if let Some(desk) = &mut self.desk {
             let actions = desk.cluster.tick(now());
             self.act(actions, Then::Nothing, outgoing);

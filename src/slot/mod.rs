@@ -2,6 +2,8 @@
 
 mod crc;
 
+pub mod owner;
+
 use crate::base::limits::SLOTS;
 
 /// One of the 16384 hash slots.

@@ -1,30 +1,21 @@
 //! DEBUG, as far as it asks about a key.
 
-use super::help;
-use crate::data::exec::{Exec, Handler};
-use crate::resp::Error;
+use crate::data::key::Key;
+use crate::data::store::Store;
 
-/// The handlers by lower-case name.
-pub const HANDLERS: &[(&str, Handler)] = &[("debug|object", object)];
-
-/// `DEBUG OBJECT key`: one line of `name:value` words, in Redis's order.
+/// `DEBUG OBJECT key`: one line of `name:value` words, in Redis's order; none if there is no such key.
 ///
 /// No address is told, only that there is one; the serialized length is that of an RDB string that is
 /// neither compressed nor written as an integer.
-fn object(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let [_, _, name] = *args else { return Err(help::syntax_error(args)) };
-    let key = exec.key(name);
-    let (db, now) = (exec.db, exec.now);
-    let store = exec.store(key.slot);
-    let handle = store.peek(db, &key, now).ok_or(Error::NoSuchKey)?;
+pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, now: u64) -> Option<String> {
+    let handle = store.peek(db, key, now)?;
     let encoding = store.encoding(handle);
     let length = store.string(handle).map_or(0, |value| value.len() + length_prefix(value.len()));
     let idle = store.idle_seconds(handle, now);
     let clock = (now / 1000).saturating_sub(idle) & LRU_CLOCK_MAX;
-    exec.reply.simple(&format!(
+    Some(format!(
         "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:{clock} lru_seconds_idle:{idle}"
-    ));
-    Ok(())
+    ))
 }
 
 /// Redis keeps the time of the last access in 24 bits of seconds.

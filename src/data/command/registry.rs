@@ -153,7 +153,7 @@ impl Command {
     pub fn key_indexes(&self, args: &[&[u8]]) -> Vec<usize> {
         let mut uses = Vec::new();
         keys::routing_positions(self.spec, args, &mut uses);
-        uses.into_iter().map(|key| key.index).collect()
+        uses.into_iter().map(|key| key.position).collect()
     }
 
     /// Whether it is executed at once between MULTI and EXEC.

@@ -8,7 +8,8 @@ use super::Plane;
 use super::client::{ClientRef, Hold};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
-use crate::data::command::keyspace::{self, KeyBatch};
+use crate::base::ids::CoreId;
+use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
 use bumpalo::Bump;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -184,7 +185,8 @@ impl Plane {
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
-        let last_slot = self.routes.last_slot(core);
+        let core = CoreId(core as u8);
+        let (_, end) = self.routes.owners().range(core);
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
             Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
@@ -205,12 +207,15 @@ impl Plane {
                 Answer::Done
             }
             Inquiry::RandomKey { db } => {
-                let size = store.len(*db) as u64;
-                let key = store.random_key(*db, &mut self.random, now).map(|handle| store.key_of(handle).to_vec());
-                Answer::Sample(size, key)
+                Answer::Sample(keyspace::random_key(store, *db, now))
             }
             Inquiry::Scan(part) => {
-                let (cursor, keys) = keyspace::scan(store, part.db, part.cursor, &part.options, last_slot, now);
+                let options = ScanOptions {
+                    pattern: part.pattern.as_deref(),
+                    count: part.count,
+                    type_filter: part.type_filter.as_deref(),
+                };
+                let (cursor, keys) = keyspace::scan(store, part.db, part.cursor, end, &options, now);
                 Answer::Scan(cursor, keys)
             }
             Inquiry::SlotKeys { slot, limit } => {
@@ -227,8 +232,8 @@ impl Plane {
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
             Inquiry::Populate(populate) => {
-                let (core, routes, hasher) = (self.options.core, &self.routes, self.options.hasher);
-                populate.fill(store, hasher, now, |slot| routes.owners().core(slot) == core);
+                let (routes, hasher) = (&self.routes, self.options.hasher);
+                populate.fill(store, hasher, now, |slot| routes.owners().of(slot) == core);
                 Answer::Done
             }
             _ => Answer::Done,

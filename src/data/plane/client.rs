@@ -222,6 +222,11 @@ impl Clients {
         self.places.get(reference.index as usize)?.as_deref().filter(|client| client.reference == reference)
     }
 
+    /// The client at this index.
+    pub fn at(&self, index: u32) -> Option<&Client> {
+        self.places.get(index as usize)?.as_deref()
+    }
+
     /// The same, to change it.
     pub fn get_mut(&mut self, reference: ClientRef) -> Option<&mut Client> {
         self.places.get_mut(reference.index as usize)?.as_deref_mut().filter(|client| client.reference == reference)

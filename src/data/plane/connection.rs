@@ -408,7 +408,7 @@ impl Plane {
     }
 
     fn authenticate(&mut self, at: u32, user: &[u8], password: &[u8]) -> Result<(), Error> {
-        let expected = self.settings.requirepass.as_bytes();
+        let expected = &*self.settings.requirepass;
         if user != b"default" || !(expected.is_empty() || same_secret(expected, password)) {
             self.stats.denied_auths += 1;
             return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));

@@ -127,7 +127,7 @@ const HELP: &[&str] = &[
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.
 fn object(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
     let db = plane.clients[at].session.db;
-    let owner = plane.routes.owners().core(Slot::of_key(key));
+    let owner = plane.routes.owners().of(Slot::of_key(key));
     let finish: Finish = Box::new(|plane, at, answers| match answers.into_iter().next() {
         Some(super::message::Answer::Strings(lines)) if !lines.is_empty() => {
             plane.reply(at).simple(&String::from_utf8_lossy(&lines[0]));

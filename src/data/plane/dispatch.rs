@@ -10,6 +10,7 @@ use super::{Action, Plane};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
+use crate::data::command::slowlog::SlowLog;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
@@ -35,6 +36,17 @@ pub enum Flow {
     Gone,
 }
 
+/// Whether and how a command was executed on this core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not: it was refused, queued, or sent elsewhere.
+    Not,
+    /// With a reply.
+    Done,
+    /// With an error.
+    Failed,
+}
+
 /// A command with its arguments.
 #[derive(Clone)]
 pub struct Request<'a> {
@@ -46,11 +58,18 @@ pub struct Request<'a> {
     pub key: Option<Key<'a>>,
     /// Memory that lasts for this turn.
     pub bump: &'a Bump,
-    /// Whether it was executed here, and so counts here.
-    pub executed: Cell<bool>,
+    /// What became of it here.
+    pub outcome: Cell<Outcome>,
 }
 
 impl Request<'_> {
+    /// Notes that it was answered with an error, if it was executed.
+    fn fail(&self) {
+        if self.outcome.get() == Outcome::Done {
+            self.outcome.set(Outcome::Failed);
+        }
+    }
+
     /// Whether it can't take long, so that it needs no clock of its own.
     fn is_quick(&self) -> bool {
         self.command.is_none_or(|command| command.quick)
@@ -170,30 +189,30 @@ impl Plane {
             for (index, request) in requests.iter().enumerate() {
                 let alone = self.precise || !request.is_quick();
                 if alone {
-                    self.account(&requests[timed..index]);
+                    self.account(at, &requests[timed..index]);
                     timed = index;
                 }
                 match self.dispatch(at, request) {
                     Flow::Done => used = ends[index].0,
                     Flow::Wait => {
                         used = ends[index].0;
-                        self.account(&requests[timed..=index]);
+                        self.account(at, &requests[timed..=index]);
                         self.hold(at, Hold::Answer);
                         break 'batches Some(used);
                     }
                     Flow::Retry(hold) => {
-                        self.account(&requests[timed..index]);
+                        self.account(at, &requests[timed..index]);
                         self.hold(at, hold);
                         break 'batches Some(used);
                     }
                     Flow::Gone => break 'batches None,
                 }
                 if alone {
-                    self.account(&requests[timed..=index]);
+                    self.account(at, &requests[timed..=index]);
                     timed = index + 1;
                 }
             }
-            self.account(&requests[timed..]);
+            self.account(at, &requests[timed..]);
             match stop {
                 None if position < input.len() => {}
                 None => break Some(used),
@@ -219,7 +238,7 @@ impl Plane {
                         }
                         Flow::Gone => break None,
                     }
-                    self.account(&[request]);
+                    self.account(at, &[request]);
                 }
                 Some(Parsed::Error(error)) => {
                     self.reply(at).error(&Error::new(error.to_string()));
@@ -242,7 +261,7 @@ impl Plane {
         let key = command
             .and_then(|command| command.first_key(args))
             .map(|index| self.options.hasher.key(args[index]));
-        Request { command, args, key, bump, executed: Cell::new(false) }
+        Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
 
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
@@ -342,7 +361,7 @@ impl Plane {
 
     pub(super) fn session(&mut self, at: u32, request: &Request<'_>, handler: SessionHandler) -> Flow {
         let before = self.out_position(at);
-        request.executed.set(true);
+        request.outcome.set(Outcome::Done);
         match handler(self, at, request) {
             Ok(flow) => flow,
             Err(error) => {
@@ -354,7 +373,11 @@ impl Plane {
 
     /// Answers an error.
     pub(super) fn refuse(&mut self, at: u32, request: &Request<'_>, error: Error) -> Flow {
-        self.commands.rejected(request.command.map(|command| command.id()), &error);
+        if let (Some(command), Outcome::Not) = (request.command, request.outcome.get()) {
+            self.commands.rejected(command.id());
+        }
+        request.fail();
+        self.errors.replied(error.to_string().as_bytes());
         if let Some(transaction) = &mut self.clients[at].session.multi {
             if !request.command.is_some_and(|command| command.runs_inside_multi()) {
                 transaction.broken = true;
@@ -385,7 +408,7 @@ impl Plane {
         if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
             return self.refuse(at, request, Error::OutOfMemory);
         }
-        request.executed.set(true);
+        request.outcome.set(Outcome::Done);
         let client = &mut self.clients[at];
         let (db, proto) = (client.session.db, client.session.proto);
         let out = if client.queue.is_empty() {
@@ -409,7 +432,8 @@ impl Plane {
         if let Err(error) = handler(&mut exec, request.args) {
             exec.reply.truncate(start);
             exec.reply.error(&error);
-            self.commands.failed(command.id(), &error);
+            request.fail();
+            self.errors.replied(error.to_string().as_bytes());
         }
         self.settle();
         Flow::Done
@@ -499,7 +523,7 @@ impl Plane {
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.
-    pub(super) fn account(&mut self, requests: &[Request<'_>]) {
+    pub(super) fn account(&mut self, at: u32, requests: &[Request<'_>]) {
         if requests.is_empty() {
             return;
         }
@@ -507,15 +531,29 @@ impl Plane {
         let elapsed = now.saturating_sub(self.now.mono_ns);
         self.now.mono_ns = now;
         let each = elapsed / requests.len() as u64;
-        for request in requests.iter().filter(|request| request.executed.get()) {
-            self.stats.commands += 1;
-            if let Some(command) = request.command {
-                self.commands.executed(command.id(), each);
+        let track = self.settings.latency_tracking;
+        for request in requests {
+            let (Some(command), outcome) = (request.command, request.outcome.get()) else { continue };
+            if outcome != Outcome::Not {
+                self.stats.commands += 1;
+                self.commands.called(command.id(), each, outcome == Outcome::Failed, track);
             }
         }
-        let slower = self.settings.slowlog_log_slower_than;
-        if let ([request], true) = (requests, slower >= 0 && elapsed / 1000 >= slower as u64) {
-            self.log_slow(request, elapsed / 1000);
+        if let [request] = requests {
+            self.note_slowness(at, request, elapsed / 1000);
+        }
+    }
+
+    /// Puts a slow command into the slow log and the latency monitor.
+    fn note_slowness(&mut self, at: u32, request: &Request<'_>, microseconds: u64) {
+        let Some(command) = request.command else { return };
+        let event = if command.spec.is(flag::FAST) { "fast-command" } else { "command" };
+        let (now, threshold) = (self.now.unix_ms, self.settings.latency_monitor_threshold);
+        self.latency.record(event, microseconds / 1000, threshold, now);
+        let logged = SlowLog::is_slow(microseconds, &self.settings) && !command.spec.is(flag::SKIP_SLOWLOG);
+        if let (true, Some(client)) = (logged, self.clients.at(at)) {
+            let peer = (client.session.addr.as_str(), client.session.name.as_slice());
+            self.slowlog.record(request.args, microseconds, peer, now, &self.settings);
         }
     }
 }

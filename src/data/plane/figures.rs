@@ -2,7 +2,8 @@
 
 use super::Plane;
 use super::message::Answer;
-use crate::data::command::stats::CommandStats;
+use crate::data::command::keyspace::KeyspaceCounts;
+use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::store::StoreStats;
 
 /// Counters of one core since the start or CONFIG RESETSTAT.
@@ -28,8 +29,6 @@ pub struct Counters {
     pub query_buffer_limit_disconnections: u64,
     /// Clients closed for `client-output-buffer-limit`.
     pub output_buffer_limit_disconnections: u64,
-    /// Error replies.
-    pub error_replies: u64,
     /// The longest turn, ns.
     pub longest_turn_ns: u64,
     /// The longest turn by the store's own work (expiry, eviction, freeing), ns.
@@ -38,19 +37,8 @@ pub struct Counters {
     pub turns: u64,
 }
 
-/// One database's size.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DatabaseSize {
-    /// Keys.
-    pub keys: u64,
-    /// Keys with a deadline.
-    pub volatile: u64,
-    /// Mean time to live of a sample, ms.
-    pub average_ttl: u64,
-}
-
 /// Figures of one core, or the sum over several.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     /// Counters.
     pub counters: Counters,
@@ -75,11 +63,13 @@ pub struct Figures {
     /// Hits, misses, expired, evicted.
     pub store: StoreStats,
     /// Sizes of the databases.
-    pub databases: Vec<DatabaseSize>,
+    pub databases: Vec<KeyspaceCounts>,
     /// Channels, patterns and shard channels with subscribers.
     pub pubsub: (usize, usize, usize),
     /// Calls by command.
     pub commands: CommandStats,
+    /// Error replies by code.
+    pub errors: ErrorStats,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
 }
@@ -91,7 +81,7 @@ impl Figures {
             Answer::Figures(figures) => Some(*figures),
             _ => None,
         });
-        let Some(mut sum) = parts.next() else { return Figures::default() };
+        let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
         sum
     }
@@ -107,19 +97,17 @@ impl Figures {
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
         self.used_bytes += other.used_bytes;
-        self.store.add(&other.store);
+        self.store.hits += other.store.hits;
+        self.store.misses += other.store.misses;
+        self.store.expired += other.store.expired;
+        self.store.evicted += other.store.evicted;
         for (mine, theirs) in self.databases.iter_mut().zip(&other.databases) {
-            let volatile = mine.volatile + theirs.volatile;
-            if volatile > 0 {
-                mine.average_ttl =
-                    (mine.average_ttl * mine.volatile + theirs.average_ttl * theirs.volatile) / volatile;
-            }
-            mine.keys += theirs.keys;
-            mine.volatile = volatile;
+            mine.merge(*theirs);
         }
         let (a, b, c) = other.pubsub;
         self.pubsub = (self.pubsub.0 + a, self.pubsub.1 + b, self.pubsub.2 + c);
-        self.commands.add(&other.commands);
+        self.commands.merge(&other.commands);
+        self.errors.merge(&other.errors);
         self.cores.extend(other.cores);
     }
 }
@@ -136,7 +124,6 @@ impl Counters {
         self.denied_auths += other.denied_auths;
         self.query_buffer_limit_disconnections += other.query_buffer_limit_disconnections;
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
-        self.error_replies += other.error_replies;
         self.longest_turn_ns = self.longest_turn_ns.max(other.longest_turn_ns);
         self.longest_upkeep_ns = self.longest_upkeep_ns.max(other.longest_upkeep_ns);
         self.turns += other.turns;
@@ -146,14 +133,25 @@ impl Counters {
 impl Plane {
     /// This core's figures.
     pub(super) fn figures(&mut self) -> Figures {
-        let now = self.now.unix_ms;
-        let core = self.core().index();
+        let core = self.core();
+        let [ops_per_second, input_per_second, output_per_second] = self.upkeep.rates();
         let mut figures = Figures {
             counters: self.stats.clone(),
+            ops_per_second,
+            input_per_second,
+            output_per_second,
             clients: self.clients.len() as u64,
+            subscribers: 0,
+            client_bytes: 0,
+            longest_input: 0,
+            longest_output: 0,
+            used_bytes: 0,
+            store: StoreStats::default(),
+            databases: vec![KeyspaceCounts::default(); self.settings.databases],
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
-            ..self.upkeep.rates()
+            errors: self.errors.clone(),
+            cores: Vec::new(),
         };
         for client in self.clients.iter() {
             figures.subscribers += u64::from(client.session.subscriptions.is_some());
@@ -164,14 +162,8 @@ impl Plane {
         // A store that is lent is counted by nobody for this once.
         if let Some(store) = self.stores.at(core) {
             figures.used_bytes = store.used_bytes() as u64;
-            figures.store = store.stats.clone();
-            figures.databases = (0..store.databases())
-                .map(|db| DatabaseSize {
-                    keys: store.len(db) as u64,
-                    volatile: store.volatile_len(db) as u64,
-                    average_ttl: store.average_ttl(db, now),
-                })
-                .collect();
+            figures.store = store.stats;
+            figures.databases = (0..store.databases()).map(|db| KeyspaceCounts::of(store, db)).collect();
         }
         let keys = figures.databases.iter().map(|database| database.keys).sum();
         figures.cores = vec![(figures.clients, figures.counters.commands, keys, figures.used_bytes)];
@@ -181,7 +173,8 @@ impl Plane {
     pub(super) fn reset_stats(&mut self) {
         self.stats = Counters::default();
         self.commands.reset();
-        let core = self.core().index();
+        self.errors.reset();
+        let core = self.core();
         if let Some(store) = self.stores.at(core) {
             store.stats = StoreStats::default();
         }

@@ -97,7 +97,7 @@ impl Plane {
                         self.execute(at, &request, command, *handler);
                     }
                 }
-                self.account(&[request]);
+                self.account(at, &[request]);
             }
             Purpose::Transaction => {
                 if self.begin_transaction(at, gather.cores.clone(), bump) == Flow::Wait {

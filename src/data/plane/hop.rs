@@ -120,19 +120,23 @@ impl Plane {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
         let args = batch.args(bump);
+        let mut failed = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
         let mut first = 0;
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
+            let start = replies.len();
             self.execute_hop(entry, &args[first..last], &mut replies, bump);
+            failed.push(replies.get(start) == Some(&b'-'));
             ends.push(replies.len());
             first = last;
         }
         let now = (self.options.clock)();
         let each = now.saturating_sub(self.now.mono_ns) / batch.commands.len().max(1) as u64;
         self.now.mono_ns = now;
-        for entry in &batch.commands {
-            self.commands.executed(entry.command, each);
+        let track = self.settings.latency_tracking;
+        for (entry, failed) in batch.commands.iter().zip(failed) {
+            self.commands.called(entry.command, each, failed, track);
         }
         self.stats.commands += batch.commands.len() as u64;
         batch.replies = replies;
@@ -183,7 +187,7 @@ impl Plane {
         if let Err(error) = handler(&mut exec, args) {
             exec.reply.truncate(start);
             exec.reply.error(&error);
-            self.commands.failed(entry.command, &error);
+            self.errors.replied(error.to_string().as_bytes());
         }
         self.settle();
     }

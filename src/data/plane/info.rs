@@ -5,6 +5,7 @@ use super::Plane;
 use super::figures::Figures;
 use crate::base::limits::REDIS_VERSION;
 use crate::contract::settings::EvictionPolicy;
+use crate::data::command::spec;
 use std::fmt::Write;
 
 /// Which sections are asked for.
@@ -49,10 +50,10 @@ const SECTIONS: &[(&str, &str, Section)] = &[
     ("replication", "Replication", replication),
     ("cpu", "CPU", cpu),
     ("modules", "Modules", |_, _, _| {}),
-    ("commandstats", "Commandstats", |out, plane, figures| out.push_str(&figures.commands.info_commandstats(plane.registry))),
-    ("errorstats", "Errorstats", |out, _, figures| out.push_str(&figures.commands.info_errorstats())),
+    ("commandstats", "Commandstats", |out, _, figures| figures.commands.info(command_name, out)),
+    ("errorstats", "Errorstats", |out, _, figures| figures.errors.info(out)),
     ("latencystats", "Latencystats", |out, plane, figures| {
-        out.push_str(&figures.commands.info_latencystats(plane.registry));
+        figures.commands.info_latency(&plane.settings.latency_percentiles, command_name, out);
     }),
     ("cluster", "Cluster", |out, plane, _| field(out, "cluster_enabled", u8::from(plane.settings.cluster_enabled))),
     ("keyspace", "Keyspace", keyspace),
@@ -70,6 +71,11 @@ pub fn text(plane: &Plane, sections: &Sections, figures: &Figures) -> String {
         section(&mut out, plane, figures);
     }
     out
+}
+
+/// The full name of the command with this number.
+pub(super) fn command_name(id: u16) -> &'static str {
+    spec::all()[id as usize].full_name()
 }
 
 fn field(out: &mut String, name: &str, value: impl std::fmt::Display) {
@@ -213,7 +219,7 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
-    field(out, "total_error_replies", figures.commands.error_replies());
+    field(out, "total_error_replies", figures.errors.total());
     field(out, "acl_access_denied_auth", counters.denied_auths);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);
     field(out, "client_output_buffer_limit_disconnections", counters.output_buffer_limit_disconnections);
@@ -247,10 +253,7 @@ fn cpu(out: &mut String, _: &Plane, _: &Figures) {
 }
 
 fn keyspace(out: &mut String, _: &Plane, figures: &Figures) {
-    for (number, database) in figures.databases.iter().enumerate().filter(|(_, database)| database.keys > 0) {
-        let (keys, volatile, ttl) = (database.keys, database.volatile, database.average_ttl);
-        field(out, &format!("db{number}"), format!("keys={keys},expires={volatile},avg_ttl={ttl}"));
-    }
+    figures.databases.iter().enumerate().for_each(|(db, counts)| counts.info(db, out));
 }
 
 fn coreslot(out: &mut String, plane: &Plane, figures: &Figures) {

@@ -126,8 +126,7 @@ fn latency_histogram(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done 
     let ids = (request.args.len() > 2).then_some(ids);
     let finish: Finish = Box::new(move |plane, at, answers| {
         let figures = Figures::merged(answers);
-        let name = |id: u16| spec::all()[id as usize].full_name();
-        figures.commands.histograms(ids.as_deref(), name, &mut plane.reply(at));
+        figures.commands.histograms(ids.as_deref(), super::info::command_name, &mut plane.reply(at));
     });
     Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
 }

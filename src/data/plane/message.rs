@@ -159,8 +159,12 @@ pub struct ScanPart {
     pub db: usize,
     /// Where to go on.
     pub cursor: u64,
-    /// What is asked for.
-    pub options: crate::data::command::keyspace::ScanOptions,
+    /// MATCH.
+    pub pattern: Option<Box<[u8]>>,
+    /// COUNT.
+    pub count: usize,
+    /// TYPE.
+    pub type_filter: Option<Box<[u8]>>,
 }
 
 /// What PUBSUB asks.
@@ -207,8 +211,8 @@ pub enum Answer {
     Strings(Vec<Vec<u8>>),
     /// Keys.
     Keys(KeyBatch),
-    /// A number, and perhaps a byte string.
-    Sample(u64, Option<Vec<u8>>),
+    /// A key at random and how many it stands for.
+    Sample(Option<(usize, Box<[u8]>)>),
     /// A SCAN cursor and keys.
     Scan(u64, KeyBatch),
     /// A number for each thing asked for.

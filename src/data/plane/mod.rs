@@ -35,7 +35,8 @@ pub mod upkeep;
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
-use crate::data::command::{Registry, latency::Latency, slowlog::SlowLog, stats::CommandStats};
+use crate::data::command::stats::{CommandStats, ErrorStats};
+use crate::data::command::{Registry, latency, slowlog::SlowLog};
 use crate::data::exec::Effects;
 use crate::data::key::KeyHasher;
 use crate::data::route::Routes;
@@ -172,10 +173,12 @@ pub struct Plane {
     pub stats: figures::Counters,
     /// Calls, time and errors by command.
     pub commands: CommandStats,
+    /// Error replies by code.
+    pub errors: ErrorStats,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Latency events.
-    pub latency: Latency,
+    pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
     /// Whether commands may be executed without looking at `locked` and `pause`.
@@ -224,9 +227,10 @@ impl Plane {
             goodbyes: Vec::new(),
             actions: Vec::new(),
             stats: figures::Counters::default(),
-            commands: CommandStats::new(registry.len()),
-            slowlog: SlowLog::new(u64::from(options.core.0), options.cores as u64),
-            latency: Latency::default(),
+            commands: CommandStats::new(registry.len() as u16),
+            slowlog: SlowLog::new(options.core.index(), options.cores),
+            latency: latency::Monitor::default(),
+            errors: ErrorStats::default(),
             pause: None,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,

@@ -8,8 +8,9 @@ use super::figures::Figures;
 use super::info;
 use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
-use crate::data::command::keyspace::{self, ScanOptions};
+use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
+use crate::data::store::slot_of_cursor;
 use crate::resp::Error;
 use crate::slot::Slot;
 use rand_xoshiro::rand_core::Rng;
@@ -91,46 +92,34 @@ fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let cursor = keyspace::parse_cursor(request.args[1])?;
     let options = ScanOptions::parse(&request.args[2..])?;
+    let (pattern, type_filter) = (options.pattern.map(Box::from), options.type_filter.map(Box::from));
     let db = plane.clients[at].session.db;
     // The cores own ascending ranges of slots, so one core after the other is scanned.
-    let core = plane.routes.owners().core(keyspace::cursor_slot(cursor));
-    let finish: Finish = Box::new(move |plane, at, answers| {
-        let Some(Answer::Scan(mut next, keys)) = answers.into_iter().next() else { return };
-        if next == 0 {
-            next = plane.routes.first_slot_after(core).map_or(0, keyspace::cursor_at);
-        }
+    let core = plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"));
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return };
         let mut reply = plane.reply(at);
         reply.array(2);
         reply.bulk(next.to_string().as_bytes());
         keys.write(&mut reply);
     });
-    let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, options }));
+    let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, pattern, count: options.count, type_filter }));
     Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let db = plane.clients[at].session.db;
     let finish: Finish = Box::new(|plane, at, answers| {
-        let samples: Vec<_> = answers
-            .into_iter()
-            .filter_map(|answer| if let Answer::Sample(size, Some(key)) = answer { Some((size, key)) } else { None })
-            .collect();
-        // A core is drawn in proportion to its keys, so that every key is as likely as any other.
-        let total: u64 = samples.iter().map(|(size, _)| size).sum();
-        let mut drawn = if total == 0 { 0 } else { plane.random.next_u64() % total };
-        let chosen = samples.into_iter().find(|(size, _)| {
-            let found = drawn < *size;
-            drawn = drawn.saturating_sub(*size);
-            found
-        });
-        plane.reply(at).bulk_or_null(chosen.as_ref().map(|(_, key)| key.as_slice()));
+        let candidates = answers.into_iter().filter_map(|answer| if let Answer::Sample(sample) = answer { sample } else { None });
+        let chosen = keyspace::choose_random(candidates, plane.random.next_u64());
+        plane.reply(at).bulk_or_null(chosen.as_deref());
     });
     Ok(plane.ask(at, plane.data_cores(), Inquiry::RandomKey { db }, finish))
 }
 
 fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Done {
     // Memory is always freed later, in bounded steps, so SYNC and ASYNC are the same thing here.
-    keyspace::parse_flush(&request.args[1..])?;
+    FlushMode::parse(&request.args[1..], &plane.settings)?;
     let finish: Finish = Box::new(|plane, at, answers| {
         plane.stats.changed += counts(&answers) + 1;
         plane.reply(at).ok();
@@ -139,17 +128,8 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
 }
 
 fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    if plane.settings.cluster_enabled {
-        return Err(Error::new("ERR SWAPDB is not allowed in cluster mode"));
-    }
-    let index = |arg: &[u8], which: &'static str| number::parse_i64(arg).ok_or(Error::new(which));
-    let first = index(request.args[1], "ERR invalid first DB index")?;
-    let second = index(request.args[2], "ERR invalid second DB index")?;
-    let databases = plane.settings.databases as i64;
-    if !(0..databases).contains(&first) || !(0..databases).contains(&second) {
-        return Err(Error::new("ERR DB index is out of range"));
-    }
-    Ok(plane.tell_all_and_ok(at, Inquiry::Swap(first as usize, second as usize)))
+    let (first, second) = keyspace::parse_swapdb(request.args[1], request.args[2], &plane.settings)?;
+    Ok(plane.tell_all_and_ok(at, Inquiry::Swap(first, second)))
 }
 
 fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -190,7 +170,7 @@ fn slot_arg(arg: &[u8]) -> Result<Option<Slot>, Error> {
 }
 
 fn ask_slot(plane: &mut Plane, at: u32, slot: Slot, limit: usize, finish: Finish) -> Done {
-    let core: CoreId = plane.routes.owners().core(slot);
+    let core: CoreId = plane.routes.owners().of(slot);
     let inquiry = Inquiry::SlotKeys { slot: slot.number(), limit };
     Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
 }

@@ -170,7 +170,7 @@ impl Plane {
                 Some((Run::Keyed(_), command)) => {
                     for index in command.key_indexes(args) {
                         let key = self.options.hasher.key(args[index]);
-                        cores.insert(self.routes.owners().core(key.slot));
+                        cores.insert(self.routes.owners().of(key.slot));
                         if self.settings.cluster_enabled && *slot.get_or_insert(key.slot) != key.slot {
                             return Err(Error::CrossSlot);
                         }
@@ -181,7 +181,7 @@ impl Plane {
             }
         }
         for watch in &session.watches {
-            cores.insert(self.routes.owners().core(crate::slot::Slot::of_key(&watch.key)));
+            cores.insert(self.routes.owners().of(crate::slot::Slot::of_key(&watch.key)));
         }
         Ok(cores.into_iter().collect())
     }
@@ -214,7 +214,7 @@ impl Plane {
                 Run::Keyed(handler) => self.execute(at, &request, command, *handler),
                 Run::Session(handler) | Run::Node(handler) => self.session(at, &request, *handler),
             };
-            self.account(&[request]);
+            self.account(at, &[request]);
             if flow == Flow::Wait {
                 return Flow::Wait;
             }
@@ -250,7 +250,7 @@ impl Plane {
         keys.iter()
             .map(|bytes| {
                 let key = self.options.hasher.key(bytes);
-                if self.routes.owners().core(key.slot).index() != core {
+                if self.routes.owners().of(key.slot).index() != core {
                     return 0;
                 }
                 self.stores.of(key.slot).watch(db, &key, now)
@@ -266,11 +266,11 @@ impl Plane {
         }
         let mut by_core: Vec<Vec<(usize, Box<[u8]>)>> = vec![Vec::new(); self.options.cores];
         for watch in watches {
-            let core = self.routes.owners().core(crate::slot::Slot::of_key(&watch.key));
+            let core = self.routes.owners().of(crate::slot::Slot::of_key(&watch.key));
             by_core[core.index()].push((watch.db, watch.key));
         }
         for (core, keys) in by_core.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
-            if self.stores.at(core).is_some() {
+            if self.stores.at(CoreId(core as u8)).is_some() {
                 self.unwatch_here(&keys);
             } else {
                 self.send(CoreId(core as u8).into(), Message::Tell(Notice::Unwatch(keys)));
@@ -282,8 +282,8 @@ impl Plane {
     pub(super) fn unwatch_here(&mut self, keys: &[(usize, Box<[u8]>)]) {
         for (db, bytes) in keys {
             let key = self.options.hasher.key(bytes);
-            let core = self.routes.owners().core(key.slot);
-            if let Some(store) = self.stores.at(core.index()) {
+            let core = self.routes.owners().of(key.slot);
+            if let Some(store) = self.stores.at(core) {
                 store.unwatch(*db, &key);
             }
         }

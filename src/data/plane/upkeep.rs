@@ -3,7 +3,6 @@
 //! Owned by the data core. The driver calls [`Plane::tick`] about `hz` times a second and
 //! [`Plane::idle_work`] after every turn; neither takes longer than a few hundred microseconds.
 
-use super::figures::Figures;
 use super::message::Message;
 use super::{Action, Plane};
 use super::client::{Client, ClientRef, Session};
@@ -31,15 +30,10 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// The rates, in figures that are otherwise empty.
-    pub fn rates(&self) -> Figures {
+    /// Commands, bytes received and bytes sent a second.
+    pub fn rates(&self) -> [u64; 3] {
         let mean = |samples: &[u64; SAMPLES]| samples.iter().sum::<u64>() / SAMPLES as u64;
-        Figures {
-            ops_per_second: mean(&self.rates[0]),
-            input_per_second: mean(&self.rates[1]),
-            output_per_second: mean(&self.rates[2]),
-            ..Figures::default()
-        }
+        [mean(&self.rates[0]), mean(&self.rates[1]), mean(&self.rates[2])]
     }
 
     fn sample(&mut self, now_ns: u64, totals: [u64; 3]) {
@@ -106,14 +100,14 @@ impl Plane {
         let share = self.settings.maxmemory / self.options.cores as u64;
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
-        let core = self.core().index();
+        let core = self.core();
         let Some(store) = self.stores.at(core) else { return true };
         let mut evicted = 0;
         while store.used_bytes() as u64 > share {
             if policy == EvictionPolicy::NoEviction || evicted >= limits::EVICT_PER_COMMAND {
                 break;
             }
-            if !store.evict_one(policy, samples, &mut self.random, now) {
+            if !store.evict_one(policy, samples, now) {
                 break;
             }
             evicted += 1;
@@ -142,15 +136,10 @@ impl Plane {
     /// Makes the store follow the settings.
     pub(super) fn apply_settings(&mut self) {
         let settings = self.settings.clone();
-        let core = self.core().index();
+        let core = self.core();
         if let Some(store) = self.stores.at(core) {
             store.configure(&settings);
         }
-        self.slowlog.set_max_len(settings.slowlog_max_len);
-        if settings.requirepass.is_empty() {
-            return;
-        }
-        // A new password does not throw out who is in: as in Redis.
     }
 
     fn check_clients(&mut self) {

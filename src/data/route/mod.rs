@@ -7,7 +7,7 @@ use crate::base::ids::CoreId;
 use crate::base::limits::SLOTS;
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
-use crate::data::command::{Command, spec::flag};
+use crate::data::command::Command;
 use crate::data::plane::dispatch::Request;
 use crate::resp::Error;
 use crate::slot::Slot;
@@ -52,7 +52,7 @@ impl Routes {
         self.cluster = settings.cluster_enabled;
         for slot in Slot::all() {
             let served = !self.cluster || topology.is_mine(slot) && topology.cluster_ok();
-            self.serving[slot.index()] = if served { self.owners.core(slot).0 } else { ELSEWHERE };
+            self.serving[slot.index()] = if served { self.owners.of(slot).0 } else { ELSEWHERE };
         }
     }
 
@@ -66,16 +66,6 @@ impl Routes {
     pub fn core(&self, slot: Slot) -> Option<CoreId> {
         let core = self.serving[slot.index()];
         (core != ELSEWHERE).then_some(CoreId(core))
-    }
-
-    /// The last slot of a core.
-    pub fn last_slot(&self, core: usize) -> Slot {
-        self.owners.range(CoreId(core as u8)).1
-    }
-
-    /// The first slot of the core after `core`.
-    pub fn first_slot_after(&self, core: CoreId) -> Option<Slot> {
-        Slot::new(self.owners.range(core).1.number() + 1)
     }
 
     /// Decides about a keyed command.
@@ -97,7 +87,7 @@ impl Routes {
             return Route::Refused(error);
         }
         let slots = command.key_indexes(request.args).into_iter().map(|index| Slot::of_key(request.args[index]));
-        let cores: BTreeSet<CoreId> = slots.map(|slot| self.owners.core(slot)).collect();
+        let cores: BTreeSet<CoreId> = slots.map(|slot| self.owners.of(slot)).collect();
         match (cores.len(), cores.first()) {
             (0, _) => Route::Here,
             (1, Some(core)) if *core == here => Route::Here,
@@ -137,9 +127,4 @@ impl Routes {
             Some(target) => Error::new(format!("MOVED {} {target}", slot.number())),
         }
     }
-}
-
-/// Whether a command only reads.
-pub fn only_reads(command: &Command) -> bool {
-    !command.spec.is(flag::WRITE | flag::MAY_REPLICATE)
 }
