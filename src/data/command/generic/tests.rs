@@ -1,28 +1,13 @@
 //! The generic commands against a recording of redis-server, and what a recording cannot show.
 
-use super::*;
+use super::HANDLERS;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::recorded::replay;
 use crate::data::command::testing::{Bench, run};
-use crate::data::command::{debug, memory};
-use crate::data::store::Deadline;
-
-/// SET without options, so that these tests need no other command family.
-fn set(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let key = exec.key(args[1]);
-    let (db, now) = (exec.db, exec.now);
-    if peek(exec, &key).is_none() {
-        exec.notify(Class::NEW, "new", &key);
-    }
-    exec.store(key.slot).set_string(db, &key, args[2], Deadline::Clear, now);
-    exec.notify(Class::STRING, "set", &key);
-    exec.changed(1);
-    exec.reply.ok();
-    Ok(())
-}
+use crate::data::command::{debug, memory, string};
 
 fn bench() -> Bench {
-    Bench::new(&[HANDLERS, memory::HANDLERS, debug::HANDLERS, &[("set", set)]])
+    Bench::new(&[HANDLERS, memory::HANDLERS, debug::HANDLERS, string::HANDLERS])
 }
 
 #[test]
