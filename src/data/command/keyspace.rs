@@ -225,9 +225,75 @@ impl KeyspaceCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::command::string;
+    use crate::data::command::testing::{Bench, run};
 
     fn words(line: &str) -> Vec<&[u8]> {
         line.split_whitespace().map(str::as_bytes).collect()
+    }
+
+    /// A core with the keys `a:0` to `a:99`, and `dead`, past its deadline.
+    fn bench() -> Bench {
+        let mut bench = Bench::new(&[string::HANDLERS]);
+        (0..100).for_each(|number| _ = run(&mut bench, &format!("SET a:{number} {number}")));
+        run(&mut bench, "SET dead 1 PX 1");
+        bench.now += 2;
+        bench
+    }
+
+    fn texts(batch: &KeyBatch) -> Vec<String> {
+        let bulks = std::str::from_utf8(&batch.bulks).unwrap();
+        bulks.split("\r\n").skip(1).step_by(2).map(str::to_string).collect()
+    }
+
+    #[test]
+    fn keys_lists_what_matches_and_lives() {
+        let bench = bench();
+        let listed = |pattern: &str| keys(bench.stores.home(), 0, pattern.as_bytes(), bench.now);
+        assert_eq!(listed("*").len(), 100);
+        let mut some = texts(&listed("a:[12]?"));
+        some.sort();
+        assert_eq!((some.len(), &*some[0], &*some[19]), (20, "a:10", "a:29"));
+        assert!(listed("dead").is_empty());
+    }
+
+    #[test]
+    fn scan_goes_over_the_cores_ranges_in_one_iteration() {
+        let bench = bench();
+        let (ends, mut cursor, mut found) = ([5000, 10_000, SLOTS], 0, Vec::new());
+        let options = ScanOptions { pattern: Some(b"a:?"), count: 7, type_filter: Some(b"STRING") };
+        loop {
+            let slot = cursor as usize % SLOTS; // a cursor's low bits are its slot
+            let end = ends.into_iter().find(|end| slot < *end).unwrap();
+            let (next, batch) = scan(bench.stores.home(), 0, cursor, end, &options, bench.now);
+            found.extend(texts(&batch));
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        found.sort();
+        assert_eq!(found, (0..10).map(|number| format!("a:{number}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn scan_of_a_type_that_no_key_has_finds_nothing() {
+        let bench = bench();
+        for name in ["list", "foo", ""] {
+            let options = ScanOptions { pattern: None, count: 1000, type_filter: Some(name.as_bytes()) };
+            let (next, batch) = scan(bench.stores.home(), 0, 0, SLOTS, &options, bench.now);
+            assert_eq!((next, batch.len()), (0, 0), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_store_tells_its_counts_and_a_key_at_random() {
+        let mut bench = bench();
+        let counts = KeyspaceCounts::of(bench.stores.home(), 0);
+        assert_eq!((counts.keys, counts.expires), (101, 1));
+        let (keys, key) = random_key(bench.stores.home_mut(), 0, bench.now).unwrap();
+        assert!(keys >= 100 && key.starts_with(b"a:"));
+        assert_eq!(random_key(bench.stores.home_mut(), 1, bench.now), None);
     }
 
     #[test]

@@ -40,14 +40,15 @@ impl Bench {
     /// An empty core that knows the commands of `handlers`.
     pub fn new(handlers: &[Handlers]) -> Bench {
         let settings = Settings { notify: Class(u32::MAX), ..Settings::default() };
+        let hasher = KeyHasher::new(0);
         Bench {
-            stores: Stores::single(Store::new(StoreOptions { databases: 16, ..StoreOptions::default() })),
+            stores: Stores::single(Store::new(StoreOptions { databases: 16, hasher, ..StoreOptions::default() })),
             settings,
             now: START,
             db: 0,
             proto: Proto::Resp2,
             effects: Effects::default(),
-            hasher: KeyHasher::new(0),
+            hasher,
             scratch: Bump::new(),
             handlers: handlers.to_vec(),
         }

@@ -1,28 +1,18 @@
 //! The generic commands against a recording of redis-server, and what a recording cannot show.
 
-use super::*;
+use super::HANDLERS;
+use crate::base::ids::CoreId;
+use crate::base::limits::SLOTS;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::recorded::replay;
 use crate::data::command::testing::{Bench, run};
-use crate::data::command::{debug, memory};
-use crate::data::store::Deadline;
-
-/// SET without options, so that these tests need no other command family.
-fn set(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let key = exec.key(args[1]);
-    let (db, now) = (exec.db, exec.now);
-    if peek(exec, &key).is_none() {
-        exec.notify(Class::NEW, "new", &key);
-    }
-    exec.store(key.slot).set_string(db, &key, args[2], Deadline::Clear, now);
-    exec.notify(Class::STRING, "set", &key);
-    exec.changed(1);
-    exec.reply.ok();
-    Ok(())
-}
+use crate::data::command::{debug, memory, string};
+use crate::data::store::{Store, StoreOptions, Stores};
+use crate::slot::Slot;
+use crate::slot::owner::OwnerMap;
 
 fn bench() -> Bench {
-    Bench::new(&[HANDLERS, memory::HANDLERS, debug::HANDLERS, &[("set", set)]])
+    Bench::new(&[HANDLERS, memory::HANDLERS, debug::HANDLERS, string::HANDLERS])
 }
 
 #[test]
@@ -59,7 +49,7 @@ fn looking_at_a_key_counts_a_hit_or_a_miss_and_changing_it_does_not() {
     {
         run(&mut bench, line);
     }
-    let stats = &bench.stores.of(crate::slot::Slot::of_key(b"a")).stats;
+    let stats = &bench.stores.of(Slot::of_key(b"a")).stats;
     assert_eq!((stats.hits, stats.misses), (4, 3));
 }
 
@@ -85,4 +75,48 @@ fn memory_usage_and_debug_object_tell_of_a_key_that_is_there() {
     let line = String::from_utf8(run(&mut bench, "DEBUG OBJECT a")).unwrap();
     assert!(line.contains(" refcount:1 encoding:embstr serializedlength:6 lru:"), "{line}");
     assert!(line.ends_with(" lru_seconds_idle:0\r\n"), "{line}");
+}
+
+#[test]
+fn a_value_moves_between_the_stores_of_two_cores() {
+    let mut bench = bench();
+    let second = Store::new(StoreOptions { databases: 16, ..StoreOptions::default() });
+    let first = bench.stores.take(CoreId(0)).unwrap();
+    bench.stores = Stores::new(CoreId(0), OwnerMap::even(2), 2, *first);
+    bench.stores.put(CoreId(1), Box::new(second));
+    let cores = |name: &[u8]| Slot::of_key(name).index() * 2 / SLOTS;
+    assert_eq!((cores(b"bar"), cores(b"foo")), (0, 1));
+
+    run(&mut bench, "SET bar 1 EX 100");
+    assert_eq!(run(&mut bench, "COPY bar foo"), b":1\r\n");
+    assert_eq!(run(&mut bench, "EXISTS bar foo"), b":2\r\n");
+    assert_eq!(run(&mut bench, "RENAMENX bar foo"), b":0\r\n");
+    assert_eq!(run(&mut bench, "RENAME bar foo"), b"+OK\r\n");
+    assert_eq!(run(&mut bench, "TTL foo"), b":100\r\n");
+    assert_eq!(run(&mut bench, "DEL bar foo"), b":1\r\n");
+}
+
+#[test]
+fn no_arguments_the_command_table_lets_through_make_a_handler_panic_or_answer_twice() {
+    const WORDS: [&[u8]; 9] =
+        [b"", b"a", b"-1", b"9223372036854775807", b"DB", b"REPLACE", b"NX", b"samples", b"\xff\0"];
+    let mut bench = bench();
+    for (name, _) in [HANDLERS, memory::HANDLERS, debug::HANDLERS].concat() {
+        let command: Vec<&[u8]> = name.split('|').map(str::as_bytes).collect();
+        let fewest = match name {
+            "copy" | "expire" | "expireat" | "move" | "pexpire" | "pexpireat" | "rename" | "renamenx" => 3,
+            "object|help" | "memory|help" | "debug|object" => 2,
+            _ => command.len() + 1,
+        };
+        for choice in 0..WORDS.len().pow(3) {
+            let pick = |position: u32| WORDS[choice / WORDS.len().pow(position) % WORDS.len()];
+            let args: Vec<&[u8]> = command.iter().copied().chain((0..3).map(pick)).collect();
+            for count in fewest..=args.len() {
+                let reply = bench.run_args(&args[..count]);
+                let lines = reply.iter().filter(|byte| **byte == b'\n').count();
+                let expected = if reply[0] == b'$' && reply[1] != b'-' { 2 } else { 1 };
+                assert!(reply[0] == b'*' || lines == expected, "{name} {:?}", reply.escape_ascii().to_string());
+            }
+        }
+    }
 }

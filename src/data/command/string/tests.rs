@@ -115,17 +115,18 @@ fn every_command_does_what_redis_did() {
     }
 }
 
+/// Redis lets a key live through the millisecond of its deadline.
 #[test]
 fn a_key_past_its_deadline_is_absent() {
     let mut bench = Bench::new(&[HANDLERS]);
     run(&mut bench, "SET a 1 PX 10");
-    bench.now += 9;
+    bench.now += 10;
     assert_eq!(run(&mut bench, "GET a"), b"$1\r\n1\r\n");
     bench.now += 1;
     assert_eq!(run(&mut bench, "GET a"), b"$-1\r\n");
     assert_eq!(run(&mut bench, "SET a 2 XX"), b"$-1\r\n");
     run(&mut bench, "SET a 1 PX 10");
-    bench.now += 10;
+    bench.now += 11;
     assert_eq!(run(&mut bench, "INCR a"), b":1\r\n");
     assert_eq!(deadline_of(&mut bench, b"a"), b":-1\r\n");
 }
@@ -135,7 +136,7 @@ fn keepttl_does_not_keep_the_deadline_of_an_expired_key() {
     for command in ["SET a 2 KEEPTTL", "INCR a", "INCRBYFLOAT a 1", "SETRANGE a 3 x", "APPEND a x"] {
         let mut bench = Bench::new(&[HANDLERS]);
         run(&mut bench, "SET a 1 PX 10");
-        bench.now += 10;
+        bench.now += 11;
         run(&mut bench, command);
         assert_eq!(deadline_of(&mut bench, b"a"), b":-1\r\n", "{command}");
     }
