@@ -17,7 +17,7 @@ const STOP: u64 = u64::MAX;
 
 /// Two ports, the second on a thread pinned to another core, which sends back all it gets.
 fn echo() -> (Port<Message>, JoinHandle<()>) {
-    let mut ports = Mesh::new(2, 1024);
+    let mut ports = Mesh::new::<Message>(2, 1024);
     let (mut there, here) = (ports.pop().expect("two ports"), ports.pop().expect("two ports"));
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     cores.first().map(|core| core_affinity::set_for_current(*core));

@@ -13,7 +13,7 @@
 //! - As in Redis, the two bytes after an argument are skipped unseen, and a line ends at CR and
 //!   whatever byte follows.
 
-use super::inline;
+use super::{Error, inline};
 use crate::base::limits::MAX_INLINE;
 
 /// Arguments an unauthenticated client may announce. Source: Redis 7.0 `processMultibulkBuffer`.
@@ -169,6 +169,12 @@ pub enum ProtocolError {
     /// Too long an argument for a client that has not authenticated.
     #[error("ERR Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
+}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Error {
+        Error::new(error.to_string())
+    }
 }
 
 /// Why the parser does not go on.
