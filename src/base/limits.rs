@@ -15,4 +15,40 @@ pub const MAX_ARGS: usize = 1024 * 1024;
 /// The longest inline command or protocol line, in bytes. Source: Redis 7.0 `PROTO_INLINE_MAX_SIZE`.
 pub const MAX_INLINE: usize = 64 * 1024;
 
+/// The version of Redis whose behaviour this node has, as INFO and HELLO tell it.
+pub const REDIS_VERSION: &str = "7.0.15";
+
+/// Unexecuted input, in bytes, from which a waiting client is not read from.
+pub const PAUSE_INPUT: usize = 1024 * 1024;
+
+/// Input buffer, in bytes, that a client keeps when it is empty.
+pub const KEEP_INPUT: usize = 64 * 1024;
+
+/// Replies one client can be owed by other cores before its input waits.
+pub const MAX_OWED_REPLIES: usize = 4096;
+
+/// Output of a turn, in bytes, from which it is sent before the turn is over.
+pub const FLUSH_OUTPUT: usize = 1024 * 1024;
+
+/// Memory of the per-turn arena that is kept from turn to turn.
+pub const KEEP_ARENA: usize = 4 * 1024 * 1024;
+
+/// Messages taken from one other thread in a turn.
+pub const MESSAGES_PER_TURN: usize = 64;
+
+/// Keys one client can watch.
+pub const MAX_WATCHES: usize = 65_536;
+
+/// Channels, patterns or shard channels one client can listen to.
+pub const MAX_SUBSCRIPTIONS: usize = 1_000_000;
+
+/// Keys active expiry looks at in one turn, for each point of `active-expire-effort`.
+pub const EXPIRE_PER_TURN: usize = 200;
+
+/// What the store frees of its graveyard in one turn.
+pub const RECLAIM_PER_TURN: usize = 64;
+
+/// Keys evicted to make room for one command.
+pub const EVICT_PER_COMMAND: usize = 64;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);

@@ -107,3 +107,44 @@ pub struct Settings {
     /// Serve reads while the cluster is down.
     pub cluster_allow_reads_when_down: bool,
 }
+
+impl Default for Settings {
+    /// The defaults of Redis 7.0's redis.conf; ours where the directive is our own.
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Settings {
+            cluster_enabled: false,
+            databases: 16,
+            requirepass: String::new(),
+            protected_mode: true,
+            maxclients: 10_000,
+            timeout: 0,
+            tcp_keepalive: 300,
+            proto_max_bulk_len: 512 * MIB,
+            client_query_buffer_limit: 1024 * MIB,
+            output_limit_normal: OutputLimit::default(),
+            output_limit_pubsub: OutputLimit { hard: 32 * MIB, soft: 8 * MIB, soft_seconds: 60 },
+            output_limit_replica: OutputLimit { hard: 256 * MIB, soft: 64 * MIB, soft_seconds: 60 },
+            maxmemory: 0,
+            maxmemory_policy: EvictionPolicy::NoEviction,
+            maxmemory_samples: 5,
+            lfu_log_factor: 10,
+            lfu_decay_time: 1,
+            hz: 10,
+            active_expire_effort: 1,
+            lazyfree_user_flush: false,
+            lazyfree_user_del: false,
+            notify: Class::default(),
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold: 0,
+            latency_tracking: true,
+            enable_debug_command: 0,
+            core_port_base: 0,
+            hop_spin_us: 5,
+            busy_poll_us: 0,
+            cluster_require_full_coverage: true,
+            cluster_allow_reads_when_down: false,
+        }
+    }
+}

@@ -1,1 +1,8 @@
-//! cores
+//! The threads of a node: the loop of a data core, and the bus core. Here, and only here, planes meet
+//! sockets, queues and clocks.
+
+pub mod bus_core;
+pub mod clock;
+pub mod data_core;
+pub mod sockets;
+pub mod wake;

@@ -1,1 +1,7 @@
-//! node
+//! A node put together: configuration, files, threads.
+
+pub mod boot;
+pub mod config;
+pub mod log;
+pub mod nodes_file;
+pub mod office;

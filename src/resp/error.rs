@@ -60,4 +60,68 @@ impl Error {
     pub fn new(text: impl Into<Cow<'static, str>>) -> Error {
         Error::Other(text.into())
     }
+
+    /// No command of this name. `args` are those after the name.
+    pub fn unknown_command(name: &[u8], args: &[&[u8]]) -> Error {
+        let mut shown = Vec::new();
+        for arg in args {
+            if shown.len() >= SHOWN {
+                break;
+            }
+            let room = SHOWN - shown.len();
+            shown.push(b'\'');
+            shown.extend_from_slice(up_to(arg, room));
+            shown.extend_from_slice(b"' ");
+        }
+        let (name, shown) = (text(up_to(name, SHOWN)), text(&shown));
+        Error::new(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    }
+
+    /// `container` is a command, but has no subcommand of this name.
+    pub fn unknown_subcommand(container: &[u8], name: &[u8]) -> Error {
+        let (container, name) = (text(container).to_ascii_uppercase(), text(up_to(name, SHOWN)));
+        Error::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+    }
+}
+
+/// How many bytes of a client's own words an error text repeats, about.
+const SHOWN: usize = 128;
+
+/// At most `length` bytes, up to a NUL: Redis formats them as C strings.
+fn up_to(bytes: &[u8], length: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(length)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}
+
+/// Error texts are UTF-8: other bytes are shown as U+FFFD.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_is_shown_with_about_128_bytes_of_its_arguments() {
+        let told = |name: &[u8], args: &[&[u8]]| Error::unknown_command(name, args).to_string();
+        assert_eq!(told(b"nope", &[b"a", b"b"]), "ERR unknown command 'nope', with args beginning with: 'a' 'b' ");
+        assert_eq!(told(b"nope", &[]), "ERR unknown command 'nope', with args beginning with: ");
+        let (long, rest) = ([b'x'; 200], [b'y'; 100]);
+        assert_eq!(
+            told(&long, &[&rest, &rest, b"z"]),
+            format!(
+                "ERR unknown command '{}', with args beginning with: '{}' '{}' ",
+                "x".repeat(128),
+                "y".repeat(100),
+                "y".repeat(25)
+            )
+        );
+    }
+
+    #[test]
+    fn an_unknown_subcommand_names_its_container_in_capitals() {
+        let error = Error::unknown_subcommand(b"config", b"no\0pe");
+        assert_eq!(error.to_string(), "ERR unknown subcommand 'no'. Try CONFIG HELP.");
+    }
 }

@@ -1,5 +1,7 @@
 //! Hash slots: which slot a key belongs to. Pure functions, owned by no thread.
 
+mod crc;
+
 use crate::base::limits::SLOTS;
 
 /// One of the 16384 hash slots.
@@ -15,7 +17,7 @@ impl Slot {
     /// The slot of `key`: CRC16 (XMODEM) of its hash tag, or of all of it, modulo 16384.
     /// Source: the cluster specification, "Key distribution model".
     pub fn of_key(key: &[u8]) -> Slot {
-        Slot(crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS as u16)
+        Slot(crc::crc16(hash_tag(key)) % SLOTS as u16)
     }
 
     /// Its number, 0..16384.

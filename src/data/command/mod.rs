@@ -1,1 +1,25 @@
-//! Commands: what each is and what it does.
+//! Commands: what each is ([`spec`]), what this node can run ([`registry`]), and the code of those that
+//! need only their keys. Commands that need the core and the connection are in [`crate::data::plane`].
+
+pub mod registry;
+pub mod spec;
+
+pub mod generic;
+pub mod memory;
+pub mod string;
+
+pub mod debug;
+pub mod expiry_args;
+pub mod help;
+pub mod histogram;
+pub mod keyspace;
+pub mod latency;
+pub mod number;
+#[cfg(test)]
+pub mod recorded;
+pub mod slowlog;
+pub mod stats;
+#[cfg(test)]
+pub mod testing;
+
+pub use registry::{Command, Registry, Run, SessionHandler};

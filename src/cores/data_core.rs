@@ -1,0 +1,367 @@
+//! The loop of a data core: one `io_uring_enter` a turn.
+//!
+//! A turn: take completions; feed received bytes to the plane; take messages of the other cores; run what
+//! background work is due; hand over messages; send every client's replies and sleep, in one system call.
+//! The thread sleeps only when nothing is left to do, and says so to the mesh before it does, so that
+//! whoever has something for it wakes it.
+
+use super::clock;
+use super::sockets::{Sockets, client_of, socket_of};
+use super::wake::{Bell, Ear};
+use crate::base::limits;
+use crate::data::plane::message::{Message, NewClient, Notice, Peer};
+use crate::data::plane::{Action, Plane};
+use crate::mesh::Port;
+use crate::ring::{Completion, Outbox, Ring, Socket, Wait};
+use bumpalo::Bump;
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// The watch number of the bell.
+const EAR: u16 = 0;
+
+/// What a data core is made of. Made on its own thread, since a ring can't move.
+pub struct DataCore {
+    plane: Plane,
+    ring: Ring,
+    port: Port<Message>,
+    sockets: Sockets,
+    /// Listeners this core accepts on, and whether their connections are handed out to all cores.
+    listeners: Vec<(TcpListener, bool)>,
+    next_core: u16,
+    /// The rings of the data cores, to wake them.
+    rings: Vec<RawFd>,
+    bus_bell: Bell,
+    ear: Ear,
+    bump: Bump,
+    outbox: Outbox,
+    completions: VecDeque<Completion>,
+    fresh: Vec<Completion>,
+    /// Messages that found a full queue.
+    backlog: VecDeque<(Peer, Message)>,
+    next_tick_ns: u64,
+    stopping: bool,
+    clients_told: usize,
+    connections: Vec<usize>,
+    /// Sockets to close once this turn's replies have left.
+    to_close: Vec<Socket>,
+}
+
+/// The parts the start of the node provides.
+pub struct Parts {
+    /// The plane, with its store.
+    pub plane: Plane,
+    /// This thread's ring.
+    pub ring: Ring,
+    /// Its ends of the mesh.
+    pub port: Port<Message>,
+    /// Its listeners; true: connections are handed out to all cores.
+    pub listeners: Vec<(TcpListener, bool)>,
+    /// The rings of all data cores.
+    pub rings: Vec<RawFd>,
+    /// Wakes the bus core.
+    pub bus_bell: Bell,
+    /// Hears the bus core.
+    pub ear: Ear,
+    /// Sockets it can have.
+    pub sockets: u32,
+}
+
+impl DataCore {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> DataCore {
+        let cores = parts.rings.len();
+        DataCore {
+            plane: parts.plane,
+            ring: parts.ring,
+            port: parts.port,
+            sockets: Sockets::new(parts.sockets),
+            listeners: parts.listeners,
+            next_core: 0,
+            rings: parts.rings,
+            bus_bell: parts.bus_bell,
+            ear: parts.ear,
+            bump: Bump::new(),
+            outbox: Outbox::default(),
+            completions: VecDeque::new(),
+            fresh: Vec::new(),
+            backlog: VecDeque::new(),
+            next_tick_ns: 0,
+            stopping: false,
+            clients_told: 0,
+            connections: vec![0; cores],
+            to_close: Vec::new(),
+        }
+    }
+
+    /// Runs until the node stops.
+    ///
+    /// # Errors
+    /// When the ring becomes unusable.
+    pub fn run(mut self) -> io::Result<()> {
+        for (number, (listener, _)) in self.listeners.iter().enumerate() {
+            self.ring.accept(listener, number as u16);
+        }
+        self.ring.watch(self.ear.raw_fd(), EAR);
+        while !self.stopping {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let started = clock::monotonic_ns();
+        self.plane.now.mono_ns = started;
+        self.plane.now.unix_ms = clock::unix_us() / 1000;
+        while let Some(completion) = self.completions.pop_front() {
+            self.complete(completion)?;
+        }
+        self.take_messages()?;
+        let mut more = self.plane.has_waiting_borrowers();
+        if more {
+            self.plane.after_unlock(&self.bump);
+        }
+        more |= self.upkeep(started);
+        self.act();
+        self.hand_over();
+        let longest = &mut self.plane.stats.longest_turn_ns;
+        *longest = (*longest).max(clock::monotonic_ns().saturating_sub(started));
+        self.plane.stats.turns += 1;
+        let wait = self.plan_wait(more);
+        self.flush(wait)?;
+        self.port.get_up();
+        if self.bump.allocated_bytes() > limits::KEEP_ARENA {
+            self.bump = Bump::new();
+        } else {
+            self.bump.reset();
+        }
+        Ok(())
+    }
+
+    /// Deals with one completion.
+    fn complete(&mut self, completion: Completion) -> io::Result<()> {
+        match completion {
+            Completion::Received(socket, buffer, length) => {
+                let client = client_of(socket);
+                if self.plane.clients.get(client).is_some_and(|client| !client.session.closing) {
+                    self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
+                }
+                self.ring.release(buffer);
+                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
+                    self.flush(Wait::Poll)?;
+                }
+            }
+            Completion::ReceiveEnded(socket, result) => {
+                self.sockets.receive_ended(&mut self.ring, socket);
+                match result {
+                    // Buffers ran out, or a pause is over or beginning: the socket decides whether to go on.
+                    Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
+                        self.sockets.receive(&mut self.ring, socket);
+                    }
+                    _ => self.peer_is_gone(socket),
+                }
+            }
+            Completion::Sent(socket, bytes, result) => {
+                self.sockets.sent(&mut self.ring, socket);
+                let client = client_of(socket);
+                if let Some(client) = self.plane.clients.get_mut(client) {
+                    client.in_flight = client.in_flight.saturating_sub(bytes.len());
+                    if result.is_err() {
+                        self.peer_is_gone(socket);
+                    } else {
+                        self.send_rest(socket);
+                    }
+                }
+            }
+            Completion::Accepted(listener, fd) => self.accepted(listener, fd),
+            Completion::AcceptEnded(number, error) => {
+                log::warn!("Accepting client connection: {error}");
+                if let Some((listener, _)) = self.listeners.get(number as usize) {
+                    self.ring.accept(listener, number);
+                }
+            }
+            Completion::Readable(_) => {
+                self.ear.hush();
+                self.ring.watch(self.ear.raw_fd(), EAR);
+            }
+            Completion::Woken | Completion::SendShort(..) => {}
+        }
+        Ok(())
+    }
+
+    fn peer_is_gone(&mut self, socket: Socket) {
+        let client = client_of(socket);
+        if self.plane.clients.get(client).is_some() {
+            self.plane.close(client.index);
+        }
+    }
+
+    /// Takes a connection, or hands it to the core whose turn it is.
+    fn accepted(&mut self, listener: u16, fd: OwnedFd) {
+        let hand_out = self.listeners.get(listener as usize).is_some_and(|(_, hand_out)| *hand_out);
+        let new = Box::new(describe(fd));
+        let me = self.plane.core().0 as u16;
+        let core = if hand_out { self.next_core } else { me };
+        if hand_out {
+            self.next_core = (self.next_core + 1) % self.rings.len() as u16;
+            let clients: usize = self.connections.iter().sum();
+            self.connections[core as usize] += 1;
+            if clients >= self.plane.settings.maxclients {
+                self.plane.stats.rejected_connections += 1;
+                self.connections[core as usize] -= 1;
+                refuse(*new, "-ERR max number of clients reached\r\n");
+                return;
+            }
+        }
+        if core == me {
+            self.adopt(*new);
+        } else {
+            self.plane.outgoing.push((Peer(core), Message::Adopt(new)));
+        }
+    }
+
+    fn adopt(&mut self, new: NewClient) {
+        let settings = &self.plane.settings;
+        if settings.protected_mode && settings.requirepass.is_empty() && !new.local {
+            refuse(new, PROTECTED);
+            return;
+        }
+        let room = self.plane.clients.len() < settings.maxclients;
+        let Some(socket) = room.then(|| self.sockets.open()).flatten() else {
+            self.plane.stats.rejected_connections += 1;
+            refuse(new, "-ERR max number of clients reached\r\n");
+            return;
+        };
+        let number = new.fd.as_raw_fd();
+        let keepalive = settings.tcp_keepalive;
+        prepare(&new.fd, keepalive);
+        if let Err(error) = self.ring.adopt(socket, new.fd) {
+            log::warn!("A connection could not be taken over: {error}");
+            self.sockets.close(&mut self.ring, socket);
+            return;
+        }
+        self.plane.connected(client_of(socket), new.addr, new.laddr, new.local, number);
+        self.sockets.receive(&mut self.ring, socket);
+    }
+
+    /// Takes what other threads sent, a bounded number from each.
+    fn take_messages(&mut self) -> io::Result<()> {
+        for peer in 0..self.port.nodes() {
+            for _ in 0..limits::MESSAGES_PER_TURN {
+                let Some(message) = self.port.pop(peer) else { break };
+                match message {
+                    Message::Adopt(new) => self.adopt(*new),
+                    Message::Tell(Notice::Stop) => self.stopping = true,
+                    Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
+                    message => self.plane.message(Peer(peer as u16), message, &self.bump),
+                }
+                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
+                    self.flush(Wait::Poll)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Background work that is due; whether there is more that should not wait.
+    fn upkeep(&mut self, now: u64) -> bool {
+        if now < self.next_tick_ns {
+            return self.plane.idle_work();
+        }
+        self.next_tick_ns = now + 1_000_000_000 / u64::from(self.plane.settings.hz.max(1));
+        let clients = self.plane.clients.len();
+        if clients != self.clients_told {
+            self.clients_told = clients;
+            if self.plane.core().0 == 0 {
+                self.connections[0] = clients;
+            } else {
+                self.plane.outgoing.push((Peer(0), Message::Tell(Notice::Clients(clients))));
+            }
+        }
+        self.plane.tick(&self.bump)
+    }
+
+    /// Does what the plane asks for.
+    fn act(&mut self) {
+        for action in std::mem::take(&mut self.plane.actions) {
+            match action {
+                Action::Close(client) => self.close_later(socket_of(client)),
+                Action::PauseReading(client) => self.sockets.pause(&mut self.ring, socket_of(client), true),
+                Action::ResumeReading(client) => self.sockets.pause(&mut self.ring, socket_of(client), false),
+            }
+        }
+    }
+
+    /// Messages to others: into the queues, and a wake-up for those who sleep.
+    fn hand_over(&mut self) {
+        self.plane.flush_hops();
+        self.backlog.extend(self.plane.outgoing.drain(..));
+        while let Some((peer, message)) = self.backlog.pop_front() {
+            if let Err(message) = self.port.push(peer.0 as usize, message) {
+                // Full: order between two cores must hold, so everything behind it waits too.
+                self.backlog.push_front((peer, message));
+                break;
+            }
+        }
+        let (ring, rings, bell) = (&mut self.ring, &self.rings, &self.bus_bell);
+        self.port.flush(|peer| match rings.get(peer) {
+            Some(target) => ring.wake(*target),
+            None => bell.ring(),
+        });
+    }
+
+    /// How long this turn may sleep. Before it does, others are told that it must be woken.
+    fn plan_wait(&mut self, more: bool) -> Wait {
+        if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
+            return Wait::Poll;
+        }
+        if !self.port.lie_down() {
+            return Wait::Poll;
+        }
+        let now = clock::monotonic_ns();
+        Wait::AtMost(Duration::from_nanos(self.next_tick_ns.saturating_sub(now).max(1000)))
+    }
+}
+
+mod output;
+
+/// Closes a connection that is not taken, with the reason.
+fn refuse(new: NewClient, reason: &str) {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::from(new.fd);
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.write_all(reason.as_bytes());
+}
+
+fn prepare(fd: &OwnedFd, keepalive: u32) {
+    let socket = socket2::SockRef::from(fd);
+    let _ = socket.set_tcp_nodelay(true);
+    if keepalive > 0 {
+        // As Redis: probes after the interval, then every third of it, three times.
+        let interval = Duration::from_secs(u64::from(keepalive));
+        let keepalive = socket2::TcpKeepalive::new()
+            .with_time(interval)
+            .with_interval((interval / 3).max(Duration::from_secs(1)))
+            .with_retries(3);
+        let _ = socket.set_tcp_keepalive(&keepalive);
+    }
+}
+
+/// Who is at the other end.
+fn describe(fd: OwnedFd) -> NewClient {
+    let socket = socket2::SockRef::from(&fd);
+    let name = |address: io::Result<socket2::SockAddr>| address.ok().and_then(|address| address.as_socket());
+    let (peer, here) = (name(socket.peer_addr()), name(socket.local_addr()));
+    let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback());
+    let text = |address: Option<std::net::SocketAddr>| match address {
+        Some(address) => std::net::SocketAddr::new(address.ip().to_canonical(), address.port()).to_string(),
+        None => "?:0".to_owned(),
+    };
+    let (addr, laddr) = (text(peer), text(here));
+    NewClient { fd, addr, laddr, local }
+}
+
+const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";

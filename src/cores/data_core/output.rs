@@ -1,0 +1,112 @@
+//! What leaves a data core: the replies of a turn, and what slow sockets did not take of earlier ones.
+
+use super::DataCore;
+use crate::cores::sockets::{client_of, socket_of};
+use crate::ring::{Completion, PlannedSend, Socket, Wait};
+use std::io;
+
+impl DataCore {
+    /// Sends all replies there are and waits as told; completions are queued for the next turn.
+    pub(super) fn flush(&mut self, wait: Wait) -> io::Result<()> {
+        self.plan_sends();
+        self.ring.turn(&self.outbox, wait)?;
+        self.sockets.turn_over();
+        self.ring.completions(&mut self.fresh);
+        for completion in std::mem::take(&mut self.fresh) {
+            match completion {
+                Completion::SendShort(index, result) => self.sent_short(index, result),
+                other => self.completions.push_back(other),
+            }
+        }
+        self.outbox.sends.clear();
+        self.close_finished();
+        Ok(())
+    }
+
+    /// Makes sends of the plane's segments; those of busy sockets wait behind what they owe already.
+    fn plan_sends(&mut self) {
+        self.plane.out.close();
+        std::mem::swap(&mut self.plane.out.bytes, &mut self.outbox.bytes);
+        let segments = std::mem::take(&mut self.plane.out.segments);
+        self.plane.out.clear();
+        for segment in &segments {
+            let socket = socket_of(segment.client);
+            self.plane.stats.net_output += (segment.end - segment.start) as u64;
+            if let Some(client) = self.plane.clients.get_mut(segment.client) {
+                client.segment = crate::data::plane::client::NO_SEGMENT;
+                if client.in_flight > 0 {
+                    client.unsent.extend_from_slice(&self.outbox.bytes[segment.start..segment.end]);
+                    if self.plane.over_output_limit(segment.client.index) {
+                        self.plane.close(segment.client.index);
+                    }
+                    continue;
+                }
+            }
+            if segment.end > segment.start && self.sockets.is_usable(socket) && !self.sockets.is_sending(socket) {
+                self.outbox.sends.push(PlannedSend { socket, start: segment.start, end: segment.end });
+            }
+        }
+        self.plane.out.segments = segments;
+        self.plane.out.segments.clear();
+    }
+
+    /// A socket took only a part.
+    fn sent_short(&mut self, index: u32, result: io::Result<usize>) {
+        let Some(send) = self.outbox.sends.get(index as usize).copied() else { return };
+        let client = client_of(send.socket);
+        match result {
+            Ok(taken) => {
+                if let Some(client) = self.plane.clients.get_mut(client) {
+                    client.unsent.extend_from_slice(&self.outbox.bytes[send.start + taken..send.end]);
+                    self.send_rest(send.socket);
+                }
+            }
+            Err(_) => {
+                if self.plane.clients.get(client).is_some() {
+                    self.plane.close(client.index);
+                }
+            }
+        }
+    }
+
+    /// Sends what a slow socket is owed, all in one piece.
+    pub(super) fn send_rest(&mut self, socket: Socket) {
+        let Some(client) = self.plane.clients.get_mut(client_of(socket)) else { return };
+        if client.unsent.is_empty() || client.in_flight > 0 {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut client.unsent);
+        const MOST: usize = 1 << 30;
+        if bytes.len() > MOST {
+            client.unsent = bytes.split_off(MOST);
+        }
+        client.in_flight = bytes.len();
+        self.sockets.send_owned(&mut self.ring, socket, bytes);
+        if self.plane.over_output_limit(socket.slot) {
+            self.plane.close(socket.slot);
+        }
+    }
+
+    /// Marks a socket to be closed after this turn's replies have left.
+    pub(super) fn close_later(&mut self, socket: Socket) {
+        self.to_close.push(socket);
+    }
+
+    /// Closes clients that said goodbye and have all their replies, and what else is due.
+    fn close_finished(&mut self) {
+        for client in std::mem::take(&mut self.plane.goodbyes) {
+            if self.plane.clients.get(client).is_none() {
+                continue;
+            }
+            if self.plane.may_close(client.index) {
+                self.plane.close(client.index);
+            } else {
+                self.plane.goodbyes.push(client);
+            }
+        }
+        self.act();
+        for socket in std::mem::take(&mut self.to_close) {
+            self.sockets.close(&mut self.ring, socket);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What this node can do: for each command of the table, the code that runs it and where.
+//!
+//! Built once at the start and shared by all cores; never changes.
+
+use super::spec::{self, KeyRange, Spec, flag, keys};
+use super::{generic, memory, string};
+use crate::data::exec::Handler;
+use crate::data::plane::dispatch::{Flow, Request};
+use crate::data::plane::{Plane, connection, debug, introspection, pubsub, server, transaction};
+use crate::resp::Error;
+
+/// Code of a command that needs the core and the connection, not just a key. It has written one reply, or
+/// returns an error, or says that the client waits.
+pub type SessionHandler = fn(&mut Plane, u32, &Request<'_>) -> Result<Flow, Error>;
+
+/// Where and how a command runs.
+pub enum Run {
+    /// On the core that owns its keys' slot.
+    Keyed(Handler),
+    /// On the core of its connection, in its turn.
+    Session(SessionHandler),
+    /// The same, but only when all earlier replies of its client have been written.
+    Node(SessionHandler),
+}
+
+/// A command this node can run.
+pub struct Command {
+    /// Its row in the table.
+    pub spec: &'static Spec,
+    /// Its code.
+    pub run: Run,
+    /// Whether it takes about the same short time whatever its arguments.
+    pub quick: bool,
+    /// Its only key's index, when it has exactly one at a fixed place; 0 otherwise.
+    pub single_key: u8,
+}
+
+/// All commands of this node.
+pub struct Registry {
+    commands: Vec<Option<Command>>,
+}
+
+/// Quick commands that the table does not mark as fast.
+const QUICK: &[&str] = &["set", "setex", "psetex", "getset"];
+
+impl Registry {
+    /// Joins the table and the families' handlers.
+    ///
+    /// # Panics
+    /// When a handler names a command that is not in the table: a mistake in the source, found by any test.
+    pub fn new() -> Registry {
+        let mut commands: Vec<Option<Command>> = spec::all().iter().map(|_| None).collect();
+        let mut add = |name: &'static str, run: Run| {
+            let spec = by_full_name(name).unwrap_or_else(|| panic!("{name} is not in the command table"));
+            let KeyRange { first, last, .. } = spec.key_range();
+            let single_key = if first > 0 && first == last && !spec.has_movable_keys() { first as u8 } else { 0 };
+            let quick = spec.is(flag::FAST) || QUICK.contains(&name);
+            commands[spec.id()] = Some(Command { spec, run, quick, single_key });
+        };
+        for (name, handler) in [string::HANDLERS, generic::HANDLERS, memory::HANDLERS].into_iter().flatten() {
+            add(name, Run::Keyed(*handler));
+        }
+        let session = [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS];
+        for (name, handler) in session.into_iter().flatten() {
+            add(name, Run::Session(*handler));
+        }
+        let node = [
+            connection::NODE_HANDLERS,
+            transaction::NODE_HANDLERS,
+            pubsub::NODE_HANDLERS,
+            server::NODE_HANDLERS,
+            introspection::NODE_HANDLERS,
+            debug::NODE_HANDLERS,
+        ];
+        for (name, handler) in node.into_iter().flatten() {
+            add(name, Run::Node(*handler));
+        }
+        Registry { commands }
+    }
+
+    /// The command `args` call, if this node has it.
+    #[inline]
+    pub fn find(&self, args: &[&[u8]]) -> Option<&Command> {
+        self.commands[spec::lookup(args)?.id()].as_ref()
+    }
+
+    /// The command with this number, which came from a [`Command`].
+    pub fn by_id(&self, id: u16) -> &Command {
+        self.commands[id as usize].as_ref().expect("ids travel only from commands that exist")
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether there are none; there always are.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// The row with this full name, in any case.
+    pub fn find_by_full_name(&self, name: &[u8]) -> Option<&'static Spec> {
+        spec::all().iter().find(|spec| name.eq_ignore_ascii_case(spec.full_name().as_bytes()))
+    }
+
+    /// Whether there is code for exactly this row.
+    pub fn runs(&self, spec: &Spec) -> bool {
+        self.commands[spec.id()].is_some()
+    }
+
+    /// Whether this node has this command, or any of its subcommands.
+    pub fn has(&self, spec: &Spec) -> bool {
+        self.commands[spec.id()].is_some() || spec.subcommands().iter().any(|sub| self.commands[sub.id()].is_some())
+    }
+
+    /// What a client is told who calls what this node has not.
+    pub fn refusal(&self, args: &[&[u8]]) -> Error {
+        match spec::resolve(args, |spec| self.has(spec)) {
+            Err(error) => error,
+            // A container without its subcommand.
+            Ok(spec) => Error::Arity(spec.full_name().into()),
+        }
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry::new()
+    }
+}
+
+fn by_full_name(name: &str) -> Option<&'static Spec> {
+    spec::all().iter().find(|spec| spec.full_name() == name)
+}
+
+impl Command {
+    /// Its number.
+    pub fn id(&self) -> u16 {
+        self.spec.id() as u16
+    }
+
+    /// Its first key's index in `args`, if it has a key.
+    #[inline]
+    pub fn first_key(&self, args: &[&[u8]]) -> Option<usize> {
+        if self.single_key > 0 {
+            return (args.len() > self.single_key as usize).then_some(self.single_key as usize);
+        }
+        keys::first_key(self.spec, args)
+    }
+
+    /// The indexes of all its keys in `args`.
+    pub fn key_indexes(&self, args: &[&[u8]]) -> Vec<usize> {
+        let mut uses = Vec::new();
+        keys::routing_positions(self.spec, args, &mut uses);
+        uses.into_iter().map(|key| key.index).collect()
+    }
+
+    /// Whether it is executed at once between MULTI and EXEC.
+    pub fn runs_inside_multi(&self) -> bool {
+        matches!(self.spec.full_name(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+    }
+
+    /// Whether CLIENT PAUSE WRITE holds it back.
+    pub fn is_held_by_write_pause(&self) -> bool {
+        self.spec.is(flag::WRITE | flag::MAY_REPLICATE)
+    }
+}

@@ -1,0 +1,300 @@
+//! Questions that several cores answer: DBSIZE, KEYS, PUBLISH, INFO, CLIENT LIST ...
+//!
+//! The core that received the command asks, puts the answers in the order of the cores and finishes the
+//! command; its client waits meanwhile. What this core can answer itself it answers on the spot, so a
+//! node with one data core never waits.
+
+use super::Plane;
+use super::client::{ClientRef, Hold};
+use super::dispatch::Flow;
+use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
+use crate::data::command::keyspace::{self, KeyBatch};
+use bumpalo::Bump;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What to do with the answers; they are in the order of those asked.
+pub type Finish = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>)>;
+
+/// The same, for a command that may have to wait for something else then.
+pub type Next = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>) -> Flow>;
+
+struct Pending {
+    client: ClientRef,
+    asked: Vec<Peer>,
+    answers: Vec<Option<Answer>>,
+    next: Next,
+}
+
+/// Questions under way, by number.
+#[derive(Default)]
+pub struct Asks {
+    pending: HashMap<u64, Pending>,
+    last: u64,
+}
+
+impl Plane {
+    /// Asks `whom` and calls `finish` when all have answered: at once if only this core is asked.
+    pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Flow {
+        let next: Next = Box::new(|plane, at, answers| {
+            finish(plane, at, answers);
+            Flow::Done
+        });
+        self.ask_then(at, whom, inquiry, next)
+    }
+
+    /// Asks `whom` and goes on with `next` when all have answered.
+    pub fn ask_then(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, next: Next) -> Flow {
+        let mut asked: Vec<Peer> = whom.collect();
+        if inquiry.is_for_store() && self.transacting(at) {
+            // A transaction holds every store it needs.
+            let answers = asked.drain(..).map(|peer| self.answer_of(peer, &inquiry)).collect();
+            return next(self, at, answers);
+        }
+        if inquiry.is_for_store() && self.locked && asked.contains(&self.core().into()) {
+            return Flow::Retry(Hold::Store);
+        }
+        self.asks.last += 1;
+        let number = self.asks.last;
+        let mut answers = Vec::with_capacity(asked.len());
+        for peer in &asked {
+            if *peer == self.core().into() {
+                answers.push(Some(self.answer(&inquiry)));
+            } else {
+                self.send(*peer, Message::Ask(number, inquiry.clone()));
+                answers.push(None);
+            }
+        }
+        let client = self.clients[at].reference;
+        if answers.iter().all(Option::is_some) {
+            return next(self, at, answers.into_iter().flatten().collect());
+        }
+        self.asks.pending.insert(number, Pending { client, asked, answers, next });
+        Flow::Wait
+    }
+
+    /// Asks the bus core to execute a command, and passes its reply on.
+    pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Flow {
+        let session = &self.clients[at].session;
+        let command = super::message::BusCommand {
+            args: args.iter().map(|arg| arg.to_vec()).collect(),
+            proto: session.proto,
+            client: session.id,
+            local: session.local,
+        };
+        let finish: Finish = Box::new(|plane, at, answers| {
+            if let Some(Answer::Reply(bytes)) = answers.into_iter().next() {
+                plane.reply(at).raw(&bytes);
+            }
+        });
+        self.ask(at, std::iter::once(self.bus()), Inquiry::Command(Box::new(command)), finish)
+    }
+
+    /// An answer came.
+    pub(super) fn answered(&mut self, from: Peer, number: u64, answer: Answer, bump: &Bump) {
+        let Some(pending) = self.asks.pending.get_mut(&number) else { return };
+        if let Some(place) = pending.asked.iter().position(|peer| *peer == from) {
+            pending.answers[place] = Some(answer);
+        }
+        if pending.answers.iter().any(Option::is_none) {
+            return;
+        }
+        let Some(pending) = self.asks.pending.remove(&number) else { return };
+        if self.clients.get(pending.client).is_none() {
+            return;
+        }
+        let at = pending.client.index;
+        let answers = pending.answers.into_iter().flatten().collect();
+        if (pending.next)(self, at, answers) != Flow::Wait {
+            self.go_on(at, bump);
+        }
+    }
+
+    /// A command that waited is done: on with its transaction or its input.
+    pub(super) fn go_on(&mut self, at: u32, bump: &Bump) {
+        if self.transacting(at) && self.continue_transaction(at, bump) == Flow::Wait {
+            return;
+        }
+        self.release(at, Hold::Answer, bump);
+    }
+
+    /// A question came.
+    pub(super) fn asked(&mut self, from: Peer, number: u64, inquiry: Inquiry) {
+        if self.locked && inquiry.is_for_store() {
+            self.stalled.push((from, Message::Ask(number, inquiry)));
+            return;
+        }
+        let answer = self.answer(&inquiry);
+        self.send(from, Message::Answer(number, answer));
+    }
+
+    fn answer_of(&mut self, peer: Peer, inquiry: &Inquiry) -> Answer {
+        if peer == self.core().into() { self.answer(inquiry) } else { self.answer_from_store(peer.0 as usize, inquiry) }
+    }
+
+    /// This core's answer.
+    pub(super) fn answer(&mut self, inquiry: &Inquiry) -> Answer {
+        match inquiry {
+            Inquiry::Publish { channel, message, sharded } => {
+                Answer::Count(self.deliver_message(channel, message, *sharded) as u64)
+            }
+            Inquiry::PubSub(question) => self.pubsub.answer(question),
+            Inquiry::ClientList(filter) => Answer::Clients(self.client_lines(filter)),
+            Inquiry::ClientKill(filter) => Answer::Count(self.kill_clients(filter)),
+            Inquiry::Pause(pause) => {
+                self.pause = *pause;
+                self.refresh_free();
+                Answer::Done
+            }
+            Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
+            Inquiry::ResetStats => {
+                self.reset_stats();
+                Answer::Done
+            }
+            Inquiry::SlowLog => Answer::SlowLog(self.slowlog.entries(usize::MAX).cloned().collect()),
+            Inquiry::SlowLogReset => {
+                self.slowlog.reset();
+                Answer::Done
+            }
+            Inquiry::Latency => Answer::Latency(Box::new(self.latency.clone())),
+            Inquiry::LatencyReset(events) => {
+                let events: Vec<&[u8]> = events.iter().map(|event| &**event).collect();
+                Answer::Names(self.latency.reset(&events))
+            },
+            Inquiry::Sleep(time) => {
+                std::thread::sleep(*time);
+                Answer::Done
+            }
+            Inquiry::ActiveExpire(on) => {
+                self.active_expire = *on;
+                Answer::Done
+            }
+            Inquiry::Adopt(settings, topology) => {
+                self.adopt(settings.clone(), topology.clone());
+                Answer::Done
+            }
+            Inquiry::Barrier | Inquiry::Command(_) => Answer::Done,
+            store => self.answer_from_store(self.core().index(), store),
+        }
+    }
+
+    /// The answer of the store of core number `core`, which is here.
+    fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
+        let now = self.now.unix_ms;
+        if let Inquiry::Watch(db, keys) = inquiry {
+            return Answer::Counts(self.watch_here(core, *db, keys));
+        }
+        let last_slot = self.routes.last_slot(core);
+        let Some(store) = self.stores.at(core) else { return Answer::Done };
+        match inquiry {
+            Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
+            Inquiry::Keys { db, pattern } => Answer::Keys(keyspace::keys(store, *db, pattern, now)),
+            Inquiry::Flush(scope) => {
+                let keys = match scope {
+                    Scope::All => (0..store.databases()).map(|db| store.len(db)).sum::<usize>(),
+                    Scope::One(db) => store.len(*db),
+                };
+                store.flush(match scope {
+                    Scope::All => None,
+                    Scope::One(db) => Some(*db),
+                });
+                Answer::Count(keys as u64)
+            }
+            Inquiry::Swap(a, b) => {
+                store.swap(*a, *b);
+                Answer::Done
+            }
+            Inquiry::RandomKey { db } => {
+                let size = store.len(*db) as u64;
+                let key = store.random_key(*db, &mut self.random, now).map(|handle| store.key_of(handle).to_vec());
+                Answer::Sample(size, key)
+            }
+            Inquiry::Scan(part) => {
+                let (cursor, keys) = keyspace::scan(store, part.db, part.cursor, &part.options, last_slot, now);
+                Answer::Scan(cursor, keys)
+            }
+            Inquiry::SlotKeys { slot, limit } => {
+                let Some(slot) = crate::slot::Slot::new(*slot) else { return Answer::Done };
+                let mut keys = KeyBatch::default();
+                if *limit > 0 {
+                    store.slot_keys(0, slot, *limit, |key| keys.push(key));
+                }
+                Answer::Scan(store.slot_len(0, slot) as u64, keys)
+            }
+            Inquiry::DebugObject { db, key } => {
+                let key = self.options.hasher.key(key);
+                let line = crate::data::command::debug::object_line(store, *db, &key, now);
+                Answer::Strings(line.into_iter().map(String::into_bytes).collect())
+            }
+            Inquiry::Populate(populate) => {
+                let (core, routes, hasher) = (self.options.core, &self.routes, self.options.hasher);
+                populate.fill(store, hasher, now, |slot| routes.owners().core(slot) == core);
+                Answer::Done
+            }
+            _ => Answer::Done,
+        }
+    }
+
+    /// Takes over new settings or a new topology.
+    fn adopt(&mut self, settings: Option<Arc<crate::contract::settings::Settings>>, topology: Option<Arc<crate::contract::topology::Topology>>) {
+        if let Some(settings) = settings {
+            self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
+            self.settings = settings;
+            self.apply_settings();
+        }
+        if let Some(topology) = topology {
+            self.topology = topology;
+        }
+        self.routes.refresh(&self.settings, &self.topology);
+    }
+
+    /// Any message of the mesh.
+    pub fn message(&mut self, from: Peer, message: Message, bump: &Bump) {
+        match message {
+            Message::Hop(batch) => self.execute_batch(from, batch, bump),
+            Message::HopDone(batch) => self.batch_done(batch, bump),
+            Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
+            Message::Answer(number, answer) => self.answered(from, number, answer, bump),
+            Message::Borrow(number) => self.borrow_requested(from, number),
+            Message::Lent(number, store) => self.lent(from, number, store, bump),
+            Message::Returned(store) => self.returned(store, bump),
+            Message::Tell(notice) => self.told(notice),
+            Message::Adopt(_) => {} // The driver takes these itself.
+        }
+    }
+
+    fn told(&mut self, notice: Notice) {
+        match notice {
+            Notice::Unwatch(keys) => self.unwatch_here(&keys),
+            Notice::Publish { channel, message } => {
+                self.deliver_message(&channel, &message, false);
+            }
+            Notice::Clients(count) => self.node_clients = count,
+            Notice::Close(client) => {
+                if self.clients.get(client).is_some() {
+                    self.close(client.index);
+                }
+            }
+            Notice::Stop => {}
+        }
+    }
+}
+
+impl Inquiry {
+    /// Whether the answer comes from a store, which may be lent.
+    pub fn is_for_store(&self) -> bool {
+        matches!(
+            self,
+            Inquiry::Size { .. }
+                | Inquiry::Keys { .. }
+                | Inquiry::Flush(_)
+                | Inquiry::Swap(..)
+                | Inquiry::RandomKey { .. }
+                | Inquiry::Scan(_)
+                | Inquiry::SlotKeys { .. }
+                | Inquiry::Watch(..)
+                | Inquiry::DebugObject { .. }
+                | Inquiry::Populate(_)
+        )
+    }
+}

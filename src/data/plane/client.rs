@@ -1,0 +1,263 @@
+//! A connection as the data plane sees it: who it is, what it sent, what it is owed.
+//!
+//! Owned by the core that accepted it. The driver (`cores`) owns the socket; here are only bytes.
+//! Invariant: `queue` is empty unless a reply is owed by somebody else (another core, the bus core);
+//! replies that can be written at once go straight to the turn's outbox and never pass through here.
+
+use super::pubsub::Subscriptions;
+use super::transaction::Transaction;
+use crate::base::ids::ClientId;
+use crate::data::command::spec::Spec;
+use crate::resp::Proto;
+use crate::resp::parse::ParseState;
+use std::collections::VecDeque;
+
+/// A client's place in its core's table, with a generation that tells it from earlier users of the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientRef {
+    /// Index in the table; the driver's socket slot is the same number.
+    pub index: u32,
+    /// Lives of this place so far.
+    pub generation: u32,
+}
+
+/// What CLIENT REPLY asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every reply is sent.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The reply of the next command is not sent.
+    SkipNext,
+    /// The reply of this command is not sent.
+    Skip,
+}
+
+/// Why a client's input is not being executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It waits for the answer of a command that others must take part in.
+    Answer,
+    /// Its next command needs all earlier replies first.
+    Drain,
+    /// It has too many replies outstanding.
+    Backlog,
+    /// This core's store is lent to another core.
+    Store,
+    /// CLIENT PAUSE.
+    Pause,
+}
+
+/// One place in the order of replies.
+pub enum Owed {
+    /// Bytes that wait for an earlier reply.
+    Ready(Vec<u8>),
+    /// The reply of a command that is being executed on another core.
+    Waiting,
+}
+
+/// What a connection says of itself and is told by CLIENT LIST.
+pub struct Session {
+    /// CLIENT ID.
+    pub id: ClientId,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// The peer's address, as CLIENT LIST shows it.
+    pub addr: String,
+    /// Our end's address.
+    pub laddr: String,
+    /// Whether the peer is on this machine.
+    pub local: bool,
+    /// The descriptor number it was accepted with (shown only).
+    pub fd: i32,
+    /// The selected database.
+    pub db: usize,
+    /// RESP2 or RESP3.
+    pub proto: Proto,
+    /// Whether it may use commands that need a password.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// READONLY was said.
+    pub readonly: bool,
+    /// ASKING was said for the next command.
+    pub asking: bool,
+    /// Unix time of the connect, ms.
+    pub created: u64,
+    /// Unix time of the last command, ms.
+    pub active: u64,
+    /// The last command.
+    pub last: Option<&'static Spec>,
+    /// Whether it is to be closed once its replies are sent.
+    pub closing: bool,
+    /// Its transaction, from MULTI to EXEC.
+    pub multi: Option<Box<Transaction>>,
+    /// Keys it watches.
+    pub watches: Vec<super::transaction::Watch>,
+    /// Channels and patterns it listens to.
+    pub subscriptions: Option<Box<Subscriptions>>,
+}
+
+/// One connection.
+pub struct Client {
+    /// Its place and life.
+    pub reference: ClientRef,
+    /// Who it is.
+    pub session: Session,
+    /// Bytes that came and were not executed yet.
+    pub input: Vec<u8>,
+    /// Where the parser stands in `input`.
+    pub parse: ParseState,
+    /// Replies owed in order, from the first that is not ready.
+    pub queue: VecDeque<Owed>,
+    /// The number of the reply at the front of `queue`.
+    pub front: u32,
+    /// Why its input waits, if it does.
+    pub hold: Option<Hold>,
+    /// Whether the common case holds: a command can be executed without looking at the session.
+    pub plain: bool,
+    /// Its part of this turn's outbox, by index; `u32::MAX`: none yet.
+    pub segment: u32,
+    /// Bytes that its socket did not take yet.
+    pub unsent: Vec<u8>,
+    /// Bytes of replies in flight to its slow socket, beyond `unsent`.
+    pub in_flight: usize,
+    /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
+    pub over_soft_since: u64,
+    /// Whether the driver was told to stop reading from it.
+    pub reading_paused: bool,
+}
+
+/// `segment` of a client that has none.
+pub const NO_SEGMENT: u32 = u32::MAX;
+
+impl Client {
+    /// A new connection.
+    pub fn new(reference: ClientRef, session: Session) -> Client {
+        let mut client = Client {
+            reference,
+            session,
+            input: Vec::new(),
+            parse: ParseState::default(),
+            queue: VecDeque::new(),
+            front: 0,
+            hold: None,
+            plain: false,
+            segment: NO_SEGMENT,
+            unsent: Vec::new(),
+            in_flight: 0,
+            over_soft_since: 0,
+            reading_paused: false,
+        };
+        client.refresh_plain();
+        client
+    }
+
+    /// Recomputes `plain`; call after any change of the session that could touch it.
+    pub fn refresh_plain(&mut self) {
+        let session = &self.session;
+        self.plain = session.authenticated
+            && !session.closing
+            && !session.asking
+            && session.multi.is_none()
+            && session.reply_mode == ReplyMode::On
+            && session.subscriptions.is_none();
+    }
+
+    /// Takes the next place in the order of replies for a reply that others will make; its number.
+    pub fn owe(&mut self) -> u32 {
+        self.queue.push_back(Owed::Waiting);
+        self.front.wrapping_add(self.queue.len() as u32 - 1)
+    }
+
+    /// The buffer for a reply that is ready but has earlier ones to wait for.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.queue.back(), Some(Owed::Ready(_))) {
+            self.queue.push_back(Owed::Ready(Vec::new()));
+        }
+        match self.queue.back_mut() {
+            Some(Owed::Ready(bytes)) => bytes,
+            _ => unreachable!("pushed above"),
+        }
+    }
+
+    /// Bytes of replies that wait for the socket or for earlier replies.
+    pub fn output_bytes(&self) -> usize {
+        let queued: usize = self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();
+        self.unsent.len() + self.in_flight + queued
+    }
+}
+
+/// The clients of one core, by index.
+#[derive(Default)]
+pub struct Clients {
+    places: Vec<Option<Box<Client>>>,
+    count: usize,
+}
+
+impl Clients {
+    /// Puts a client at its reference's index.
+    pub fn insert(&mut self, client: Client) {
+        let index = client.reference.index as usize;
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, || None);
+        }
+        self.count += usize::from(self.places[index].is_none());
+        self.places[index] = Some(Box::new(client));
+    }
+
+    /// Takes a client out.
+    pub fn remove(&mut self, reference: ClientRef) -> Option<Box<Client>> {
+        self.get(reference)?;
+        self.count -= 1;
+        self.places[reference.index as usize].take()
+    }
+
+    /// The client with this reference, if it still lives.
+    pub fn get(&self, reference: ClientRef) -> Option<&Client> {
+        self.places.get(reference.index as usize)?.as_deref().filter(|client| client.reference == reference)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, reference: ClientRef) -> Option<&mut Client> {
+        self.places.get_mut(reference.index as usize)?.as_deref_mut().filter(|client| client.reference == reference)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.places.iter().filter_map(|place| place.as_deref())
+    }
+
+    /// References of all of them, for loops that change the table.
+    pub fn references(&self) -> Vec<ClientRef> {
+        self.iter().map(|client| client.reference).collect()
+    }
+}
+
+impl std::ops::Index<u32> for Clients {
+    type Output = Client;
+
+    fn index(&self, index: u32) -> &Client {
+        self.places[index as usize].as_deref().expect("a client that is being served lives")
+    }
+}
+
+impl std::ops::IndexMut<u32> for Clients {
+    fn index_mut(&mut self, index: u32) -> &mut Client {
+        self.places[index as usize].as_deref_mut().expect("a client that is being served lives")
+    }
+}

@@ -1,0 +1,194 @@
+//! DEBUG: what tests and people who look for trouble use. Allowed by `enable-debug-command`.
+
+use super::Plane;
+use super::ask::Finish;
+use super::dispatch::{Flow, Request};
+use super::message::Inquiry;
+use crate::data::command::{SessionHandler, help, number};
+use crate::data::key::KeyHasher;
+use crate::data::store::{Deadline, Store};
+use crate::resp::{Error, Proto};
+use crate::slot::Slot;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Handlers of this file.
+pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[("debug", debug)];
+
+/// DEBUG POPULATE's keys.
+pub struct Populate {
+    count: u64,
+    prefix: Vec<u8>,
+    size: Option<usize>,
+    db: usize,
+}
+
+impl Populate {
+    /// Makes the keys whose slot `is_mine`. Existing keys stay as they are.
+    pub fn fill(&self, store: &mut Store, hasher: KeyHasher, now: u64, is_mine: impl Fn(Slot) -> bool) {
+        for number in 0..self.count {
+            let bytes = [&self.prefix, format!(":{number}").as_bytes()].concat();
+            let key = hasher.key(&bytes);
+            if !is_mine(key.slot) || store.peek(self.db, &key, now).is_some() {
+                continue;
+            }
+            let mut value = format!("value:{number}").into_bytes();
+            if let Some(size) = self.size {
+                value.resize(size, 0);
+            }
+            store.set_string(self.db, &key, &value, Deadline::Clear, now);
+        }
+    }
+}
+
+fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    let allowed = match plane.settings.enable_debug_command {
+        0 => false,
+        1 => plane.clients[at].session.local,
+        _ => true,
+    };
+    if !allowed {
+        return Err(Error::new(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+        ));
+    }
+    let [_, subcommand, args @ ..] = request.args else { return Err(Error::Arity("debug".into())) };
+    let name = subcommand.to_ascii_lowercase();
+    match (name.as_slice(), args) {
+        (b"sleep", [seconds]) => {
+            let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
+            let time = Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default();
+            // The whole node sleeps, as Redis's one thread does.
+            Ok(plane.tell_all_and_ok(at, Inquiry::Sleep(time)))
+        }
+        (b"set-active-expire", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            Ok(plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on)))
+        }
+        (b"populate", [count, rest @ ..]) if rest.len() <= 2 => {
+            let count = number::parse_i64(count).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotAnInteger)?;
+            let prefix = rest.first().map_or(b"key".to_vec(), |prefix| prefix.to_vec());
+            let size = match rest.get(1) {
+                Some(size) => {
+                    Some(number::parse_i64(size).and_then(|size| usize::try_from(size).ok()).ok_or(Error::NotAnInteger)?)
+                }
+                None => None,
+            };
+            let db = plane.clients[at].session.db;
+            let populate = Populate { count, prefix, size, db };
+            Ok(plane.tell_all_and_ok(at, Inquiry::Populate(Arc::new(populate))))
+        }
+        (b"object", [key]) => object(plane, at, key),
+        (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => Err(Error::new(
+            "ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot",
+        )),
+        (b"protocol", [kind]) => protocol(plane, at, kind),
+        (b"quicklist-packed-threshold" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
+            Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
+        }
+        (b"log", [message]) => {
+            log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
+            plane.reply(at).ok();
+            Ok(Flow::Done)
+        }
+        (b"error", [message]) => Err(Error::new(String::from_utf8_lossy(message).into_owned())),
+        (b"change-repl-id", []) => {
+            plane.reply(at).ok();
+            Ok(Flow::Done)
+        }
+        (b"help", []) => {
+            help::write(&mut plane.reply(at), "DEBUG", HELP);
+            Ok(Flow::Done)
+        }
+        _ => Err(Error::new(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+            String::from_utf8_lossy(subcommand)
+        ))),
+    }
+}
+
+const HELP: &[&str] = &[
+    "ERROR <string>",
+    "    Return a Redis protocol error with <string> as message.",
+    "LOG <message>",
+    "    Write <message> to the server log.",
+    "OBJECT <key>",
+    "    Show low level info about <key> and associated value.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Create <count> string keys named key:<num>.",
+    "PROTOCOL <type>",
+    "    Reply with a test value of the specified type.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Setting it to 0 disables expiring keys in background.",
+    "SLEEP <seconds>",
+    "    Stop the server for <seconds>. Decimals allowed.",
+];
+
+/// Runs DEBUG OBJECT where the key lives, as the keyed command it is.
+fn object(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
+    let db = plane.clients[at].session.db;
+    let owner = plane.routes.owners().core(Slot::of_key(key));
+    let finish: Finish = Box::new(|plane, at, answers| match answers.into_iter().next() {
+        Some(super::message::Answer::Strings(lines)) if !lines.is_empty() => {
+            plane.reply(at).simple(&String::from_utf8_lossy(&lines[0]));
+        }
+        _ => plane.reply(at).error(&Error::NoSuchKey),
+    });
+    let inquiry = Inquiry::DebugObject { db, key: Arc::from(key) };
+    Ok(plane.ask(at, std::iter::once(owner.into()), inquiry, finish))
+}
+
+fn protocol(plane: &mut Plane, at: u32, kind: &[u8]) -> Result<Flow, Error> {
+    let resp3 = plane.proto(at) == Proto::Resp3;
+    let mut reply = plane.reply(at);
+    match kind.to_ascii_lowercase().as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.int(12345),
+        b"double" => reply.raw(if resp3 { b",3.141\r\n" } else { b"$5\r\n3.141\r\n" }),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            (0..3).for_each(|number| reply.int(number));
+        }
+        b"set" => {
+            reply.set(3);
+            (0..3).for_each(|number| reply.int(number));
+        }
+        b"map" => {
+            reply.map(3);
+            for number in 0..3 {
+                reply.int(number);
+                reply.bool(number == 1);
+            }
+        }
+        b"attrib" => {
+            if resp3 {
+                reply.raw(b"|1\r\n");
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.int(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" => {
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.int(42);
+        }
+        b"verbatim" => reply.verbatim(b"This is a verbatim\nstring"),
+        b"true" => reply.bool(true),
+        b"false" => reply.bool(false),
+        b"bignum" => reply.raw(if resp3 {
+            b"(1234567999999999999999999999999999999\r\n"
+        } else {
+            b"$37\r\n1234567999999999999999999999999999999\r\n"
+        }),
+        _ => {
+            return Err(Error::new(
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(Flow::Done)
+}

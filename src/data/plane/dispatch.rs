@@ -1,0 +1,521 @@
+//! From bytes to replies: parse a client's input in batches, route each command, execute what is ours.
+//!
+//! A batch is parsed first, its keys are hashed and their table lines prefetched, and only then is it
+//! executed, so that the cache misses of many commands overlap. What was computed in advance is advice:
+//! a command decides by the state it finds when its turn comes.
+
+use super::client::{Hold, ReplyMode};
+use super::hop::HopCommand;
+use super::{Action, Plane};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run, SessionHandler};
+use crate::data::exec::{Exec, Handler};
+use crate::data::key::Key;
+use crate::data::route::Route;
+use crate::resp::parse::{self, Limits, ParseState, Parsed};
+use crate::resp::{Error, Reply};
+use bumpalo::Bump;
+use std::cell::Cell;
+
+/// Commands parsed ahead of their execution.
+const BATCH: usize = 32;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Its reply is written, or owed by a core it was sent to: on to the next.
+    Done,
+    /// The client must wait; the command is done when its answer comes.
+    Wait,
+    /// The client must wait, then the command is tried again.
+    Retry(Hold),
+    /// The client is closed; nothing of it may be touched.
+    Gone,
+}
+
+/// A command with its arguments.
+#[derive(Clone)]
+pub struct Request<'a> {
+    /// What it is; none: there is no such command.
+    pub command: Option<&'static Command>,
+    /// Its arguments, the name first.
+    pub args: &'a [&'a [u8]],
+    /// Its first key, if it has one where its table row says.
+    pub key: Option<Key<'a>>,
+    /// Memory that lasts for this turn.
+    pub bump: &'a Bump,
+    /// Whether it was executed here, and so counts here.
+    pub executed: Cell<bool>,
+}
+
+impl Request<'_> {
+    /// Whether it can't take long, so that it needs no clock of its own.
+    fn is_quick(&self) -> bool {
+        self.command.is_none_or(|command| command.quick)
+    }
+}
+
+impl Plane {
+    /// Takes bytes from a client and executes what can be executed.
+    pub fn received(&mut self, at: u32, bytes: &[u8], bump: &Bump) {
+        let client = &mut self.clients[at];
+        client.session.active = self.now.unix_ms;
+        self.stats.net_input += bytes.len() as u64;
+        if client.hold.is_some() || !client.input.is_empty() {
+            client.input.extend_from_slice(bytes);
+            if client.hold.is_none() {
+                self.run_input(at, bump);
+            } else {
+                self.limit_input(at);
+            }
+            return;
+        }
+        let mut state = std::mem::take(&mut client.parse);
+        if let Some(used) = self.run(at, bytes, &mut state, bump) {
+            let client = &mut self.clients[at];
+            client.parse = state;
+            if used < bytes.len() {
+                client.input.extend_from_slice(&bytes[used..]);
+                self.limit_input(at);
+            }
+        }
+    }
+
+    /// Goes on with input that was kept.
+    pub fn run_input(&mut self, at: u32, bump: &Bump) {
+        let client = &mut self.clients[at];
+        let mut input = std::mem::take(&mut client.input);
+        let mut state = std::mem::take(&mut client.parse);
+        if let Some(used) = self.run(at, &input, &mut state, bump) {
+            let client = &mut self.clients[at];
+            client.parse = state;
+            input.drain(..used);
+            if input.is_empty() && input.capacity() > limits::KEEP_INPUT {
+                input = Vec::new();
+            }
+            client.input = input;
+            self.limit_input(at);
+        }
+    }
+
+    /// Stops reading from a client that sends more than is executed; closes one beyond its limit.
+    fn limit_input(&mut self, at: u32) {
+        let client = &mut self.clients[at];
+        let waiting = client.hold.is_some();
+        if client.input.len() as u64 > self.settings.client_query_buffer_limit {
+            self.stats.query_buffer_limit_disconnections += 1;
+            self.close(at);
+            return;
+        }
+        let pause = waiting && client.input.len() > limits::PAUSE_INPUT;
+        if pause != client.reading_paused {
+            client.reading_paused = pause;
+            let reference = client.reference;
+            self.actions.push(if pause { Action::PauseReading(reference) } else { Action::ResumeReading(reference) });
+        }
+    }
+
+    /// Executes commands of `input`; how many bytes it used, or `None` when the client is gone.
+    fn run(&mut self, at: u32, input: &[u8], state: &mut ParseState, bump: &Bump) -> Option<usize> {
+        let mut used = 0;
+        let mut spans = std::mem::take(&mut self.spans);
+        let mut ends: [(usize, usize); BATCH] = [(0, 0); BATCH];
+        let result = 'batches: loop {
+            // Parse.
+            let limits = Limits::new(self.settings.proto_max_bulk_len, self.clients[at].session.authenticated);
+            let batch = if self.clients[at].session.authenticated { BATCH } else { 1 };
+            let mut count = 0;
+            let mut position = used;
+            let mut stop = None;
+            spans.clear();
+            let mut starts = [0; BATCH];
+            while count < batch && position < input.len() {
+                starts[count] = position;
+                match parse::parse(&input[position..], state, &limits, &mut spans) {
+                    Parsed::Command { consumed } => {
+                        position += consumed;
+                        ends[count] = (position, spans.len());
+                        count += 1;
+                    }
+                    Parsed::Empty { consumed } => {
+                        position += consumed;
+                        if count == 0 {
+                            used = position;
+                        } else {
+                            ends[count - 1].0 = position;
+                        }
+                    }
+                    other => {
+                        stop = Some(other);
+                        break;
+                    }
+                }
+            }
+            // Resolve: arguments, command, first key; fetch the tables' lines.
+            let mut first = 0;
+            let requests = bump.alloc_slice_fill_with(count, |index| {
+                let (_, last) = ends[index];
+                let bytes = &input[starts[index]..];
+                let args: &[&[u8]] = bump.alloc_slice_fill_iter(spans[first..last].iter().map(|span| span.of(bytes)));
+                first = last;
+                self.resolve(args, bump)
+            });
+            if count > 1 && !self.locked {
+                self.prefetch(at, requests);
+            }
+            // Execute. Quick commands are timed together, others each for itself.
+            let mut timed = 0;
+            for (index, request) in requests.iter().enumerate() {
+                let alone = self.precise || !request.is_quick();
+                if alone {
+                    self.account(&requests[timed..index]);
+                    timed = index;
+                }
+                match self.dispatch(at, request) {
+                    Flow::Done => used = ends[index].0,
+                    Flow::Wait => {
+                        used = ends[index].0;
+                        self.account(&requests[timed..=index]);
+                        self.hold(at, Hold::Answer);
+                        break 'batches Some(used);
+                    }
+                    Flow::Retry(hold) => {
+                        self.account(&requests[timed..index]);
+                        self.hold(at, hold);
+                        break 'batches Some(used);
+                    }
+                    Flow::Gone => break 'batches None,
+                }
+                if alone {
+                    self.account(&requests[timed..=index]);
+                    timed = index + 1;
+                }
+            }
+            self.account(&requests[timed..]);
+            match stop {
+                None if position < input.len() => {}
+                None => break Some(used),
+                Some(Parsed::Incomplete { need }) => {
+                    let client = &mut self.clients[at];
+                    let have = input.len() - used;
+                    client.input.reserve(need.saturating_sub(have).min(limits::PAUSE_INPUT));
+                    break Some(used);
+                }
+                Some(Parsed::Inline { consumed, args }) => {
+                    let args = bump.alloc_slice_fill_iter(args.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+                    let request = self.resolve(args, bump);
+                    match self.dispatch(at, &request) {
+                        Flow::Done => used = position + consumed,
+                        Flow::Wait => {
+                            used = position + consumed;
+                            self.hold(at, Hold::Answer);
+                            break Some(used);
+                        }
+                        Flow::Retry(hold) => {
+                            self.hold(at, hold);
+                            break Some(used);
+                        }
+                        Flow::Gone => break None,
+                    }
+                    self.account(&[request]);
+                }
+                Some(Parsed::Error(error)) => {
+                    self.reply(at).error(&Error::new(error.to_string()));
+                    self.say_goodbye(at);
+                    break Some(input.len());
+                }
+                Some(Parsed::Command { .. } | Parsed::Empty { .. }) => unreachable!("handled while parsing"),
+            }
+            if self.clients[at].session.closing {
+                break Some(input.len());
+            }
+        };
+        self.spans = spans;
+        result
+    }
+
+    /// Finds out what `args` are.
+    pub fn resolve<'a>(&self, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
+        let command = self.registry.find(args);
+        let key = command
+            .and_then(|command| command.first_key(args))
+            .map(|index| self.options.hasher.key(args[index]));
+        Request { command, args, key, bump, executed: Cell::new(false) }
+    }
+
+    fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
+        let db = self.clients[at].session.db;
+        let home = self.core();
+        let keys = || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
+        let store = self.stores.home();
+        for key in keys() {
+            store.prefetch_slot(db, key.slot);
+        }
+        for key in keys() {
+            store.prefetch_entry(db, &key);
+        }
+    }
+
+    /// Executes one command, or sends it where it belongs.
+    fn dispatch(&mut self, at: u32, request: &Request<'_>) -> Flow {
+        if self.free && self.clients[at].plain {
+            if let Some(command) = request.command {
+                if let (Run::Keyed(handler), true) = (&command.run, command.spec.arity_fits(request.args.len())) {
+                    self.clients[at].session.last = Some(command.spec);
+                    return self.keyed(at, request, command, *handler);
+                }
+            }
+        }
+        self.dispatch_checked(at, request)
+    }
+
+    /// The long way: everything that can stand between a command and its execution, in Redis's order.
+    #[cold]
+    fn dispatch_checked(&mut self, at: u32, request: &Request<'_>) -> Flow {
+        let Some(command) = request.command else {
+            return self.refuse(at, request, self.registry.refusal(request.args));
+        };
+        if !command.spec.arity_fits(request.args.len()) {
+            return self.refuse(at, request, Error::Arity(command.spec.full_name().into()));
+        }
+        let client = &mut self.clients[at];
+        if client.session.closing {
+            return Flow::Done;
+        }
+        client.session.last = Some(command.spec);
+        if !client.session.authenticated && !command.spec.is(flag::NO_AUTH) {
+            return self.refuse(at, request, Error::new("NOAUTH Authentication required."));
+        }
+        if let Some(error) = self.subscriber_refusal(at, command) {
+            return self.refuse(at, request, error);
+        }
+        if self.paused(command) && self.clients[at].session.multi.is_none() {
+            return Flow::Retry(Hold::Pause);
+        }
+        if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
+            return self.queue_command(at, request, command);
+        }
+        if self.clients[at].session.reply_mode == ReplyMode::SkipNext && command.spec.full_name() != "client|reply" {
+            self.clients[at].session.reply_mode = ReplyMode::Skip;
+        }
+        let before = self.out_position(at);
+        let flow = match &command.run {
+            Run::Keyed(handler) => {
+                if self.locked && !self.transacting(at) {
+                    return Flow::Retry(Hold::Store);
+                }
+                self.keyed(at, request, command, *handler)
+            }
+            Run::Session(handler) => self.session(at, request, *handler),
+            Run::Node(handler) => {
+                if !self.clients[at].queue.is_empty() {
+                    return Flow::Retry(Hold::Drain);
+                }
+                self.session(at, request, *handler)
+            }
+        };
+        if flow == Flow::Done && self.clients[at].session.reply_mode != ReplyMode::On {
+            self.apply_reply_mode(at, before);
+        }
+        flow
+    }
+
+    fn apply_reply_mode(&mut self, at: u32, before: usize) {
+        let client = &mut self.clients[at];
+        match client.session.reply_mode {
+            ReplyMode::Off => {}
+            ReplyMode::Skip => {
+                client.session.reply_mode = ReplyMode::On;
+                client.refresh_plain();
+            }
+            ReplyMode::On | ReplyMode::SkipNext => return,
+        }
+        self.reply(at).truncate(before);
+    }
+
+    /// Where the next reply byte of a client goes, within the buffer it goes to.
+    fn out_position(&mut self, at: u32) -> usize {
+        self.reply(at).position()
+    }
+
+    pub(super) fn session(&mut self, at: u32, request: &Request<'_>, handler: SessionHandler) -> Flow {
+        let before = self.out_position(at);
+        request.executed.set(true);
+        match handler(self, at, request) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.reply(at).truncate(before);
+                self.refuse(at, request, error)
+            }
+        }
+    }
+
+    /// Answers an error.
+    pub(super) fn refuse(&mut self, at: u32, request: &Request<'_>, error: Error) -> Flow {
+        self.commands.rejected(request.command.map(|command| command.id()), &error);
+        if let Some(transaction) = &mut self.clients[at].session.multi {
+            if !request.command.is_some_and(|command| command.runs_inside_multi()) {
+                transaction.broken = true;
+            }
+        }
+        self.reply(at).error(&error);
+        Flow::Done
+    }
+
+    /// Executes a keyed command here, sends it to the core that owns its slot, or borrows what it needs.
+    fn keyed(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
+        match self.routes.route(command, request, self.core(), &self.topology) {
+            Route::Here => self.execute(at, request, command, handler),
+            Route::Hop(_) | Route::Span(_) if self.transacting(at) => self.execute(at, request, command, handler),
+            Route::Hop(core) => self.hop(at, request, command, core),
+            Route::Span(cores) => {
+                if !self.clients[at].queue.is_empty() {
+                    return Flow::Retry(Hold::Drain);
+                }
+                self.gather_command(at, request, command, cores)
+            }
+            Route::Refused(error) => self.refuse(at, request, error),
+        }
+    }
+
+    /// Runs the handler of a keyed command on the stores that are here.
+    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
+        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
+            return self.refuse(at, request, Error::OutOfMemory);
+        }
+        request.executed.set(true);
+        let client = &mut self.clients[at];
+        let (db, proto) = (client.session.db, client.session.proto);
+        let out = if client.queue.is_empty() {
+            self.out.open(client);
+            &mut self.out.bytes
+        } else {
+            client.tail()
+        };
+        let start = out.len();
+        let mut exec = Exec {
+            stores: &mut self.stores,
+            db,
+            now: self.now.unix_ms,
+            reply: Reply::new(out, proto),
+            settings: &self.settings,
+            hasher: self.options.hasher,
+            effects: &mut self.effects,
+            scratch: request.bump,
+            routed: request.key,
+        };
+        if let Err(error) = handler(&mut exec, request.args) {
+            exec.reply.truncate(start);
+            exec.reply.error(&error);
+            self.commands.failed(command.id(), &error);
+        }
+        self.settle();
+        Flow::Done
+    }
+
+    /// Deals with what a command changed.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if self.effects.changed != 0 {
+            self.stats.changed += self.effects.changed;
+            self.effects.changed = 0;
+            self.effects.rewritten.clear();
+        }
+        if !self.effects.events.is_empty() {
+            let events = std::mem::take(&mut self.effects.events);
+            self.announce(events);
+        }
+        if self.stores.has_removed() {
+            self.announce_removed();
+        }
+    }
+
+    /// Sends a command to `core` with the rest of this turn's commands for it.
+    fn hop(&mut self, at: u32, request: &Request<'_>, command: &'static Command, core: CoreId) -> Flow {
+        let client = &mut self.clients[at];
+        if client.queue.len() >= limits::MAX_OWED_REPLIES {
+            return Flow::Retry(Hold::Backlog);
+        }
+        let key = request.key.expect("a hop is routed by a key");
+        let index = command.first_key(request.args).unwrap_or(1) as u32;
+        let entry = HopCommand {
+            client: client.reference,
+            number: client.owe(),
+            command: command.id(),
+            db: client.session.db as u16,
+            argc: request.args.len() as u32,
+            slot: key.slot,
+            hash: key.hash,
+            key: index,
+            proto: client.session.proto,
+        };
+        self.batch_for(core).push(entry, request.args);
+        Flow::Done
+    }
+
+    /// Keeps a client's input waiting.
+    pub(super) fn hold(&mut self, at: u32, hold: Hold) {
+        let client = &mut self.clients[at];
+        client.hold = Some(hold);
+        if matches!(hold, Hold::Store | Hold::Pause) {
+            self.held.push(client.reference);
+        }
+    }
+
+    /// Lets a client go on, if `hold` is what it waits for.
+    pub fn release(&mut self, at: u32, hold: Hold, bump: &Bump) {
+        let client = &mut self.clients[at];
+        if client.hold != Some(hold) {
+            return;
+        }
+        client.hold = None;
+        if client.session.closing {
+            return;
+        }
+        if client.input.is_empty() {
+            self.limit_input(at);
+        } else {
+            self.run_input(at, bump);
+        }
+    }
+
+    /// Tries all clients again that wait for the store or the end of a pause.
+    pub fn release_held(&mut self, bump: &Bump) {
+        for reference in std::mem::take(&mut self.held) {
+            if let Some(client) = self.clients.get(reference) {
+                if let Some(hold @ (Hold::Store | Hold::Pause)) = client.hold {
+                    self.release(reference.index, hold, bump);
+                }
+            }
+        }
+    }
+
+    /// Whether a pause stands against this command.
+    fn paused(&self, command: &Command) -> bool {
+        let exempt = matches!(command.spec.full_name(), "client|unpause" | "client|pause" | "client|kill" | "client|list");
+        !exempt && self.pause.is_some_and(|pause| pause.all || command.is_held_by_write_pause())
+    }
+
+    /// Counts and times commands that were executed one after the other since the last reading of the clock.
+    pub(super) fn account(&mut self, requests: &[Request<'_>]) {
+        if requests.is_empty() {
+            return;
+        }
+        let now = (self.options.clock)();
+        let elapsed = now.saturating_sub(self.now.mono_ns);
+        self.now.mono_ns = now;
+        let each = elapsed / requests.len() as u64;
+        for request in requests.iter().filter(|request| request.executed.get()) {
+            self.stats.commands += 1;
+            if let Some(command) = request.command {
+                self.commands.executed(command.id(), each);
+            }
+        }
+        let slower = self.settings.slowlog_log_slower_than;
+        if let ([request], true) = (requests, slower >= 0 && elapsed / 1000 >= slower as u64) {
+            self.log_slow(request, elapsed / 1000);
+        }
+    }
+}

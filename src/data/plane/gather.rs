@@ -1,0 +1,193 @@
+//! Borrowing: a command whose keys lie on several cores (only a standalone node has such) is executed
+//! where it arrived, on stores that their cores lend for its duration.
+//!
+//! A store is a value that moves: while it is away nobody else can touch it, so the command is atomic
+//! without any lock. Stores are asked for in the order of their cores, this core's own in its place, so
+//! two borrowers never wait for each other. A core whose store is away stalls what needs it.
+
+use super::Plane;
+use super::client::{ClientRef, Hold};
+use super::dispatch::{Flow, Request};
+use super::message::{Message, Peer};
+use crate::base::ids::CoreId;
+use crate::data::command::{Command, Run};
+use crate::data::store::Store;
+use bumpalo::Bump;
+use std::collections::{HashMap, VecDeque};
+
+/// What the stores are wanted for.
+enum Purpose {
+    /// This command.
+    Command(Vec<Vec<u8>>),
+    /// The client's transaction.
+    Transaction,
+}
+
+struct Gather {
+    client: ClientRef,
+    /// The cores whose stores are wanted, ascending.
+    cores: Vec<CoreId>,
+    /// How many of them are here.
+    here: usize,
+    purpose: Purpose,
+}
+
+/// Borrowings under way, and those who wait for this core's store.
+#[derive(Default)]
+pub struct Gathers {
+    pending: HashMap<u64, Gather>,
+    last: u64,
+    waiting: VecDeque<(Peer, u64)>,
+}
+
+impl Plane {
+    /// Executes a command when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_command(&mut self, at: u32, request: &Request<'_>, _: &'static Command, cores: Vec<CoreId>) -> Flow {
+        let args = request.args.iter().map(|arg| arg.to_vec()).collect();
+        self.gather(at, cores, Purpose::Command(args), request.bump)
+    }
+
+    /// Executes the client's transaction when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
+        self.gather(at, cores, Purpose::Transaction, bump)
+    }
+
+    fn gather(&mut self, at: u32, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
+        self.gathers.last += 1;
+        let number = self.gathers.last;
+        let client = self.clients[at].reference;
+        self.gathers.pending.insert(number, Gather { client, cores, here: 0, purpose });
+        self.collect(number, bump)
+    }
+
+    /// Asks for the next store that is missing; executes when none is.
+    fn collect(&mut self, number: u64, bump: &Bump) -> Flow {
+        while let Some(gather) = self.gathers.pending.get_mut(&number) {
+            let Some(core) = gather.cores.get(gather.here).copied() else {
+                return self.execute_gathered(number, bump);
+            };
+            if core != self.options.core {
+                self.send(core.into(), Message::Borrow(number));
+                return Flow::Wait;
+            }
+            if self.locked {
+                self.gathers.waiting.push_back((self.core().into(), number));
+                return Flow::Wait;
+            }
+            gather.here += 1;
+            self.locked = true;
+            self.refresh_free();
+        }
+        Flow::Done
+    }
+
+    fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
+        let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
+        let alive = self.clients.get(gather.client).is_some();
+        let at = gather.client.index;
+        match gather.purpose {
+            _ if !alive => {}
+            Purpose::Command(args) => {
+                let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+                let args = bump.alloc_slice_copy(&args);
+                let args: &[&[u8]] = bump.alloc_slice_fill_iter(args.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+                let request = self.resolve(args, bump);
+                if let Some(command) = request.command {
+                    if let Run::Keyed(handler) = &command.run {
+                        self.execute(at, &request, command, *handler);
+                    }
+                }
+                self.account(&[request]);
+            }
+            Purpose::Transaction => {
+                if self.begin_transaction(at, gather.cores.clone(), bump) == Flow::Wait {
+                    return Flow::Wait;
+                }
+                return Flow::Done;
+            }
+        }
+        self.give_back(&gather.cores);
+        Flow::Done
+    }
+
+    /// Returns borrowed stores and frees this core's own if it is among `cores`.
+    pub(super) fn give_back(&mut self, cores: &[CoreId]) {
+        for core in cores {
+            if *core == self.options.core {
+                self.unlock();
+            } else if let Some(store) = self.stores.take(*core) {
+                self.send((*core).into(), Message::Returned(store));
+            }
+        }
+    }
+
+    fn unlock(&mut self) {
+        self.locked = false;
+        self.refresh_free();
+    }
+
+    /// Another core wants this core's store.
+    pub(super) fn borrow_requested(&mut self, from: Peer, number: u64) {
+        if self.locked {
+            self.gathers.waiting.push_back((from, number));
+        } else {
+            self.lend(from, number);
+        }
+    }
+
+    fn lend(&mut self, to: Peer, number: u64) {
+        if let Some(store) = self.stores.take(self.options.core) {
+            self.locked = true;
+            self.refresh_free();
+            self.send(to, Message::Lent(number, store));
+        }
+    }
+
+    /// A store this core asked for is here.
+    pub(super) fn lent(&mut self, from: Peer, number: u64, store: Box<Store>, bump: &Bump) {
+        self.stores.put(CoreId(from.0 as u8), store);
+        let Some(gather) = self.gathers.pending.get_mut(&number) else { return };
+        gather.here += 1;
+        self.collect_and_go_on(number, bump);
+    }
+
+    /// This core's store is home again.
+    pub(super) fn returned(&mut self, store: Box<Store>, bump: &Bump) {
+        self.stores.put(self.options.core, store);
+        self.unlock();
+        self.after_unlock(bump);
+    }
+
+    /// Serves what waited for this core's store: first everybody who stalled, then the next borrower.
+    pub fn after_unlock(&mut self, bump: &Bump) {
+        if self.locked {
+            return;
+        }
+        for (from, message) in std::mem::take(&mut self.stalled) {
+            self.message(from, message, bump);
+        }
+        self.release_held(bump);
+        if self.locked {
+            return;
+        }
+        if let Some((peer, number)) = self.gathers.waiting.pop_front() {
+            if peer == self.core().into() {
+                self.collect_and_go_on(number, bump);
+            } else {
+                self.lend(peer, number);
+            }
+        }
+    }
+
+    /// Whether somebody waits for this core's store though it is free.
+    pub fn has_waiting_borrowers(&self) -> bool {
+        !self.locked && (!self.gathers.waiting.is_empty() || !self.stalled.is_empty() || !self.held.is_empty())
+    }
+
+    fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {
+        let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.client) else { return };
+        if self.collect(number, bump) == Flow::Done && self.clients.get(client).is_some() {
+            self.release(client.index, Hold::Answer, bump);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Hops: commands that another core of this node executes.
+//!
+//! All commands of a turn for one core travel in one batch, which comes back with the replies. A batch
+//! is a value: whoever holds it owns it. Commands keep their order within a batch, and batches theirs
+//! within a queue, so two commands of a client for one core are executed in the order they were sent.
+
+use super::Plane;
+use super::client::{ClientRef, Hold, Owed};
+use super::message::{Message, Peer};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::data::command::Run;
+use crate::data::command::spec::flag;
+use crate::data::exec::Exec;
+use crate::data::key::Key;
+use crate::resp::{Error, Proto, Reply};
+use crate::resp::parse::Span;
+use crate::slot::Slot;
+use bumpalo::Bump;
+
+/// One command of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct HopCommand {
+    /// Whose command it is.
+    pub client: ClientRef,
+    /// The place of its reply in the client's order.
+    pub number: u32,
+    /// Dense id of the command.
+    pub command: u16,
+    /// The client's database.
+    pub db: u16,
+    /// How many arguments.
+    pub argc: u32,
+    /// The slot and table hash of its first key.
+    pub slot: Slot,
+    /// See `slot`.
+    pub hash: u64,
+    /// Which argument the first key is.
+    pub key: u32,
+    /// How to write the reply.
+    pub proto: Proto,
+}
+
+/// Commands of one core for another, and later their replies.
+#[derive(Default)]
+pub struct HopBatch {
+    /// The commands, in order.
+    pub commands: Vec<HopCommand>,
+    /// All arguments one after the other.
+    bytes: Vec<u8>,
+    /// Where each argument lies.
+    spans: Vec<Span>,
+    /// All replies one after the other.
+    pub replies: Vec<u8>,
+    /// Where each reply ends.
+    pub ends: Vec<usize>,
+}
+
+impl HopBatch {
+    /// Adds a command.
+    pub fn push(&mut self, command: HopCommand, args: &[&[u8]]) {
+        for arg in args {
+            self.spans.push(Span { start: self.bytes.len(), len: arg.len() });
+            self.bytes.extend_from_slice(arg);
+        }
+        self.commands.push(command);
+    }
+
+    /// Bytes of arguments it holds.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// All arguments of all commands, in order.
+    pub fn args<'a>(&'a self, bump: &'a Bump) -> &'a [&'a [u8]] {
+        bump.alloc_slice_fill_iter(self.spans.iter().map(|span| span.of(&self.bytes)))
+    }
+
+    /// The key a command was routed by.
+    pub fn key<'a>(command: &HopCommand, args: &[&'a [u8]]) -> Key<'a> {
+        Key { bytes: args[command.key as usize], slot: command.slot, hash: command.hash }
+    }
+
+    /// Forgets commands and replies, keeping a bounded amount of memory for the next use.
+    pub fn reset(&mut self) {
+        const KEEP: usize = 256 * 1024;
+        self.commands.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.spans.clear();
+        self.replies.clear();
+        self.replies.shrink_to(KEEP);
+        self.ends.clear();
+    }
+}
+
+impl Plane {
+    /// The batch of this turn for `core`.
+    pub(super) fn batch_for(&mut self, core: CoreId) -> &mut HopBatch {
+        let spare = &mut self.spare_batches;
+        self.hops[core.index()].get_or_insert_with(|| spare.pop().unwrap_or_default())
+    }
+
+    /// Sends off this turn's batches.
+    pub fn flush_hops(&mut self) {
+        for (core, batch) in self.hops.iter_mut().enumerate() {
+            if let Some(batch) = batch.take() {
+                self.stats.hops += batch.commands.len() as u64;
+                self.outgoing.push((Peer(core as u16), Message::Hop(batch)));
+            }
+        }
+    }
+
+    /// Executes another core's batch and sends it back.
+    pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
+        if self.locked {
+            self.stalled.push((from, Message::Hop(batch)));
+            return;
+        }
+        let mut replies = std::mem::take(&mut batch.replies);
+        let mut ends = std::mem::take(&mut batch.ends);
+        let args = batch.args(bump);
+        self.prefetch_batch(&batch, args);
+        let mut first = 0;
+        for entry in &batch.commands {
+            let last = first + entry.argc as usize;
+            self.execute_hop(entry, &args[first..last], &mut replies, bump);
+            ends.push(replies.len());
+            first = last;
+        }
+        let now = (self.options.clock)();
+        let each = now.saturating_sub(self.now.mono_ns) / batch.commands.len().max(1) as u64;
+        self.now.mono_ns = now;
+        for entry in &batch.commands {
+            self.commands.executed(entry.command, each);
+        }
+        self.stats.commands += batch.commands.len() as u64;
+        batch.replies = replies;
+        batch.ends = ends;
+        self.outgoing.push((from, Message::HopDone(batch)));
+    }
+
+    fn prefetch_batch(&self, batch: &HopBatch, args: &[&[u8]]) {
+        let store = self.stores.home();
+        for entry in &batch.commands {
+            store.prefetch_slot(entry.db as usize, entry.slot);
+        }
+        let mut first = 0;
+        for entry in &batch.commands {
+            store.prefetch_entry(entry.db as usize, &HopBatch::key(entry, &args[first..]));
+            first += entry.argc as usize;
+        }
+    }
+
+    fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) {
+        let start = replies.len();
+        let command = self.registry.by_id(entry.command);
+        let mut reply = Reply::new(replies, entry.proto);
+        let Run::Keyed(handler) = &command.run else {
+            reply.error(&Error::new("ERR this command can't be executed on another core"));
+            return;
+        };
+        if self.routes.core(entry.slot) != Some(self.options.core) {
+            // The slot went away while the command travelled.
+            reply.error(&self.routes.refusal(entry.slot, &self.topology));
+            return;
+        }
+        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
+            reply.error(&Error::OutOfMemory);
+            return;
+        }
+        let mut exec = Exec {
+            stores: &mut self.stores,
+            db: entry.db as usize,
+            now: self.now.unix_ms,
+            reply: Reply::new(replies, entry.proto),
+            settings: &self.settings,
+            hasher: self.options.hasher,
+            effects: &mut self.effects,
+            scratch: bump,
+            routed: Some(HopBatch::key(entry, args)),
+        };
+        if let Err(error) = handler(&mut exec, args) {
+            exec.reply.truncate(start);
+            exec.reply.error(&error);
+            self.commands.failed(entry.command, &error);
+        }
+        self.settle();
+    }
+
+    /// Hands the replies of a batch that came back to its clients.
+    pub(super) fn batch_done(&mut self, mut batch: Box<HopBatch>, bump: &Bump) {
+        let mut start = 0;
+        for (entry, end) in batch.commands.iter().zip(&batch.ends) {
+            self.deliver(entry.client, entry.number, &batch.replies[start..*end]);
+            start = *end;
+        }
+        for entry in &batch.commands {
+            if self.clients.get(entry.client).is_some_and(|client| client.queue.is_empty()) {
+                self.release(entry.client.index, Hold::Drain, bump);
+            }
+            if self.clients.get(entry.client).is_some_and(|client| client.queue.len() < limits::MAX_OWED_REPLIES / 2) {
+                self.release(entry.client.index, Hold::Backlog, bump);
+            }
+        }
+        if self.spare_batches.len() < 2 * self.options.cores {
+            batch.reset();
+            self.spare_batches.push(batch);
+        }
+    }
+
+    /// Puts the reply number `number` of a client in its place; sends what has become ready.
+    fn deliver(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
+        let Some(client) = self.clients.get_mut(to) else { return };
+        let place = number.wrapping_sub(client.front) as usize;
+        if place > 0 {
+            if let Some(owed) = client.queue.get_mut(place) {
+                *owed = Owed::Ready(reply.to_vec());
+            }
+            return;
+        }
+        self.out.open(client);
+        self.out.bytes.extend_from_slice(reply);
+        client.queue.pop_front();
+        client.front = client.front.wrapping_add(1);
+        while let Some(Owed::Ready(bytes)) = client.queue.front() {
+            self.out.bytes.extend_from_slice(bytes);
+            client.queue.pop_front();
+            client.front = client.front.wrapping_add(1);
+        }
+    }
+}

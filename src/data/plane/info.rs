@@ -1,0 +1,265 @@
+//! The text of INFO: Redis's sections and fields, made of the figures of all cores, and a section of our
+//! own (`coreslot`) with what Redis has no field for. Owned by the core that was asked.
+
+use super::Plane;
+use super::figures::Figures;
+use crate::base::limits::REDIS_VERSION;
+use crate::contract::settings::EvictionPolicy;
+use std::fmt::Write;
+
+/// Which sections are asked for.
+pub struct Sections(Vec<String>);
+
+const DEFAULT: &[&str] = &[
+    "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "errorstats", "cluster",
+    "keyspace", "coreslot",
+];
+const MORE: &[&str] = &["commandstats", "latencystats"];
+
+impl Sections {
+    /// The arguments of INFO.
+    pub fn parse(args: &[&[u8]]) -> Sections {
+        let mut sections = Vec::new();
+        for arg in args {
+            match String::from_utf8_lossy(arg).to_ascii_lowercase().as_str() {
+                "default" => sections.extend(DEFAULT.iter().map(|name| name.to_string())),
+                "all" | "everything" => sections.extend(DEFAULT.iter().chain(MORE).map(|name| name.to_string())),
+                name => sections.push(name.to_owned()),
+            }
+        }
+        if args.is_empty() {
+            sections = DEFAULT.iter().map(|name| name.to_string()).collect();
+        }
+        Sections(sections)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|section| section == name)
+    }
+}
+
+type Section = fn(&mut String, &Plane, &Figures);
+
+const SECTIONS: &[(&str, &str, Section)] = &[
+    ("server", "Server", server),
+    ("clients", "Clients", clients),
+    ("memory", "Memory", memory),
+    ("persistence", "Persistence", persistence),
+    ("stats", "Stats", stats),
+    ("replication", "Replication", replication),
+    ("cpu", "CPU", cpu),
+    ("modules", "Modules", |_, _, _| {}),
+    ("commandstats", "Commandstats", |out, plane, figures| out.push_str(&figures.commands.info_commandstats(plane.registry))),
+    ("errorstats", "Errorstats", |out, _, figures| out.push_str(&figures.commands.info_errorstats())),
+    ("latencystats", "Latencystats", |out, plane, figures| {
+        out.push_str(&figures.commands.info_latencystats(plane.registry));
+    }),
+    ("cluster", "Cluster", |out, plane, _| field(out, "cluster_enabled", u8::from(plane.settings.cluster_enabled))),
+    ("keyspace", "Keyspace", keyspace),
+    ("coreslot", "Coreslot", coreslot),
+];
+
+/// The text of INFO with these sections.
+pub fn text(plane: &Plane, sections: &Sections, figures: &Figures) -> String {
+    let mut out = String::new();
+    for (_, title, section) in SECTIONS.iter().filter(|(name, ..)| sections.has(name)) {
+        if !out.is_empty() {
+            out.push_str("\r\n");
+        }
+        let _ = write!(out, "# {title}\r\n");
+        section(&mut out, plane, figures);
+    }
+    out
+}
+
+fn field(out: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = write!(out, "{name}:{value}\r\n");
+}
+
+fn server(out: &mut String, plane: &Plane, _: &Figures) {
+    let facts = &plane.options.facts;
+    let uptime = plane.now.unix_ms.saturating_sub(facts.started) / 1000;
+    field(out, "redis_version", REDIS_VERSION);
+    field(out, "redis_git_sha1", "00000000");
+    field(out, "redis_git_dirty", 0);
+    field(out, "redis_build_id", "c0de5107");
+    field(out, "redis_mode", if plane.settings.cluster_enabled { "cluster" } else { "standalone" });
+    field(out, "coreslot_version", env!("CARGO_PKG_VERSION"));
+    field(out, "os", &facts.os);
+    field(out, "arch_bits", 64);
+    field(out, "monotonic_clock", "POSIX clock_gettime");
+    field(out, "multiplexing_api", "io_uring");
+    field(out, "atomicvar_api", "none");
+    field(out, "process_id", facts.pid);
+    field(out, "process_supervised", "no");
+    field(out, "run_id", &facts.run_id);
+    field(out, "tcp_port", facts.port);
+    field(out, "server_time_usec", (plane.options.wall_clock)());
+    field(out, "uptime_in_seconds", uptime);
+    field(out, "uptime_in_days", uptime / 86_400);
+    field(out, "hz", plane.settings.hz);
+    field(out, "configured_hz", plane.settings.hz);
+    field(out, "lru_clock", plane.now.unix_ms / 1000 & 0xff_ffff);
+    field(out, "executable", &facts.executable);
+    field(out, "config_file", &facts.config_file);
+    field(out, "io_threads_active", 0);
+}
+
+fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
+    field(out, "connected_clients", figures.clients);
+    field(out, "cluster_connections", 0);
+    field(out, "maxclients", plane.settings.maxclients);
+    field(out, "client_recent_max_input_buffer", figures.longest_input);
+    field(out, "client_recent_max_output_buffer", figures.longest_output);
+    field(out, "blocked_clients", 0);
+    field(out, "tracking_clients", 0);
+    field(out, "clients_in_timeout_table", 0);
+}
+
+fn human(bytes: u64) -> String {
+    let units = [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, letter)) => format!("{:.2}{letter}", bytes as f64 / unit as f64),
+        None => format!("{bytes}B"),
+    }
+}
+
+/// Resident bytes of this process; 0 where /proc can't be read.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+fn memory(out: &mut String, plane: &Plane, figures: &Figures) {
+    let used = figures.used_bytes + figures.client_bytes;
+    let rss = resident();
+    let total = plane.options.facts.total_memory;
+    let maxmemory = plane.settings.maxmemory;
+    let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
+    field(out, "used_memory", used);
+    field(out, "used_memory_human", human(used));
+    field(out, "used_memory_rss", rss);
+    field(out, "used_memory_rss_human", human(rss));
+    field(out, "used_memory_peak", used.max(rss));
+    field(out, "used_memory_peak_human", human(used.max(rss)));
+    field(out, "used_memory_overhead", figures.client_bytes);
+    field(out, "used_memory_startup", 0);
+    field(out, "used_memory_dataset", figures.used_bytes);
+    field(out, "total_system_memory", total);
+    field(out, "total_system_memory_human", human(total));
+    field(out, "used_memory_lua", 0);
+    field(out, "used_memory_scripts", 0);
+    field(out, "maxmemory", maxmemory);
+    field(out, "maxmemory_human", human(maxmemory));
+    field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
+    field(out, "mem_fragmentation_ratio", format!("{:.2}", ratio(rss, used)));
+    field(out, "mem_not_counted_for_evict", 0);
+    field(out, "mem_clients_slaves", 0);
+    field(out, "mem_clients_normal", figures.client_bytes);
+    field(out, "mem_cluster_links", 0);
+    field(out, "mem_aof_buffer", 0);
+    field(out, "mem_allocator", "slots");
+    field(out, "active_defrag_running", 0);
+    field(out, "lazyfree_pending_objects", 0);
+    field(out, "lazyfreed_objects", 0);
+}
+
+fn policy_name(policy: EvictionPolicy) -> &'static str {
+    match policy {
+        EvictionPolicy::NoEviction => "noeviction",
+        EvictionPolicy::AllKeysLru => "allkeys-lru",
+        EvictionPolicy::AllKeysLfu => "allkeys-lfu",
+        EvictionPolicy::AllKeysRandom => "allkeys-random",
+        EvictionPolicy::VolatileLru => "volatile-lru",
+        EvictionPolicy::VolatileLfu => "volatile-lfu",
+        EvictionPolicy::VolatileRandom => "volatile-random",
+        EvictionPolicy::VolatileTtl => "volatile-ttl",
+    }
+}
+
+fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
+    field(out, "loading", 0);
+    field(out, "async_loading", 0);
+    field(out, "rdb_changes_since_last_save", figures.counters.changed);
+    field(out, "rdb_bgsave_in_progress", 0);
+    field(out, "rdb_last_save_time", plane.options.facts.started / 1000);
+    field(out, "rdb_last_bgsave_status", "ok");
+    field(out, "aof_enabled", 0);
+    field(out, "aof_rewrite_in_progress", 0);
+    field(out, "aof_last_bgrewrite_status", "ok");
+    field(out, "aof_last_write_status", "ok");
+}
+
+fn stats(out: &mut String, _: &Plane, figures: &Figures) {
+    let counters = &figures.counters;
+    field(out, "total_connections_received", counters.connections);
+    field(out, "total_commands_processed", counters.commands);
+    field(out, "instantaneous_ops_per_sec", figures.ops_per_second);
+    field(out, "total_net_input_bytes", counters.net_input);
+    field(out, "total_net_output_bytes", counters.net_output);
+    field(out, "instantaneous_input_kbps", format!("{:.2}", figures.input_per_second as f64 / 1024.0));
+    field(out, "instantaneous_output_kbps", format!("{:.2}", figures.output_per_second as f64 / 1024.0));
+    field(out, "rejected_connections", counters.rejected_connections);
+    field(out, "sync_full", 0);
+    field(out, "sync_partial_ok", 0);
+    field(out, "sync_partial_err", 0);
+    field(out, "expired_keys", figures.store.expired);
+    field(out, "evicted_keys", figures.store.evicted);
+    field(out, "evicted_clients", 0);
+    field(out, "keyspace_hits", figures.store.hits);
+    field(out, "keyspace_misses", figures.store.misses);
+    field(out, "pubsub_channels", figures.pubsub.0);
+    field(out, "pubsub_patterns", figures.pubsub.1);
+    field(out, "pubsubshard_channels", figures.pubsub.2);
+    field(out, "latest_fork_usec", 0);
+    field(out, "total_forks", 0);
+    field(out, "total_error_replies", figures.commands.error_replies());
+    field(out, "acl_access_denied_auth", counters.denied_auths);
+    field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);
+    field(out, "client_output_buffer_limit_disconnections", counters.output_buffer_limit_disconnections);
+    field(out, "reply_buffer_shrinks", 0);
+    field(out, "reply_buffer_expands", 0);
+}
+
+fn replication(out: &mut String, plane: &Plane, _: &Figures) {
+    field(out, "role", "master");
+    field(out, "connected_slaves", 0);
+    field(out, "master_failover_state", "no-failover");
+    field(out, "master_replid", &plane.options.facts.run_id);
+    field(out, "master_replid2", "0".repeat(40));
+    field(out, "master_repl_offset", 0);
+    field(out, "second_repl_offset", -1);
+    field(out, "repl_backlog_active", 0);
+    field(out, "repl_backlog_size", 0);
+    field(out, "repl_backlog_first_byte_offset", 0);
+    field(out, "repl_backlog_histlen", 0);
+}
+
+fn cpu(out: &mut String, _: &Plane, _: &Figures) {
+    // Fields 14 and 15 of /proc/self/stat, in ticks of 10 ms; the name before them may hold spaces.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |place: usize| after_name.split(' ').nth(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    field(out, "used_cpu_sys", format!("{:.6}", ticks(13) / 100.0));
+    field(out, "used_cpu_user", format!("{:.6}", ticks(12) / 100.0));
+    field(out, "used_cpu_sys_children", "0.000000");
+    field(out, "used_cpu_user_children", "0.000000");
+}
+
+fn keyspace(out: &mut String, _: &Plane, figures: &Figures) {
+    for (number, database) in figures.databases.iter().enumerate().filter(|(_, database)| database.keys > 0) {
+        let (keys, volatile, ttl) = (database.keys, database.volatile, database.average_ttl);
+        field(out, &format!("db{number}"), format!("keys={keys},expires={volatile},avg_ttl={ttl}"));
+    }
+}
+
+fn coreslot(out: &mut String, plane: &Plane, figures: &Figures) {
+    field(out, "data_cores", plane.options.cores);
+    field(out, "hops", figures.counters.hops);
+    field(out, "loop_turns", figures.counters.turns);
+    field(out, "longest_turn_usec", figures.counters.longest_turn_ns / 1000);
+    field(out, "longest_upkeep_usec", figures.counters.longest_upkeep_ns / 1000);
+    for (core, (clients, commands, keys, bytes)) in figures.cores.iter().enumerate() {
+        field(out, &format!("core{core}"), format!("clients={clients},commands={commands},keys={keys},bytes={bytes}"));
+    }
+}

@@ -1,0 +1,247 @@
+//! What the cores of one node say to each other. Every message is a value that moves to its receiver.
+
+use super::client::ClientRef;
+use super::hop::HopBatch;
+use crate::base::ids::{ClientId, CoreId};
+use crate::contract::settings::Settings;
+use crate::contract::topology::Topology;
+use crate::data::command::keyspace::KeyBatch;
+use crate::data::store::Store;
+use crate::resp::Proto;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A thread of the node, by its place in the mesh: the data cores in order, then the bus core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(pub u16);
+
+impl From<CoreId> for Peer {
+    fn from(core: CoreId) -> Peer {
+        Peer(u16::from(core.0))
+    }
+}
+
+/// One message.
+pub enum Message {
+    /// Commands to execute for another core's clients.
+    Hop(Box<HopBatch>),
+    /// The same batch, executed.
+    HopDone(Box<HopBatch>),
+    /// A question; the answer carries the same number.
+    Ask(u64, Inquiry),
+    /// The answer to question number `.0`.
+    Answer(u64, Answer),
+    /// Wants to borrow the receiver's store.
+    Borrow(u64),
+    /// The store asked for under this number. It must come back.
+    Lent(u64, Box<Store>),
+    /// A borrowed store comes home.
+    Returned(Box<Store>),
+    /// An accepted connection for the receiver to serve.
+    Adopt(Box<NewClient>),
+    /// Something to deliver or do; no answer.
+    Tell(Notice),
+}
+
+/// An accepted connection on its way to the core that will serve it.
+pub struct NewClient {
+    /// The socket.
+    pub fd: OwnedFd,
+    /// The peer's address.
+    pub addr: String,
+    /// Our end's address.
+    pub laddr: String,
+    /// Whether the peer is on this machine.
+    pub local: bool,
+}
+
+/// Which database something is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// This one.
+    One(usize),
+}
+
+/// A question to another core (or to oneself).
+#[derive(Clone)]
+pub enum Inquiry {
+    // ---- to the store
+    /// DBSIZE.
+    Size {
+        /// Which database.
+        db: usize,
+    },
+    /// KEYS.
+    Keys {
+        /// Which database.
+        db: usize,
+        /// The glob.
+        pattern: Arc<[u8]>,
+    },
+    /// FLUSHALL and FLUSHDB. Answered when the keys can't be seen any more; memory is freed later.
+    Flush(Scope),
+    /// SWAPDB.
+    Swap(usize, usize),
+    /// RANDOMKEY: how many keys there are, and one at random.
+    RandomKey {
+        /// Which database.
+        db: usize,
+    },
+    /// SCAN of one core's part.
+    Scan(Box<ScanPart>),
+    /// COUNTKEYSINSLOT and GETKEYSINSLOT.
+    SlotKeys {
+        /// Which slot.
+        slot: u16,
+        /// How many keys to return.
+        limit: usize,
+    },
+    /// WATCH: the versions of those of the keys that live here, 0 for others.
+    Watch(usize, Arc<[Box<[u8]>]>),
+    /// DEBUG OBJECT: its line, if there is such a key.
+    DebugObject {
+        /// Which database.
+        db: usize,
+        /// The key.
+        key: Arc<[u8]>,
+    },
+    /// DEBUG POPULATE: makes those of the keys that belong here.
+    Populate(Arc<super::debug::Populate>),
+    // ---- to the plane
+    /// Deliver a message; the answer is the number of receivers.
+    Publish {
+        /// The channel.
+        channel: Arc<[u8]>,
+        /// The message.
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
+    },
+    /// PUBSUB CHANNELS, NUMSUB, NUMPAT and their sharded forms.
+    PubSub(PubSubQuestion),
+    /// CLIENT LIST: the lines of the clients that match.
+    ClientList(Arc<super::client_filter::ClientFilter>),
+    /// CLIENT KILL: how many were.
+    ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// CLIENT PAUSE and UNPAUSE.
+    Pause(Option<super::Pause>),
+    /// The figures INFO and others are made of.
+    Figures,
+    /// CONFIG RESETSTAT.
+    ResetStats,
+    /// SLOWLOG GET.
+    SlowLog,
+    /// SLOWLOG RESET.
+    SlowLogReset,
+    /// LATENCY in all its forms.
+    Latency,
+    /// LATENCY RESET of these events (none: of all).
+    LatencyReset(Arc<[Box<[u8]>]>),
+    /// DEBUG SLEEP.
+    Sleep(std::time::Duration),
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    ActiveExpire(bool),
+    /// New settings or a new topology to go by.
+    Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
+    /// Answers when everything sent before has been seen.
+    Barrier,
+    // ---- to the bus core
+    /// A command the bus core executes.
+    Command(Box<BusCommand>),
+}
+
+/// One core's part of a SCAN.
+#[derive(Clone)]
+pub struct ScanPart {
+    /// Which database.
+    pub db: usize,
+    /// Where to go on.
+    pub cursor: u64,
+    /// What is asked for.
+    pub options: crate::data::command::keyspace::ScanOptions,
+}
+
+/// What PUBSUB asks.
+#[derive(Clone)]
+pub enum PubSubQuestion {
+    /// The channels that match, all if there is no pattern.
+    Channels {
+        /// The glob.
+        pattern: Option<Arc<[u8]>>,
+        /// PUBSUB SHARDCHANNELS.
+        sharded: bool,
+    },
+    /// How many listen to each of these.
+    Subscribers {
+        /// The channels.
+        channels: Arc<[Box<[u8]>]>,
+        /// PUBSUB SHARDNUMSUB.
+        sharded: bool,
+    },
+    /// The patterns.
+    Patterns,
+}
+
+/// A command on its way to the bus core.
+#[derive(Clone)]
+pub struct BusCommand {
+    /// The whole command.
+    pub args: Vec<Vec<u8>>,
+    /// How to write the reply.
+    pub proto: Proto,
+    /// Who asks.
+    pub client: ClientId,
+    /// Whether the client is on this machine.
+    pub local: bool,
+}
+
+/// An answer.
+pub enum Answer {
+    /// Done.
+    Done,
+    /// A number.
+    Count(u64),
+    /// Byte strings.
+    Strings(Vec<Vec<u8>>),
+    /// Keys.
+    Keys(KeyBatch),
+    /// A number, and perhaps a byte string.
+    Sample(u64, Option<Vec<u8>>),
+    /// A SCAN cursor and keys.
+    Scan(u64, KeyBatch),
+    /// A number for each thing asked for.
+    Counts(Vec<u64>),
+    /// CLIENT LIST lines.
+    Clients(Vec<(ClientId, String)>),
+    /// What INFO is made of.
+    Figures(Box<super::figures::Figures>),
+    /// Slow log entries.
+    SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// Latency events.
+    Latency(Box<crate::data::command::latency::Monitor>),
+    /// Names of latency events.
+    Names(Vec<&'static str>),
+    /// A reply as it goes on the wire.
+    Reply(Vec<u8>),
+}
+
+/// Something told without an answer.
+pub enum Notice {
+    /// Reference counts of watched keys to take back.
+    Unwatch(Vec<(usize, Box<[u8]>)>),
+    /// A message for subscribers (keyspace events).
+    Publish {
+        /// The channel.
+        channel: Box<[u8]>,
+        /// The message.
+        message: Box<[u8]>,
+    },
+    /// Stop serving; answered to nobody.
+    Stop,
+    /// The number of clients of the whole node, for `maxclients`.
+    Clients(usize),
+    /// A client, to be closed.
+    Close(ClientRef),
+}

@@ -1,0 +1,328 @@
+//! The data plane of one core: bytes of clients in, replies and messages to other cores out.
+//!
+//! A [`Plane`] belongs to one data core's thread. It is sans-I/O: the driver (`cores::data_core`) feeds
+//! it received bytes and messages, and carries away what it leaves in [`Plane::out`], `outgoing` and
+//! `actions`. It never blocks, never reads a clock and never touches a socket.
+//!
+//! Reading order: [`client`] (a connection), [`dispatch`] (bytes to commands to replies), [`hop`]
+//! (commands for other cores), [`ask`] (questions to other cores), [`gather`] (borrowing stores for
+//! commands that span cores), [`transaction`], [`pubsub`]; then the families of commands that live here
+//! because they need more than a key: [`connection`], [`server`], [`introspection`].
+//!
+//! Invariants:
+//! - A command executes on stores that are here: this core's own, or borrowed ones. While this core's
+//!   store is lent or reserved (`locked`), no other command touches it.
+//! - Replies of a client leave in the order of its commands.
+//! - Everything a client can make grow has a bound (`base::limits`).
+
+pub mod ask;
+pub mod client;
+pub mod client_filter;
+pub mod connection;
+pub mod debug;
+pub mod dispatch;
+pub mod figures;
+pub mod gather;
+pub mod hop;
+pub mod info;
+pub mod introspection;
+pub mod message;
+pub mod pubsub;
+pub mod server;
+pub mod transaction;
+pub mod upkeep;
+
+use crate::base::ids::CoreId;
+use crate::contract::settings::Settings;
+use crate::contract::topology::Topology;
+use crate::data::command::{Registry, latency::Latency, slowlog::SlowLog, stats::CommandStats};
+use crate::data::exec::Effects;
+use crate::data::key::KeyHasher;
+use crate::data::route::Routes;
+use crate::data::store::{Store, Stores};
+use crate::resp::parse::{Args, Span};
+use crate::resp::{Proto, Reply};
+use client::{Client, ClientRef, Clients, NO_SEGMENT};
+use message::{Message, Peer};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::sync::Arc;
+
+/// The time of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Unix time in milliseconds.
+    pub unix_ms: u64,
+    /// Nanoseconds on a clock that never goes back.
+    pub mono_ns: u64,
+}
+
+/// CLIENT PAUSE as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    /// Unix time in ms when it ends.
+    pub until: u64,
+    /// Whether reads wait too.
+    pub all: bool,
+}
+
+/// Something only the driver can do.
+#[derive(Debug)]
+pub enum Action {
+    /// Close the socket; `remove` was called already.
+    Close(ClientRef),
+    /// Stop reading from the socket.
+    PauseReading(ClientRef),
+    /// Read from it again.
+    ResumeReading(ClientRef),
+}
+
+/// One client's replies within the outbox of a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Who gets them.
+    pub client: ClientRef,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// The replies of a turn.
+#[derive(Default)]
+pub struct Out {
+    /// All of them one after the other.
+    pub bytes: Vec<u8>,
+    /// Whose is what; one segment a client.
+    pub segments: Vec<Segment>,
+    /// The segment being written, whose end is the end of `bytes`.
+    open: Option<u32>,
+}
+
+/// How the node was started, as far as a data core must know.
+#[derive(Clone)]
+pub struct PlaneOptions {
+    /// Which core this is.
+    pub core: CoreId,
+    /// How many data cores there are.
+    pub cores: usize,
+    /// The process's key hash.
+    pub hasher: KeyHasher,
+    /// Nanoseconds on a clock that never goes back: the driver's, so that the plane reads none itself.
+    pub clock: fn() -> u64,
+    /// Seed of this core's random choices.
+    pub seed: u64,
+    /// Unix time in microseconds.
+    pub wall_clock: fn() -> u64,
+    /// What INFO and others say of the node as a whole.
+    pub facts: Arc<NodeFacts>,
+}
+
+/// Facts of the node that never change.
+#[derive(Debug)]
+pub struct NodeFacts {
+    /// 40 hex digits that differ at every start.
+    pub run_id: String,
+    /// The system, as `uname` tells it.
+    pub os: String,
+    /// The configured port.
+    pub port: u16,
+    /// Path of the program.
+    pub executable: String,
+    /// Path of the configuration file, empty without one.
+    pub config_file: String,
+    /// The process id.
+    pub pid: u32,
+    /// Unix time of the start, ms.
+    pub started: u64,
+    /// Total memory of the machine in bytes.
+    pub total_memory: u64,
+}
+
+/// One data core's clients, store and everything between them.
+pub struct Plane {
+    /// How the node was started.
+    pub options: PlaneOptions,
+    /// The time of this turn.
+    pub now: Now,
+    /// Settings by which this core goes.
+    pub settings: Arc<Settings>,
+    /// Topology by which this core goes.
+    pub topology: Arc<Topology>,
+    /// For each slot, the core that serves it; made from `topology`.
+    pub routes: Routes,
+    /// This core's store and those lent to it.
+    pub stores: Stores,
+    /// Whether this core's store is lent or reserved.
+    pub locked: bool,
+    /// Clients of this core.
+    pub clients: Clients,
+    /// All commands.
+    pub registry: &'static Registry,
+    /// Subscribers of this core.
+    pub pubsub: pubsub::PubSub,
+    /// Replies of this turn.
+    pub out: Out,
+    /// Messages to other threads, to be sent in this order.
+    pub outgoing: Vec<(Peer, Message)>,
+    /// Clients to close once they have their replies.
+    pub goodbyes: Vec<ClientRef>,
+    /// What the driver is to do.
+    pub actions: Vec<Action>,
+    /// Counters.
+    pub stats: figures::Counters,
+    /// Calls, time and errors by command.
+    pub commands: CommandStats,
+    /// Slow commands.
+    pub slowlog: SlowLog,
+    /// Latency events.
+    pub latency: Latency,
+    /// CLIENT PAUSE.
+    pub pause: Option<Pause>,
+    /// Whether commands may be executed without looking at `locked` and `pause`.
+    pub free: bool,
+    /// Whether every command is timed for itself (a sharp slow log), or quick ones together.
+    pub precise: bool,
+    /// Clients of all cores together, as last heard.
+    pub node_clients: usize,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    random: Xoshiro256PlusPlus,
+    effects: Effects,
+    hops: Vec<Option<Box<hop::HopBatch>>>,
+    spare_batches: Vec<Box<hop::HopBatch>>,
+    asks: ask::Asks,
+    gathers: gather::Gathers,
+    stalled: Vec<(Peer, Message)>,
+    held: Vec<ClientRef>,
+    spans: Args,
+    next_serial: u64,
+    upkeep: upkeep::Upkeep,
+}
+
+impl Plane {
+    /// A core without clients.
+    pub fn new(
+        options: PlaneOptions,
+        settings: Arc<Settings>,
+        topology: Arc<Topology>,
+        registry: &'static Registry,
+        store: Store,
+    ) -> Plane {
+        use rand_xoshiro::rand_core::SeedableRng;
+        let routes = Routes::new(&settings, &topology, options.cores);
+        let stores = Stores::new(options.core, routes.owners().clone(), options.cores, store);
+        Plane {
+            now: Now::default(),
+            routes,
+            stores,
+            locked: false,
+            clients: Clients::default(),
+            registry,
+            pubsub: pubsub::PubSub::default(),
+            out: Out::default(),
+            outgoing: Vec::new(),
+            goodbyes: Vec::new(),
+            actions: Vec::new(),
+            stats: figures::Counters::default(),
+            commands: CommandStats::new(registry.len()),
+            slowlog: SlowLog::new(u64::from(options.core.0), options.cores as u64),
+            latency: Latency::default(),
+            pause: None,
+            free: true,
+            precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
+            node_clients: 0,
+            active_expire: true,
+            random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
+            effects: Effects::default(),
+            hops: (0..options.cores).map(|_| None).collect(),
+            spare_batches: Vec::new(),
+            asks: ask::Asks::default(),
+            gathers: gather::Gathers::default(),
+            stalled: Vec::new(),
+            held: Vec::new(),
+            spans: vec![Span { start: 0, len: 0 }; 0],
+            next_serial: 1,
+            upkeep: upkeep::Upkeep::default(),
+            settings,
+            topology,
+            options,
+        }
+    }
+
+    /// This core.
+    pub fn core(&self) -> CoreId {
+        self.options.core
+    }
+
+    /// The mesh place of the bus core.
+    pub fn bus(&self) -> Peer {
+        Peer(self.options.cores as u16)
+    }
+
+    /// All data cores, this one among them.
+    pub fn data_cores(&self) -> impl Iterator<Item = Peer> + use<> {
+        (0..self.options.cores as u16).map(Peer)
+    }
+
+    /// A writer for the next reply of client `at`: straight to the outbox, or behind replies still owed.
+    pub fn reply(&mut self, at: u32) -> Reply<'_> {
+        let client = &mut self.clients[at];
+        let proto = client.session.proto;
+        if !client.queue.is_empty() {
+            return Reply::new(client.tail(), proto);
+        }
+        self.out.open(client);
+        Reply::new(&mut self.out.bytes, proto)
+    }
+
+    /// The protocol client `at` speaks.
+    pub fn proto(&self, at: u32) -> Proto {
+        self.clients[at].session.proto
+    }
+
+    fn send(&mut self, to: Peer, message: Message) {
+        self.outgoing.push((to, message));
+    }
+
+    fn refresh_free(&mut self) {
+        self.free = !self.locked && self.pause.is_none();
+    }
+}
+
+impl Out {
+    /// Makes the end of `bytes` a part of the client's segment.
+    pub fn open(&mut self, client: &mut Client) {
+        if self.open == Some(client.segment) {
+            return;
+        }
+        self.close();
+        if client.segment == NO_SEGMENT {
+            client.segment = self.segments.len() as u32;
+            let start = self.bytes.len();
+            self.segments.push(Segment { client: client.reference, start, end: start });
+        } else {
+            // It wrote earlier in this turn: its bytes move to the end, to stay in one piece.
+            let segment = &mut self.segments[client.segment as usize];
+            let start = self.bytes.len();
+            self.bytes.extend_from_within(segment.start..segment.end);
+            segment.start = start;
+        }
+        self.open = Some(client.segment);
+    }
+
+    /// Fixes the end of the segment being written.
+    pub fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.segments[open as usize].end = self.bytes.len();
+        }
+    }
+
+    /// Forgets all of it, keeping a bounded amount of memory.
+    pub fn clear(&mut self) {
+        const KEEP: usize = 1 << 20;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.segments.clear();
+        self.open = None;
+    }
+}

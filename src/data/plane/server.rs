@@ -1,0 +1,246 @@
+//! Commands about the whole node: the keyspace at large (DBSIZE, KEYS, SCAN, FLUSHALL ...), INFO, CONFIG,
+//! CLUSTER, SHUTDOWN. They ask every core, or the bus core, and wait for the answers.
+
+use super::Plane;
+use super::ask::Finish;
+use super::dispatch::{Flow, Request};
+use super::figures::Figures;
+use super::info;
+use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
+use crate::base::ids::CoreId;
+use crate::data::command::keyspace::{self, ScanOptions};
+use crate::data::command::{SessionHandler, number};
+use crate::resp::Error;
+use crate::slot::Slot;
+use rand_xoshiro::rand_core::Rng;
+
+/// Handlers of this file; all wait for all earlier replies of their client.
+pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
+    ("dbsize", dbsize),
+    ("keys", keys),
+    ("scan", scan),
+    ("randomkey", randomkey),
+    ("flushall", |plane, at, request| flush(plane, at, request, Scope::All)),
+    ("flushdb", |plane, at, request| {
+        let db = plane.clients[at].session.db;
+        flush(plane, at, request, Scope::One(db))
+    }),
+    ("swapdb", swapdb),
+    ("info", info),
+    ("config|get", to_bus),
+    ("config|set", to_bus),
+    ("config|rewrite", to_bus),
+    ("config|help", to_bus),
+    ("config|resetstat", |plane, at, _| Ok(plane.tell_all_and_ok(at, Inquiry::ResetStats))),
+    ("shutdown", to_bus),
+    ("cluster|countkeysinslot", count_keys_in_slot),
+    ("cluster|getkeysinslot", get_keys_in_slot),
+    ("cluster|keyslot", keyslot),
+    ("cluster|addslots", to_bus),
+    ("cluster|addslotsrange", to_bus),
+    ("cluster|bumpepoch", to_bus),
+    ("cluster|count-failure-reports", to_bus),
+    ("cluster|delslots", to_bus),
+    ("cluster|delslotsrange", to_bus),
+    ("cluster|flushslots", to_bus),
+    ("cluster|help", to_bus),
+    ("cluster|info", to_bus),
+    ("cluster|links", to_bus),
+    ("cluster|myid", to_bus),
+    ("cluster|nodes", to_bus),
+    ("cluster|replicas", to_bus),
+    ("cluster|reset", to_bus),
+    ("cluster|saveconfig", to_bus),
+    ("cluster|set-config-epoch", to_bus),
+    ("cluster|setslot", to_bus),
+    ("cluster|shards", to_bus),
+    ("cluster|slaves", to_bus),
+    ("cluster|slots", to_bus),
+];
+
+/// Handlers that need nobody else.
+pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut), ("role", role)];
+
+type Done = Result<Flow, Error>;
+
+fn counts(answers: &[Answer]) -> u64 {
+    answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum()
+}
+
+fn dbsize(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    let db = plane.clients[at].session.db;
+    let finish: Finish = Box::new(|plane, at, answers| plane.reply(at).int(counts(&answers) as i64));
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::Size { db }, finish))
+}
+
+fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    let db = plane.clients[at].session.db;
+    let pattern = request.args[1].into();
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let mut all = KeyBatch::default();
+        for answer in &answers {
+            if let Answer::Keys(keys) = answer {
+                all.append(keys);
+            }
+        }
+        all.write(&mut plane.reply(at));
+    });
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::Keys { db, pattern }, finish))
+}
+
+fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    let cursor = keyspace::parse_cursor(request.args[1])?;
+    let options = ScanOptions::parse(&request.args[2..])?;
+    let db = plane.clients[at].session.db;
+    // The cores own ascending ranges of slots, so one core after the other is scanned.
+    let core = plane.routes.owners().core(keyspace::cursor_slot(cursor));
+    let finish: Finish = Box::new(move |plane, at, answers| {
+        let Some(Answer::Scan(mut next, keys)) = answers.into_iter().next() else { return };
+        if next == 0 {
+            next = plane.routes.first_slot_after(core).map_or(0, keyspace::cursor_at);
+        }
+        let mut reply = plane.reply(at);
+        reply.array(2);
+        reply.bulk(next.to_string().as_bytes());
+        keys.write(&mut reply);
+    });
+    let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, options }));
+    Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
+}
+
+fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    let db = plane.clients[at].session.db;
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let samples: Vec<_> = answers
+            .into_iter()
+            .filter_map(|answer| if let Answer::Sample(size, Some(key)) = answer { Some((size, key)) } else { None })
+            .collect();
+        // A core is drawn in proportion to its keys, so that every key is as likely as any other.
+        let total: u64 = samples.iter().map(|(size, _)| size).sum();
+        let mut drawn = if total == 0 { 0 } else { plane.random.next_u64() % total };
+        let chosen = samples.into_iter().find(|(size, _)| {
+            let found = drawn < *size;
+            drawn = drawn.saturating_sub(*size);
+            found
+        });
+        plane.reply(at).bulk_or_null(chosen.as_ref().map(|(_, key)| key.as_slice()));
+    });
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::RandomKey { db }, finish))
+}
+
+fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Done {
+    // Memory is always freed later, in bounded steps, so SYNC and ASYNC are the same thing here.
+    keyspace::parse_flush(&request.args[1..])?;
+    let finish: Finish = Box::new(|plane, at, answers| {
+        plane.stats.changed += counts(&answers) + 1;
+        plane.reply(at).ok();
+    });
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::Flush(scope), finish))
+}
+
+fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    if plane.settings.cluster_enabled {
+        return Err(Error::new("ERR SWAPDB is not allowed in cluster mode"));
+    }
+    let index = |arg: &[u8], which: &'static str| number::parse_i64(arg).ok_or(Error::new(which));
+    let first = index(request.args[1], "ERR invalid first DB index")?;
+    let second = index(request.args[2], "ERR invalid second DB index")?;
+    let databases = plane.settings.databases as i64;
+    if !(0..databases).contains(&first) || !(0..databases).contains(&second) {
+        return Err(Error::new("ERR DB index is out of range"));
+    }
+    Ok(plane.tell_all_and_ok(at, Inquiry::Swap(first as usize, second as usize)))
+}
+
+fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    let sections = info::Sections::parse(&request.args[1..]);
+    let finish: Finish = Box::new(move |plane, at, answers| {
+        let figures = Figures::merged(answers);
+        let text = info::text(plane, &sections, &figures);
+        plane.reply(at).verbatim(text.as_bytes());
+    });
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
+}
+
+fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    let is_cluster = request.args[0].eq_ignore_ascii_case(b"cluster");
+    if is_cluster && !plane.settings.cluster_enabled {
+        return Err(Error::new("ERR This instance has cluster support disabled"));
+    }
+    Ok(plane.ask_bus(at, request.args))
+}
+
+fn keyslot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    cluster_only(plane)?;
+    plane.reply(at).int(i64::from(Slot::of_key(request.args[2]).number()));
+    Ok(Flow::Done)
+}
+
+fn cluster_only(plane: &Plane) -> Result<(), Error> {
+    if plane.settings.cluster_enabled {
+        Ok(())
+    } else {
+        Err(Error::new("ERR This instance has cluster support disabled"))
+    }
+}
+
+fn slot_arg(arg: &[u8]) -> Result<Option<Slot>, Error> {
+    let number = number::parse_i64(arg).ok_or(Error::NotAnInteger)?;
+    Ok(u16::try_from(number).ok().and_then(Slot::new))
+}
+
+fn ask_slot(plane: &mut Plane, at: u32, slot: Slot, limit: usize, finish: Finish) -> Done {
+    let core: CoreId = plane.routes.owners().core(slot);
+    let inquiry = Inquiry::SlotKeys { slot: slot.number(), limit };
+    Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
+}
+
+fn count_keys_in_slot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    cluster_only(plane)?;
+    let slot = slot_arg(request.args[2])?.ok_or(Error::new("ERR Invalid slot"))?;
+    let finish: Finish = Box::new(|plane, at, answers| {
+        if let Some(Answer::Scan(count, _)) = answers.into_iter().next() {
+            plane.reply(at).int(count as i64);
+        }
+    });
+    ask_slot(plane, at, slot, 0, finish)
+}
+
+fn get_keys_in_slot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
+    cluster_only(plane)?;
+    let slot = slot_arg(request.args[2])?;
+    let limit = number::parse_i64(request.args[3]).ok_or(Error::NotAnInteger)?;
+    let (Some(slot), Ok(limit)) = (slot, usize::try_from(limit)) else {
+        return Err(Error::new("ERR Invalid slot or number of keys"));
+    };
+    let finish: Finish = Box::new(|plane, at, answers| {
+        if let Some(Answer::Scan(_, keys)) = answers.into_iter().next() {
+            keys.write(&mut plane.reply(at));
+        }
+    });
+    ask_slot(plane, at, slot, limit, finish)
+}
+
+fn time(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    let micros = (plane.options.wall_clock)();
+    let mut reply = plane.reply(at);
+    reply.array(2);
+    reply.bulk_int((micros / 1_000_000) as i64);
+    reply.bulk_int((micros % 1_000_000) as i64);
+    Ok(Flow::Done)
+}
+
+fn lolwut(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    let version = env!("CARGO_PKG_VERSION");
+    plane.reply(at).verbatim(format!("coreslot ver. {version}\n").as_bytes());
+    Ok(Flow::Done)
+}
+
+fn role(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    let mut reply = plane.reply(at);
+    reply.array(3);
+    reply.bulk(b"master");
+    reply.int(0);
+    reply.array(0);
+    Ok(Flow::Done)
+}

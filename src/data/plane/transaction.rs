@@ -1,0 +1,291 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+//!
+//! A transaction is queued at the core of its connection. EXEC borrows the stores of all cores that its
+//! commands and watched keys need (usually this core's own, which is only reserved), checks the watched
+//! versions, executes command after command and gives the stores back. Nobody else can touch the stores
+//! meanwhile, so it is atomic on any number of cores.
+//!
+//! WATCH is by version, not by flag: the owner core counts changes of watched keys, the transaction
+//! remembers the count and EXEC compares, with no message at the time of a change.
+
+use super::Plane;
+use super::ask::Finish;
+use super::dispatch::{Flow, Request};
+use super::message::{Answer, Inquiry, Message, Notice};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run, SessionHandler};
+use crate::resp::Error;
+use bumpalo::Bump;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Handlers of this file.
+pub const HANDLERS: &[(&str, SessionHandler)] =
+    &[("multi", multi), ("discard", discard), ("unwatch", unwatch)];
+
+/// Handlers that wait for all earlier replies of their client.
+pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[("exec", exec), ("watch", watch)];
+
+/// Commands between MULTI and EXEC.
+#[derive(Default)]
+pub struct Transaction {
+    /// The queued commands.
+    pub commands: VecDeque<Vec<Vec<u8>>>,
+    /// Bytes of their arguments.
+    pub bytes: usize,
+    /// Whether a command was refused while queueing, so that EXEC must be.
+    pub broken: bool,
+    /// Set while it executes: the cores whose stores it holds.
+    pub running: Option<Vec<CoreId>>,
+}
+
+/// A watched key.
+pub struct Watch {
+    /// Its database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// Its version when it was watched.
+    pub version: u64,
+}
+
+fn multi(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
+    let client = &mut plane.clients[at];
+    if client.session.multi.is_some() {
+        return Err(Error::new("ERR MULTI calls can not be nested"));
+    }
+    client.session.multi = Some(Box::default());
+    client.refresh_plain();
+    plane.reply(at).ok();
+    Ok(Flow::Done)
+}
+
+fn discard(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
+    if plane.clients[at].session.multi.is_none() {
+        return Err(Error::new("ERR DISCARD without MULTI"));
+    }
+    plane.end_transaction(at);
+    plane.forget_watches(at);
+    plane.reply(at).ok();
+    Ok(Flow::Done)
+}
+
+fn unwatch(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
+    plane.forget_watches(at);
+    plane.reply(at).ok();
+    Ok(Flow::Done)
+}
+
+fn watch(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    if plane.clients[at].session.multi.is_some() {
+        return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
+    }
+    if plane.settings.cluster_enabled {
+        plane.routes.one_slot(&request.args[1..], &plane.topology)?;
+    }
+    let session = &plane.clients[at].session;
+    let db = session.db;
+    let known = |key: &[u8]| session.watches.iter().any(|watch| watch.db == db && *watch.key == *key);
+    let mut keys: Vec<Box<[u8]>> = Vec::new();
+    for key in &request.args[1..] {
+        if !known(key) && !keys.iter().any(|other| **other == **key) {
+            keys.push(Box::from(*key));
+        }
+    }
+    if session.watches.len() + keys.len() > limits::MAX_WATCHES {
+        return Err(Error::new("ERR too many watched keys"));
+    }
+    let keys: Arc<[Box<[u8]>]> = keys.into();
+    let asked = keys.clone();
+    let finish: Finish = Box::new(move |plane, at, answers| {
+        for answer in answers {
+            let Answer::Counts(versions) = answer else { continue };
+            // A core answers 0 for a key that is not its own; versions start at 1.
+            for (key, version) in asked.iter().zip(versions).filter(|(_, version)| *version > 0) {
+                plane.clients[at].session.watches.push(Watch { db, key: key.clone(), version });
+            }
+        }
+        plane.reply(at).ok();
+    });
+    Ok(plane.ask(at, plane.data_cores(), Inquiry::Watch(db, keys), finish))
+}
+
+fn exec(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    let Some(transaction) = &plane.clients[at].session.multi else {
+        return Err(Error::new("ERR EXEC without MULTI"));
+    };
+    if transaction.broken {
+        plane.end_transaction(at);
+        plane.forget_watches(at);
+        return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
+    }
+    let cores = match plane.cores_needed(at, request.bump) {
+        Ok(cores) => cores,
+        Err(error) => {
+            plane.end_transaction(at);
+            plane.forget_watches(at);
+            return Err(error);
+        }
+    };
+    Ok(plane.gather_transaction(at, cores, request.bump))
+}
+
+impl Plane {
+    /// Whether client `at` is executing a transaction, and so holds the stores it needs.
+    pub fn transacting(&self, at: u32) -> bool {
+        self.clients[at].session.multi.as_ref().is_some_and(|transaction| transaction.running.is_some())
+    }
+
+    /// Queues a command of a client between MULTI and EXEC.
+    pub(super) fn queue_command(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
+        if command.spec.is(flag::NO_MULTI) {
+            return self.refuse(at, request, Error::new("ERR Command not allowed inside a transaction"));
+        }
+        if let Err(error) = self.routes.check(command, request, &self.topology) {
+            return self.refuse(at, request, error);
+        }
+        let limit = self.settings.client_query_buffer_limit as usize;
+        let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
+        transaction.bytes += request.args.iter().map(|arg| arg.len() + 24).sum::<usize>();
+        if transaction.bytes > limit {
+            return self.refuse(at, request, Error::new("ERR transaction exceeds client-query-buffer-limit"));
+        }
+        transaction.commands.push_back(request.args.iter().map(|arg| arg.to_vec()).collect());
+        self.reply(at).simple("QUEUED");
+        Flow::Done
+    }
+
+    /// The cores whose stores the client's transaction needs, ascending.
+    fn cores_needed(&self, at: u32, bump: &Bump) -> Result<Vec<CoreId>, Error> {
+        let session = &self.clients[at].session;
+        let Some(transaction) = &session.multi else { return Ok(Vec::new()) };
+        let mut cores = BTreeSet::new();
+        let mut slot = None;
+        for command in &transaction.commands {
+            let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+            let request = self.resolve(args, bump);
+            match request.command.map(|command| (&command.run, command)) {
+                Some((Run::Keyed(_), command)) => {
+                    for index in command.key_indexes(args) {
+                        let key = self.options.hasher.key(args[index]);
+                        cores.insert(self.routes.owners().core(key.slot));
+                        if self.settings.cluster_enabled && *slot.get_or_insert(key.slot) != key.slot {
+                            return Err(Error::CrossSlot);
+                        }
+                    }
+                }
+                Some((Run::Node(_), _)) => cores.extend((0..self.options.cores as u8).map(CoreId)),
+                _ => {}
+            }
+        }
+        for watch in &session.watches {
+            cores.insert(self.routes.owners().core(crate::slot::Slot::of_key(&watch.key)));
+        }
+        Ok(cores.into_iter().collect())
+    }
+
+    /// All stores are here: compare versions, then execute.
+    pub(super) fn begin_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
+        let changed = self.watched_keys_changed(at);
+        self.forget_watches(at);
+        let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
+        transaction.running = Some(cores);
+        if changed {
+            transaction.commands.clear();
+            self.reply(at).null_array();
+        } else {
+            let count = transaction.commands.len();
+            self.reply(at).array(count);
+        }
+        self.continue_transaction(at, bump)
+    }
+
+    /// Executes what is left of a running transaction.
+    pub(super) fn continue_transaction(&mut self, at: u32, bump: &Bump) -> Flow {
+        loop {
+            let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
+            let Some(command) = transaction.commands.pop_front() else { break };
+            let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+            let request = self.resolve(args, bump);
+            let Some(command) = request.command else { continue };
+            let flow = match &command.run {
+                Run::Keyed(handler) => self.execute(at, &request, command, *handler),
+                Run::Session(handler) | Run::Node(handler) => self.session(at, &request, *handler),
+            };
+            self.account(&[request]);
+            if flow == Flow::Wait {
+                return Flow::Wait;
+            }
+        }
+        self.end_transaction(at);
+        Flow::Done
+    }
+
+    /// Forgets the transaction and gives back what it holds.
+    pub(super) fn end_transaction(&mut self, at: u32) {
+        let client = &mut self.clients[at];
+        let transaction = client.session.multi.take();
+        client.refresh_plain();
+        if let Some(cores) = transaction.and_then(|transaction| transaction.running) {
+            self.give_back(&cores);
+        }
+    }
+
+    fn watched_keys_changed(&mut self, at: u32) -> bool {
+        let now = self.now.unix_ms;
+        let watches = std::mem::take(&mut self.clients[at].session.watches);
+        let changed = watches.iter().any(|watch| {
+            let key = self.options.hasher.key(&watch.key);
+            self.stores.of(key.slot).watch_version(watch.db, &key, now) != watch.version
+        });
+        self.clients[at].session.watches = watches;
+        changed
+    }
+
+    /// The versions of those of `keys` that live on the store of core `core`, 0 for others; watches them.
+    pub(super) fn watch_here(&mut self, core: usize, db: usize, keys: &[Box<[u8]>]) -> Vec<u64> {
+        let now = self.now.unix_ms;
+        keys.iter()
+            .map(|bytes| {
+                let key = self.options.hasher.key(bytes);
+                if self.routes.owners().core(key.slot).index() != core {
+                    return 0;
+                }
+                self.stores.of(key.slot).watch(db, &key, now)
+            })
+            .collect()
+    }
+
+    /// Takes back the client's interest in all keys it watches.
+    pub(super) fn forget_watches(&mut self, at: u32) {
+        let watches = std::mem::take(&mut self.clients[at].session.watches);
+        if watches.is_empty() {
+            return;
+        }
+        let mut by_core: Vec<Vec<(usize, Box<[u8]>)>> = vec![Vec::new(); self.options.cores];
+        for watch in watches {
+            let core = self.routes.owners().core(crate::slot::Slot::of_key(&watch.key));
+            by_core[core.index()].push((watch.db, watch.key));
+        }
+        for (core, keys) in by_core.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
+            if self.stores.at(core).is_some() {
+                self.unwatch_here(&keys);
+            } else {
+                self.send(CoreId(core as u8).into(), Message::Tell(Notice::Unwatch(keys)));
+            }
+        }
+    }
+
+    /// Takes back interest in keys whose stores are here.
+    pub(super) fn unwatch_here(&mut self, keys: &[(usize, Box<[u8]>)]) {
+        for (db, bytes) in keys {
+            let key = self.options.hasher.key(bytes);
+            let core = self.routes.owners().core(key.slot);
+            if let Some(store) = self.stores.at(core.index()) {
+                store.unwatch(*db, &key);
+            }
+        }
+    }
+}

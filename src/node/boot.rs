@@ -1,0 +1,342 @@
+//! From a configuration to a running node: sockets are bound, files are opened and checked, threads are
+//! started and pinned. Whatever can't be had is said before the first client is served.
+
+use super::config::Config;
+use super::log as node_log;
+use super::nodes_file::NodesFile;
+use super::office::{self, ClusterDesk, NodeOffice};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::cluster::{Cluster, Options};
+use crate::contract::topology::{CoreRange, Topology};
+use crate::cores::data_core::{self, DataCore};
+use crate::cores::wake::{self, Bell, Ear};
+use crate::cores::{bus_core, clock};
+use crate::data::command::Registry;
+use crate::data::key::KeyHasher;
+use crate::data::plane::message::Message;
+use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
+use crate::data::store::{Store, StoreOptions};
+use crate::mesh::{Mesh, Port};
+use crate::ring::{Ring, RingOptions};
+use crate::slot::owner::OwnerMap;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread::JoinHandle;
+
+/// Why a node does not start, in words for the person who started it.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Starts a node and returns when it has ended.
+///
+/// # Errors
+/// Says what could not be had, and the cure where there is one.
+pub fn run(config: Config) -> Result<(), StartError> {
+    std::env::set_current_dir(config.dir())?;
+    let drain = node_log::init(&config)?;
+    let result = start(config, drain);
+    if let Err(error) = &result {
+        node_log::last_words(&error.to_string());
+    }
+    result
+}
+
+fn start(config: Config, drain: node_log::LogDrain) -> Result<(), StartError> {
+    let cpus = core_affinity::get_core_ids().unwrap_or_default();
+    let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
+    greet(&config, cores);
+    let listeners = listen(&config, cores)?;
+    let (desk, topology) = control_plane(&config, cores, &mut random)?;
+    let facts = Arc::new(facts(&config, &mut random));
+    let hasher = KeyHasher::new(random.next_u64());
+    let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
+    let settings = Arc::new(config.settings());
+    let topology = Arc::new(topology);
+
+    let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
+    let bus_port = ports.pop().ok_or("no mesh")?;
+    let (bus_bell, bus_ear) = wake::bell()?;
+    let mut bells = Vec::new();
+    let mut seats = Vec::new();
+    for (index, (port, listeners)) in ports.into_iter().zip(listeners).enumerate() {
+        let (bell, ear) = wake::bell()?;
+        bells.push(bell);
+        let options = PlaneOptions {
+            core: CoreId(index as u8),
+            cores,
+            hasher,
+            seed: random.next_u64(),
+            clock: clock::monotonic_ns,
+            wall_clock: clock::unix_us,
+            facts: facts.clone(),
+        };
+        seats.push(Seat {
+            options,
+            port,
+            listeners,
+            ear,
+            bus_bell: bus_bell.try_clone()?,
+            cpu: cpu_for(&config, &cpus, index),
+        });
+    }
+    let signals = signals()?;
+    let shared = Arc::new(Shared {
+        settings,
+        topology: topology.clone(),
+        registry,
+        rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
+        ready: Barrier::new(cores + 1),
+        sockets: (config.settings().maxclients as u32).saturating_add(64),
+    });
+    let mut threads: Vec<JoinHandle<Result<(), String>>> = Vec::new();
+    for seat in seats {
+        let shared = shared.clone();
+        let name = format!("data-{}", seat.options.core.0);
+        threads.push(std::thread::Builder::new().name(name).spawn(move || data_core_thread(seat, &shared))?);
+    }
+    shared.ready.wait();
+    let started: Result<(), String> =
+        shared.rings.lock().map_err(|_| "a data core died".to_owned())?.iter().try_for_each(|ring| ring.clone().map(drop));
+    started?;
+    let bus_cpu = bus_cpu(&config, &cpus, cores);
+    let office = NodeOffice::new(config, desk, topology, cores, drain);
+    bus_core::run(
+        bus_core::Parts { office: Box::new(office), port: bus_port, bells, bell: bus_bell, ear: bus_ear, signals, cpu: bus_cpu },
+        || log::warn!("Ready to accept connections"),
+    )?;
+    for thread in threads {
+        thread.join().map_err(|_| "a data core died")??;
+    }
+    Ok(())
+}
+
+/// What a data core's thread is given.
+struct Seat {
+    options: PlaneOptions,
+    port: Port<Message>,
+    listeners: Vec<(TcpListener, bool)>,
+    ear: Ear,
+    bus_bell: Bell,
+    cpu: Option<core_affinity::CoreId>,
+}
+
+/// What all data cores' threads share while they start.
+struct Shared {
+    settings: Arc<crate::contract::settings::Settings>,
+    topology: Arc<Topology>,
+    registry: &'static Registry,
+    /// Each core's ring, or why it has none.
+    rings: Mutex<Vec<Result<RawFd, String>>>,
+    ready: Barrier,
+    sockets: u32,
+}
+
+fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
+    let core = seat.options.core;
+    if let Some(cpu) = seat.cpu {
+        if !core_affinity::set_for_current(cpu) {
+            log::warn!("Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.", core.0, cpu.id);
+        }
+    }
+    let ring = Ring::new(RingOptions { sockets: shared.sockets, ..RingOptions::default() });
+    let told = ring.as_ref().map(Ring::raw_fd).map_err(ToString::to_string);
+    if let Ok(mut rings) = shared.rings.lock() {
+        rings[core.index()] = told;
+    }
+    shared.ready.wait();
+    let rings: Vec<Result<RawFd, String>> = shared.rings.lock().map_err(|_| "a data core died")?.clone();
+    let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
+    let ring = ring.map_err(|error| error.to_string())?;
+    let mut store = Store::new(StoreOptions { databases: shared.settings.databases, ..StoreOptions::default() });
+    store.configure(&shared.settings);
+    let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    let parts = data_core::Parts {
+        plane,
+        ring,
+        port: seat.port,
+        listeners: seat.listeners,
+        rings,
+        bus_bell: seat.bus_bell,
+        ear: seat.ear,
+        sockets: shared.sockets,
+    };
+    DataCore::new(parts).run().map_err(|error| format!("data core {} stopped: {error}", core.0))
+}
+
+/// The listeners of each data core; core 0 has the ones whose connections are handed out.
+fn listen(config: &Config, cores: usize) -> Result<Vec<Vec<(TcpListener, bool)>>, StartError> {
+    let mut all: Vec<Vec<(TcpListener, bool)>> = (0..cores).map(|_| Vec::new()).collect();
+    let port: u16 = config.number("port");
+    let backlog: i32 = config.number("tcp-backlog");
+    let base: u16 = config.number("core-port-base");
+    for address in config.bind() {
+        let address = String::from_utf8_lossy(address).into_owned();
+        if port != 0 {
+            if let Some(listener) = bind(&address, port, backlog)? {
+                all[0].push((listener, true));
+            }
+        }
+        if base == 0 {
+            continue;
+        }
+        for (core, listeners) in all.iter_mut().enumerate() {
+            let port = base.checked_add(core as u16).ok_or("core-port-base is too high for this many data cores")?;
+            if let Some(listener) = bind(&address, port, backlog)? {
+                listeners.push((listener, false));
+            }
+        }
+    }
+    if port != 0 && all[0].is_empty() {
+        return Err("Configured to not listen anywhere, exiting.".into());
+    }
+    Ok(all)
+}
+
+/// A listener; none if the address may be missing (`-::1`) and is.
+fn bind(address: &str, port: u16, backlog: i32) -> Result<Option<TcpListener>, StartError> {
+    let (name, optional) = address.strip_prefix('-').map_or((address, false), |name| (name, true));
+    let result = try_bind(name, port, backlog);
+    match result {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => {
+            Err(format!("Could not create server TCP listening socket {name}:{port}: bind: {error}. Cure: stop what uses the port, or choose another with --port").into())
+        }
+    }
+}
+
+fn try_bind(name: &str, port: u16, backlog: i32) -> std::io::Result<TcpListener> {
+    let address: SocketAddr = match name {
+        "*" => SocketAddr::from(([0, 0, 0, 0], port)),
+        "::*" => SocketAddr::from(([0u16; 8], port)),
+        name => (name, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?,
+    };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// The directives of the control plane.
+pub fn cluster_options(config: &Config, cores: usize) -> Options {
+    let text = |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
+    let base: u16 = config.number("core-port-base");
+    let owners = OwnerMap::even(cores);
+    let ranges = (0..cores as u8).map(CoreId).map(|core| {
+        let (start, end) = owners.range(core);
+        CoreRange { start, end, core }
+    });
+    Options {
+        port: config.number("port"),
+        bus_port: config.number("cluster-port"),
+        announce_ip: text("cluster-announce-ip"),
+        announce_port: config.number("cluster-announce-port"),
+        announce_bus_port: config.number("cluster-announce-bus-port"),
+        announce_hostname: text("cluster-announce-hostname"),
+        endpoint: config.endpoint_type(),
+        node_timeout_ms: config.number("cluster-node-timeout"),
+        require_full_coverage: config.flag("cluster-require-full-coverage"),
+        allow_replica_migration: config.flag("cluster-allow-replica-migration"),
+        replica_no_failover: config.flag("cluster-replica-no-failover"),
+        core_port_base: (base != 0).then_some(base),
+        cores: ranges.collect(),
+    }
+}
+
+/// The control plane of a cluster node, with its file; a lonely node's topology otherwise.
+fn control_plane(
+    config: &Config,
+    cores: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<(Option<ClusterDesk>, Topology), StartError> {
+    let options = cluster_options(config, cores);
+    let seeded = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
+    if !config.flag("cluster-enabled") {
+        return Ok((None, Cluster::new(options, seeded)?.topology()));
+    }
+    let path = config.path("cluster-config-file").ok_or("cluster-config-file is empty")?;
+    let (file, text) = NodesFile::open(&path)?;
+    let cluster = match text {
+        Some(text) => Cluster::load(options, seeded, &text, office::now())?,
+        None => Cluster::new(options, seeded)?,
+    };
+    let topology = cluster.topology();
+    Ok((Some(ClusterDesk { cluster, file }), topology))
+}
+
+fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let words = |path: &str| read(path).trim().to_owned();
+    let memory = read("/proc/meminfo");
+    let kilobytes = memory.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    NodeFacts {
+        run_id: (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect(),
+        os: format!("{} {} {}", words("/proc/sys/kernel/ostype"), words("/proc/sys/kernel/osrelease"), std::env::consts::ARCH),
+        port: config.number("port"),
+        executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+        config_file: config.file().map(|path| path.display().to_string()).unwrap_or_default(),
+        pid: std::process::id(),
+        started: clock::unix_us() / 1000,
+        total_memory: kilobytes * 1024,
+    }
+}
+
+fn greet(config: &Config, cores: usize) {
+    let port: u16 = config.number("port");
+    let mode = if config.flag("cluster-enabled") { "cluster" } else { "standalone" };
+    log::warn!(
+        "coreslot {} (Redis {} compatible), {mode} mode, port {port}, {cores} data cores, pid {}",
+        env!("CARGO_PKG_VERSION"),
+        limits::REDIS_VERSION,
+        std::process::id()
+    );
+    for warning in config.warnings() {
+        log::warn!("{warning}");
+    }
+}
+
+/// The CPU of data core `index`.
+fn cpu_for(config: &Config, cpus: &[core_affinity::CoreId], index: usize) -> Option<core_affinity::CoreId> {
+    if !config.flag("pin-cores") {
+        return None;
+    }
+    let chosen = config.cpu_list();
+    if !chosen.is_empty() {
+        return chosen.get(index % chosen.len()).map(|id| core_affinity::CoreId { id: *id });
+    }
+    cpus.get(index % cpus.len().max(1)).copied()
+}
+
+/// The CPU of the bus core: the one asked for, or the first that no data core has.
+fn bus_cpu(config: &Config, cpus: &[core_affinity::CoreId], cores: usize) -> Option<usize> {
+    if !config.flag("pin-cores") {
+        return None;
+    }
+    let free = if config.cpu_list().is_empty() { cpus.get(cores).map(|cpu| cpu.id) } else { None };
+    config.bus_cpu().or(free)
+}
+
+/// A stream that gets a byte for each SIGTERM and SIGINT.
+fn signals() -> Result<UnixStream, StartError> {
+    let (receiver, sender) = UnixStream::pair()?;
+    receiver.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(libc::SIGTERM, sender.try_clone()?)?;
+    signal_hook::low_level::pipe::register(libc::SIGINT, sender)?;
+    Ok(receiver)
+}
+
+fn os_seed() -> Result<u64, StartError> {
+    use std::io::Read;
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
