@@ -4,6 +4,7 @@ Shared by `bench`, `redis-suite` and `clients.py`; standard library only. A node
 speaks RESP: this project's binary, redis-server or valkey-server. Only its own child is ever killed.
 """
 
+import importlib
 import os
 import shlex
 import shutil
@@ -54,6 +55,20 @@ def _unused(port):
 def end_on_sigterm():
     """Makes SIGTERM end the script by way of its `with` blocks, so that its servers end with it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def require(module, package=None):
+    """Imports `module`; where it is missing, installs its package by pip into target/python first, not into the system."""
+    packages = str(target_dir() / "python")
+    if packages not in sys.path:
+        sys.path.append(packages)
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, package or module]
+        subprocess.run(pip, check=True, stdout=sys.stderr)
+        importlib.invalidate_caches()
+        return importlib.import_module(module)
 
 
 class Connection:
