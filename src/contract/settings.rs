@@ -2,7 +2,8 @@
 //!
 //! The bus core makes a new one whenever CONFIG SET changes something and sends every data core an
 //! `Arc` of it; a data core reads its copy without asking anybody. Directives that only the control
-//! plane or the start of the node needs are not here but in the config table (`node::config`).
+//! plane or the start of the node needs are not here but in the config table (`node::config`), and the
+//! table's rows say what each directive means.
 
 use crate::base::notify::Class;
 
@@ -39,15 +40,64 @@ pub struct OutputLimit {
     pub soft_seconds: u64,
 }
 
+/// When logged writes are synced to disk. Source: redis.conf, `appendfsync`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fsync {
+    /// Once a second.
+    #[default]
+    EverySecond,
+    /// Before the reply.
+    Always,
+    /// When the kernel likes.
+    No,
+}
+
+/// How redirections name a node. Source: redis.conf, `cluster-preferred-endpoint-type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndpointType {
+    /// By its address.
+    #[default]
+    Ip,
+    /// By its host name.
+    Hostname,
+    /// Not at all: the client uses the address it knows.
+    Unknown,
+}
+
+/// Up to which size collections keep their compact encodings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodingLimits {
+    /// Fields of a hash that is a listpack.
+    pub hash_entries: usize,
+    /// Bytes of a field or value of a hash that is a listpack.
+    pub hash_value: usize,
+    /// `list-max-listpack-size`: entries of a list node if positive, a class of bytes if negative.
+    pub list_size: i32,
+    /// List nodes at each end that are not compressed; 0: none are.
+    pub list_compress_depth: usize,
+    /// Members of a set that is an intset.
+    pub set_intset_entries: usize,
+    /// Members of a sorted set that is a listpack.
+    pub zset_entries: usize,
+    /// Bytes of a member of a sorted set that is a listpack.
+    pub zset_value: usize,
+    /// Bytes of a HyperLogLog that is sparse.
+    pub hll_sparse_bytes: usize,
+    /// Bytes of a stream node; 0: no limit.
+    pub stream_node_bytes: usize,
+    /// Entries of a stream node; 0: no limit.
+    pub stream_node_entries: usize,
+}
+
 /// What a data core needs to know of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Whether this is a cluster node.
     pub cluster_enabled: bool,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
-    /// The password of the default user, empty for none.
-    pub requirepass: String,
+    /// The password of the default user, empty for none. Any bytes.
+    pub requirepass: Box<[u8]>,
     /// Refuse clients from outside when no password and no bind is given.
     pub protected_mode: bool,
     /// Clients the node accepts, all cores together.
@@ -72,6 +122,10 @@ pub struct Settings {
     pub maxmemory_policy: EvictionPolicy,
     /// How many keys are looked at for each victim.
     pub maxmemory_samples: usize,
+    /// How long eviction may hold up clients, 0..=100; 100: without end.
+    pub maxmemory_eviction_tenacity: u32,
+    /// Bytes all clients together may use; 0: no limit.
+    pub maxmemory_clients: u64,
     /// Redis's `lfu-log-factor`.
     pub lfu_log_factor: u32,
     /// Redis's `lfu-decay-time`, minutes.
@@ -80,10 +134,18 @@ pub struct Settings {
     pub hz: u32,
     /// Redis's `active-expire-effort`, 1..=10.
     pub active_expire_effort: u32,
-    /// Free overwritten and deleted values in the background.
+    /// FLUSHALL and FLUSHDB are ASYNC unless told otherwise.
     pub lazyfree_user_flush: bool,
     /// DEL behaves as UNLINK.
     pub lazyfree_user_del: bool,
+    /// Values that a command overwrites are freed in the background.
+    pub lazyfree_server_del: bool,
+    /// Expired values are freed in the background.
+    pub lazyfree_expire: bool,
+    /// Evicted values are freed in the background.
+    pub lazyfree_eviction: bool,
+    /// Sizes of compact encodings.
+    pub encodings: EncodingLimits,
     /// The events that are announced.
     pub notify: Class,
     /// Commands slower than this many microseconds are logged; negative: none.
@@ -94,16 +156,119 @@ pub struct Settings {
     pub latency_monitor_threshold: u64,
     /// Whether LATENCY HISTOGRAM counts.
     pub latency_tracking: bool,
+    /// The percentiles that INFO latencystats tells.
+    pub latency_percentiles: Box<[f64]>,
+    /// Milliseconds of a script after which clients are told BUSY; 0: never.
+    pub busy_reply_threshold: u64,
+    /// Keys that client-side caching remembers; 0: no limit.
+    pub tracking_table_max_keys: usize,
+    /// Entries ACL LOG keeps.
+    pub acllog_max_len: usize,
     /// Whether DEBUG may be used: 0 no, 1 from this machine, 2 yes.
     pub enable_debug_command: u8,
+    /// Whether writes are logged to disk.
+    pub appendonly: bool,
+    /// When they are synced.
+    pub appendfsync: Fsync,
+    /// Refuse clients' writes on a replica.
+    pub replica_read_only: bool,
+    /// Answer from old data while the primary is away.
+    pub replica_serve_stale_data: bool,
+    /// A replica leaves eviction to its primary.
+    pub replica_ignore_maxmemory: bool,
+    /// Refuse writes with fewer good replicas; 0: off.
+    pub min_replicas_to_write: usize,
+    /// Seconds of silence up to which a replica is good.
+    pub min_replicas_max_lag: u64,
     /// First port of the core ports: data core i also listens on this + i; 0: off.
     pub core_port_base: u16,
     /// Microseconds a core that waits for hops looks at its queues before it sleeps.
     pub hop_spin_us: u32,
     /// Microseconds an idle core looks at its ring before it sleeps.
     pub busy_poll_us: u32,
-    /// Answer data commands though slots are uncovered.
+    /// Answer no data commands while slots are uncovered.
     pub cluster_require_full_coverage: bool,
     /// Serve reads while the cluster is down.
     pub cluster_allow_reads_when_down: bool,
+    /// Serve shard channels while the cluster is down.
+    pub cluster_allow_pubsubshard_when_down: bool,
+    /// How redirections name nodes.
+    pub cluster_preferred_endpoint_type: EndpointType,
+}
+
+impl Default for EncodingLimits {
+    fn default() -> Self {
+        EncodingLimits {
+            hash_entries: 512,
+            hash_value: 64,
+            list_size: -2,
+            list_compress_depth: 0,
+            set_intset_entries: 512,
+            zset_entries: 128,
+            zset_value: 64,
+            hll_sparse_bytes: 3000,
+            stream_node_bytes: 4096,
+            stream_node_entries: 100,
+        }
+    }
+}
+
+impl Default for Settings {
+    /// The defaults of the config table, which a test holds these to.
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Settings {
+            cluster_enabled: false,
+            databases: 16,
+            requirepass: Box::default(),
+            protected_mode: true,
+            maxclients: 10_000,
+            timeout: 0,
+            tcp_keepalive: 300,
+            proto_max_bulk_len: 512 * MIB,
+            client_query_buffer_limit: 1024 * MIB,
+            output_limit_normal: OutputLimit::default(),
+            output_limit_pubsub: OutputLimit { hard: 32 * MIB, soft: 8 * MIB, soft_seconds: 60 },
+            output_limit_replica: OutputLimit { hard: 256 * MIB, soft: 64 * MIB, soft_seconds: 60 },
+            maxmemory: 0,
+            maxmemory_policy: EvictionPolicy::NoEviction,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
+            maxmemory_clients: 0,
+            lfu_log_factor: 10,
+            lfu_decay_time: 1,
+            hz: 10,
+            active_expire_effort: 1,
+            lazyfree_user_flush: false,
+            lazyfree_user_del: false,
+            lazyfree_server_del: false,
+            lazyfree_expire: false,
+            lazyfree_eviction: false,
+            encodings: EncodingLimits::default(),
+            notify: Class::default(),
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold: 0,
+            latency_tracking: true,
+            latency_percentiles: Box::new([50.0, 99.0, 99.9]),
+            busy_reply_threshold: 5000,
+            tracking_table_max_keys: 1_000_000,
+            acllog_max_len: 128,
+            enable_debug_command: 0,
+            appendonly: false,
+            appendfsync: Fsync::EverySecond,
+            replica_read_only: true,
+            replica_serve_stale_data: true,
+            replica_ignore_maxmemory: true,
+            min_replicas_to_write: 0,
+            min_replicas_max_lag: 10,
+            core_port_base: 0,
+            hop_spin_us: 5,
+            busy_poll_us: 0,
+            cluster_require_full_coverage: true,
+            cluster_allow_reads_when_down: false,
+            cluster_allow_pubsubshard_when_down: true,
+            cluster_preferred_endpoint_type: EndpointType::Ip,
+        }
+    }
 }

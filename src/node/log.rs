@@ -1,0 +1,259 @@
+//! The log: the `log` crate's macros, written as Redis writes its log.
+//!
+//! ```text
+//! PID:ROLE DAY MONTH YEAR TIME MARK text        1234:M 22 Nov 2026 16:16:54.123 * Ready
+//! ```
+//!
+//! Any thread may log and none ever waits for it: a record goes into a bounded queue, and one that
+//! finds the queue full is dropped. The thread that dropped it says so with its next record. The bus
+//! core owns [`LogDrain`] and writes what is queued whenever it turns. The file is opened for each
+//! batch, so it can be renamed at any time. A panic is the exception: its hook writes at once.
+//!
+//! Redis has four levels. `debug` is the crate's trace, `verbose` is debug, `notice` is info, and
+//! `warning` is warn or error. Records of other crates count from warn up only.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
+use std::cell::Cell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Records that can wait to be written: a burst of all cores within one turn of the bus core.
+const QUEUE: usize = 4096;
+
+thread_local! {
+    /// Records this thread dropped since its last one that found room.
+    static DROPPED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Makes this the program's log and catches panics. Without `file` it goes to standard output.
+pub fn start(file: Option<PathBuf>, level: &str) -> Result<LogDrain, SetLoggerError> {
+    let (logger, drain) = queue(QUEUE);
+    log::set_boxed_logger(Box::new(logger))?;
+    set_level(level);
+    drain.set_file(file);
+    let sink = Arc::clone(&drain.sink);
+    std::panic::set_hook(Box::new(move |panic| write_panic(&sink, panic)));
+    Ok(drain)
+}
+
+/// Logs from now on what is of `level` (a value of the `loglevel` directive) or above.
+pub fn set_level(level: &str) {
+    log::set_max_level(match level {
+        "debug" => LevelFilter::Trace,
+        "verbose" => LevelFilter::Debug,
+        "warning" => LevelFilter::Warn,
+        _ => LevelFilter::Info,
+    });
+}
+
+/// The end of the queue that every thread has.
+struct Queue {
+    sender: SyncSender<Entry>,
+}
+
+/// One record on its way.
+struct Entry {
+    time: Timestamp,
+    mark: char,
+    text: String,
+    /// How many records its thread dropped before it.
+    dropped: u64,
+}
+
+impl Log for Queue {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= Level::Warn || metadata.target().starts_with("coreslot")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let entry = Entry {
+            time: Timestamp::now(),
+            mark: mark(record.level()),
+            text: record.args().to_string(),
+            dropped: DROPPED.get(),
+        };
+        let sent = self.sender.try_send(entry).is_ok();
+        DROPPED.set(if sent { 0 } else { DROPPED.get() + 1 });
+    }
+
+    /// Does nothing: only the drain can write.
+    fn flush(&self) {}
+}
+
+/// The other end of the queue, and where records go. Owned by the bus core.
+pub struct LogDrain {
+    receiver: Receiver<Entry>,
+    sink: Arc<Mutex<Sink>>,
+}
+
+/// Where records go and what stands before them. Shared with the panic hook only.
+struct Sink {
+    file: Option<PathBuf>,
+    role: char,
+    zone: TimeZone,
+}
+
+impl LogDrain {
+    /// Writes what is queued. An error means that it could not be written and is lost.
+    pub fn drain(&self) -> io::Result<()> {
+        let mut text = String::new();
+        let sink = self.sink();
+        for entry in self.receiver.try_iter() {
+            if entry.dropped > 0 {
+                let dropped = format!("{} log records were dropped: the log's queue was full", entry.dropped);
+                text.push_str(&sink.line(entry.time, '#', &dropped));
+            }
+            text.push_str(&sink.line(entry.time, entry.mark, &entry.text));
+        }
+        if text.is_empty() { Ok(()) } else { sink.write(text.as_bytes()) }
+    }
+
+    /// Goes on in `file`; `None` is standard output.
+    pub fn set_file(&self, file: Option<PathBuf>) {
+        self.sink().file = file;
+    }
+
+    /// The letter for what the node is: `M` a primary, `S` a replica.
+    pub fn set_role(&self, role: char) {
+        self.sink().role = role;
+    }
+
+    /// A panic elsewhere leaves the sink whole: each of its fields is set in one go.
+    fn sink(&self) -> MutexGuard<'_, Sink> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for LogDrain {
+    fn drop(&mut self) {
+        // Nobody is left to be told of an error.
+        let _ = self.drain();
+    }
+}
+
+impl Sink {
+    fn line(&self, time: Timestamp, mark: char, text: &str) -> String {
+        let time = time.to_zoned(self.zone.clone()).strftime("%d %b %Y %H:%M:%S.%3f").to_string();
+        format!("{}:{} {time} {mark} {text}\n", std::process::id(), self.role)
+    }
+
+    fn write(&self, text: &[u8]) -> io::Result<()> {
+        match &self.file {
+            Some(path) => append(path)?.write_all(text),
+            None => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(text)?;
+                stdout.flush()
+            }
+        }
+    }
+}
+
+fn append(path: &PathBuf) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn queue(length: usize) -> (Queue, LogDrain) {
+    let (sender, receiver) = sync_channel(length);
+    let sink = Sink { file: None, role: 'M', zone: TimeZone::system() };
+    (Queue { sender }, LogDrain { receiver, sink: Arc::new(Mutex::new(sink)) })
+}
+
+fn mark(level: Level) -> char {
+    match level {
+        Level::Error | Level::Warn => '#',
+        Level::Info => '*',
+        Level::Debug => '-',
+        Level::Trace => '.',
+    }
+}
+
+/// Writes a panic to the log at once, and to standard error, where it is seen even if the log fails.
+fn write_panic(sink: &Mutex<Sink>, panic: &PanicHookInfo<'_>) {
+    let backtrace = std::backtrace::Backtrace::force_capture();
+    let thread = std::thread::current();
+    let text = format!("thread '{}': {panic}\n{backtrace}", thread.name().unwrap_or("?"));
+    eprintln!("{text}");
+    // The thread that panics may hold the sink itself; then standard error has to do.
+    if let Ok(sink) = sink.try_lock() {
+        let line = sink.line(Timestamp::now(), '#', &text);
+        let _ = sink.write(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn say(queue: &Queue, level: Level, target: &str, text: &str) {
+        queue.log(&Record::builder().level(level).target(target).args(format_args!("{text}")).build());
+    }
+
+    fn written(drain: &LogDrain) -> Vec<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        drain.set_file(Some(file.path().into()));
+        drain.drain().unwrap();
+        std::fs::read_to_string(file.path()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_line_has_redis_form() {
+        let (_, drain) = queue(1);
+        let mut sink = drain.sink();
+        sink.zone = TimeZone::UTC;
+        sink.role = 'S';
+        let time = Timestamp::from_millisecond(1_795_364_214_123).unwrap();
+        let line = format!("{}:S 22 Nov 2026 16:16:54.123 * hello\n", std::process::id());
+        assert_eq!(sink.line(time, '*', "hello"), line);
+    }
+
+    #[test]
+    fn each_level_has_its_mark() {
+        let (queue, drain) = queue(8);
+        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace] {
+            say(&queue, level, "coreslot::x", "text");
+        }
+        let marks: String = written(&drain).iter().map(|line| line.chars().rev().nth(5).unwrap()).collect();
+        assert_eq!(marks, "##*-.");
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_the_next_record_says_so() {
+        let (queue, drain) = queue(1);
+        for text in ["kept", "lost", "lost"] {
+            say(&queue, Level::Info, "coreslot", text);
+        }
+        assert_eq!(written(&drain).len(), 1);
+        say(&queue, Level::Info, "coreslot", "later");
+        let lines = written(&drain);
+        assert!(lines[0].ends_with("# 2 log records were dropped: the log's queue was full"), "{lines:?}");
+        assert!(lines[1].ends_with("* later") && lines.len() == 2, "{lines:?}");
+    }
+
+    #[test]
+    fn other_crates_are_heard_only_when_they_warn() {
+        let (queue, drain) = queue(8);
+        say(&queue, Level::Info, "glommio", "chatter");
+        say(&queue, Level::Warn, "glommio", "trouble");
+        assert_eq!(written(&drain).len(), 1);
+    }
+
+    #[test]
+    fn what_is_queued_is_written_before_the_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (queue, drain) = queue(8);
+        drain.set_file(Some(file.path().into()));
+        say(&queue, Level::Info, "coreslot", "last words");
+        drop(drain);
+        assert!(std::fs::read_to_string(file.path()).unwrap().ends_with("* last words\n"));
+    }
+}
