@@ -1,1 +1,247 @@
-//! cluster
+//! The control plane: what this node knows of its cluster, and the CLUSTER command.
+//!
+//! Owned by the bus core, which feeds it commands and the time and carries out the [`Action`]s it answers with; the
+//! simulator does the same. Everything that data cores need of it reaches them as a
+//! [`Topology`].
+//!
+//! To read in this order: `nodes`, `slots` and `epochs` (what is known), `state` (may data be served), `nodes_conf`,
+//! `describe` and `load` (to and from the file), `snapshot` (for the data cores), `command`.
+//!
+//! Invariants:
+//! - No socket, no file, no clock, no random source but the generator it is given: the same calls from the same
+//!   seed give the same actions.
+//! - `me` is always in the node table, and is the only node flagged MYSELF.
+//! - A change of the node table, the slot map or the epochs leaves a call only together with the
+//!   [`Action::SaveConfig`] that makes it survive a crash; that comes before the [`Action::PublishTopology`] by which
+//!   it takes effect.
+
+pub mod command;
+pub mod describe;
+pub mod epochs;
+pub mod load;
+pub mod nodes;
+pub mod nodes_conf;
+pub mod now;
+pub mod options;
+pub mod slots;
+pub mod snapshot;
+pub mod state;
+pub mod stats;
+
+use crate::contract::topology::{NodeFlags, NodeId, Topology};
+use crate::slot::Slot;
+use epochs::Epochs;
+use nodes::{Node, NodeIx, NodeTable};
+use now::Now;
+use options::{Options, OptionsError};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use slots::{Direction, SlotMap};
+use state::State;
+use stats::BusStats;
+use std::sync::Arc;
+
+/// What the owner of the control plane has to do, in this order, before the reply of the command leaves.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Stop replicating and serve as a primary.
+    StopReplication,
+    /// Become a replica of the node at this address.
+    Replicate {
+        /// The primary's address.
+        ip: String,
+        /// The primary's port for clients.
+        port: u16,
+    },
+    /// Delete every key of the node.
+    FlushAll,
+    /// Write this text to nodes.conf, and have it on the disk.
+    SaveConfig(String),
+    /// Send this to every data core.
+    PublishTopology(Arc<Topology>),
+}
+
+/// The control plane of one node.
+pub struct Cluster {
+    options: Options,
+    random: Xoshiro256PlusPlus,
+    nodes: NodeTable,
+    slots: SlotMap,
+    epochs: Epochs,
+    state: State,
+    stats: BusStats,
+    me: NodeIx,
+    pending: Pending,
+}
+
+/// What the call under way has changed, and so has to be done before it returns.
+#[derive(Debug, Default)]
+struct Pending {
+    actions: Vec<Action>,
+    save: bool,
+    publish: bool,
+    look: bool,
+}
+
+impl Cluster {
+    /// A node that knows nobody, owns nothing, and has a new random name.
+    pub fn new(options: Options, mut random: Xoshiro256PlusPlus) -> Result<Cluster, OptionsError> {
+        let mut nodes = NodeTable::default();
+        let myself = Node::new(nodes::random_id(&mut random), NodeFlags::MYSELF.with(NodeFlags::PRIMARY));
+        log::info!("No cluster configuration found, I'm {}", myself.id);
+        let me = nodes.insert(myself).expect("an empty table has room");
+        Cluster::assemble(options, random, nodes, SlotMap::default(), Epochs::default(), me)
+    }
+
+    fn assemble(
+        options: Options,
+        random: Xoshiro256PlusPlus,
+        nodes: NodeTable,
+        slots: SlotMap,
+        epochs: Epochs,
+        me: NodeIx,
+    ) -> Result<Cluster, OptionsError> {
+        options.check()?;
+        let (state, stats) = (State::default(), BusStats::default());
+        let mut cluster =
+            Cluster { options, random, nodes, slots, epochs, state, stats, me, pending: Pending::default() };
+        cluster.announce();
+        cluster.config_changed();
+        Ok(cluster)
+    }
+
+    /// Takes over changed directives (CONFIG SET).
+    pub fn reconfigure(&mut self, options: Options, now: Now) -> Result<Vec<Action>, OptionsError> {
+        options.check()?;
+        let announced_before = self.options.announce_ip.is_some();
+        self.options = options;
+        if announced_before && self.options.announce_ip.is_none() {
+            // What was announced is no longer true; the bus finds the address out again.
+            self.nodes[self.me].ip.clear();
+        }
+        self.announce();
+        self.config_changed();
+        Ok(self.settle(now))
+    }
+
+    /// The time-driven part, to be called ten times a second. The first call saves and publishes the start's state.
+    pub fn tick(&mut self, now: Now) -> Vec<Action> {
+        self.pending.look |= self.state.down().is_some();
+        self.settle(now)
+    }
+
+    /// Brings the slot map into line with the keys that were loaded from disk: `populated` are the slots that hold
+    /// any. A slot of nobody becomes this node's; a slot of another node is marked as imported from it, so that the
+    /// keys are not lost and `redis-cli --cluster fix` sees them.
+    pub fn adopt_loaded(&mut self, populated: impl IntoIterator<Item = Slot>, now: Now) -> Vec<Action> {
+        if self.nodes[self.me].is_replica() {
+            return Vec::new(); // A replica's keys are its primary's business.
+        }
+        for slot in populated {
+            let number = slot.number();
+            match self.slots.owner(slot) {
+                Some(owner) if owner == self.me => continue,
+                Some(_) if self.slots.opened(slot, Direction::Importing).is_some() => continue,
+                Some(owner) => {
+                    log::warn!(
+                        "I have keys for slot {number}, but the slot is assigned to another node. \
+                         Setting it to importing state."
+                    );
+                    self.slots.open(slot, Direction::Importing, owner);
+                }
+                None => {
+                    log::warn!("I have keys for unassigned slot {number}. Taking responsibility for it.");
+                    self.assign(slot, self.me);
+                }
+            }
+            self.config_changed();
+        }
+        self.settle(now)
+    }
+
+    /// This node's name.
+    pub fn my_id(&self) -> NodeId {
+        self.myself().id
+    }
+
+    /// Writes our own entry as the directives announce it.
+    fn announce(&mut self) {
+        let (options, myself) = (&self.options, &mut self.nodes[self.me]);
+        myself.port = options.client_port();
+        myself.bus_port = options.announced_bus_port();
+        if let Some(ip) = &options.announce_ip {
+            myself.ip.clone_from(ip);
+        }
+        myself.hostname = options.announce_hostname.clone().unwrap_or_default();
+        myself.flags = myself.flags.without(NodeFlags::NO_FAILOVER);
+        if options.replica_no_failover {
+            myself.flags = myself.flags.with(NodeFlags::NO_FAILOVER);
+        }
+    }
+
+    fn myself(&self) -> &Node {
+        &self.nodes[self.me]
+    }
+
+    /// Gives `slot` to `owner`. A primary's first slot makes it a target for migrating replicas, if there are any:
+    /// in a cluster with replicas it would otherwise stay without one.
+    fn assign(&mut self, slot: Slot, owner: NodeIx) {
+        self.slots.assign(slot, owner);
+        if self.slots.count(owner) == 1 && self.nodes.iter().any(|(_, node)| node.replicaof.is_some()) {
+            let owner = &mut self.nodes[owner];
+            owner.flags = owner.flags.with(NodeFlags::MIGRATE_TO);
+        }
+    }
+
+    /// Removes every trace of a node.
+    fn forget(&mut self, node: NodeIx) {
+        assert!(node != self.me, "a node does not forget itself");
+        self.slots.forget(node);
+        self.nodes.remove(node);
+    }
+
+    fn become_primary(&mut self) {
+        let myself = &mut self.nodes[self.me];
+        myself.flags = myself.flags.without(NodeFlags::REPLICA).with(NodeFlags::PRIMARY);
+        myself.replicaof = None;
+        self.pending.actions.push(Action::StopReplication);
+    }
+
+    fn become_replica_of(&mut self, primary: NodeIx) {
+        assert!(primary != self.me, "a node does not replicate itself");
+        assert!(self.slots.count(self.me) == 0, "a replica owns no slots");
+        let (ip, port) = (self.nodes[primary].ip.clone(), self.nodes[primary].port);
+        let myself = &mut self.nodes[self.me];
+        if myself.is_primary() {
+            self.slots.close_all(); // Migration state is a primary's.
+        }
+        myself.flags = myself.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
+        myself.replicaof = Some(primary);
+        self.pending.actions.push(Action::Replicate { ip, port });
+    }
+
+    /// Says that the node table, the slot map or the epochs have changed.
+    fn config_changed(&mut self) {
+        self.pending.save = true;
+        self.pending.publish = true;
+        self.pending.look = true;
+    }
+
+    /// Turns what is pending into actions, in the order they have to be done.
+    fn settle(&mut self, now: Now) -> Vec<Action> {
+        let mut pending = std::mem::take(&mut self.pending);
+        if pending.look {
+            let am_primary = self.myself().is_primary();
+            pending.publish |= self.state.look(&self.nodes, &self.slots, &self.options, am_primary, now);
+        }
+        if pending.save {
+            pending.actions.push(Action::SaveConfig(self.nodes_conf()));
+        }
+        if pending.publish {
+            pending.actions.push(Action::PublishTopology(Arc::new(self.topology())));
+        }
+        pending.actions
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! The node as a program: its configuration and its log.
+//! A node put together: its configuration, its log, its files.
 
 pub mod config;
 pub mod log;
+pub mod nodes_file;

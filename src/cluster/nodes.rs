@@ -1,0 +1,314 @@
+//! The node table: every node this one knows, itself included.
+//!
+//! A [`NodeIx`] is a node's place in the table and stays its own until the node is removed; whoever keeps one
+//! (slot map, replicas, failure reports) lets go of it when the node is forgotten, before the place is used again. Iteration is by place, so the same history always gives the same order.
+
+use super::now::Now;
+use super::options::EndpointType;
+use crate::contract::topology::{NO_NODE, NodeFlags, NodeId};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::Rng;
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+
+/// Nodes a table can hold: an index fits 16 bits, and the last value means "none".
+pub const MAX_NODES: usize = NO_NODE as usize;
+
+/// How long another node's word that a node has failed counts, in node timeouts. Source: Redis 7.0
+/// `CLUSTER_FAIL_REPORT_VALIDITY_MULT`.
+const FAILURE_REPORT_TIMEOUTS: u64 = 2;
+
+/// A node's place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeIx(pub(super) u16);
+
+impl NodeIx {
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A node whose place in the table nobody can give: it is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {MAX_NODES} nodes")]
+pub struct TableFull;
+
+/// One node, as this one knows it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name.
+    pub id: NodeId,
+    /// Role, health and what else is known.
+    pub flags: NodeFlags,
+    /// Its address; empty until known.
+    pub ip: String,
+    /// Its announced host name; empty for none.
+    pub hostname: String,
+    /// Its port for clients.
+    pub port: u16,
+    /// Its port for the cluster bus.
+    pub bus_port: u16,
+    /// The node it replicates; a replica's primary can be unknown.
+    pub replicaof: Option<NodeIx>,
+    /// Its own configuration epoch: 0 for a replica, whose primary's counts.
+    pub config_epoch: u64,
+    /// When the ping that it has yet to answer was sent.
+    pub ping_sent: Option<Now>,
+    /// When it last answered.
+    pub pong_received: Option<Now>,
+    /// Since when it is marked FAIL.
+    pub failed_at: Option<Now>,
+    /// Its replication offset, as it last told.
+    pub replication_offset: u64,
+    /// Who said that it has failed, and when.
+    pub failure_reports: Vec<FailureReport>,
+    /// The connection this node made to it.
+    pub link: Option<Link>,
+    /// The connection it made to this node.
+    pub inbound_link: Option<Link>,
+}
+
+/// Another node's word that a node does not answer.
+#[derive(Clone, Copy, Debug)]
+pub struct FailureReport {
+    /// Who said it.
+    pub reporter: NodeIx,
+    /// When it was last said.
+    pub at: Now,
+}
+
+/// What is worth knowing of a bus connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// When it was made.
+    pub created: Now,
+    /// Whether it is read from.
+    pub reading: bool,
+    /// Whether something waits to be written.
+    pub writing: bool,
+    /// Bytes its send buffer has room for.
+    pub send_buffer_allocated: u64,
+    /// Bytes in its send buffer.
+    pub send_buffer_used: u64,
+}
+
+impl Node {
+    /// A node of which only the name is known.
+    pub fn new(id: NodeId, flags: NodeFlags) -> Node {
+        Node {
+            id,
+            flags,
+            ip: String::new(),
+            hostname: String::new(),
+            port: 0,
+            bus_port: 0,
+            replicaof: None,
+            config_epoch: 0,
+            ping_sent: None,
+            pong_received: None,
+            failed_at: None,
+            replication_offset: 0,
+            failure_reports: Vec::new(),
+            link: None,
+            inbound_link: None,
+        }
+    }
+
+    /// Whether it is a primary.
+    pub fn is_primary(&self) -> bool {
+        self.flags.any(NodeFlags::PRIMARY)
+    }
+
+    /// Whether it is a replica.
+    pub fn is_replica(&self) -> bool {
+        self.flags.any(NodeFlags::REPLICA)
+    }
+
+    /// Whether a majority agreed that it is down.
+    pub fn has_failed(&self) -> bool {
+        self.flags.any(NodeFlags::FAIL)
+    }
+
+    /// Whether it is this node.
+    pub fn is_myself(&self) -> bool {
+        self.flags.any(NodeFlags::MYSELF)
+    }
+
+    /// Whether `redis-cli` would call it connected: there is a link to it, or it is this node.
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some() || self.is_myself()
+    }
+
+    /// Where clients are told to find it.
+    pub fn endpoint(&self, preferred: EndpointType) -> &str {
+        match preferred {
+            EndpointType::Ip => &self.ip,
+            EndpointType::Hostname if self.hostname.is_empty() => "?",
+            EndpointType::Hostname => &self.hostname,
+            EndpointType::Unknown => "",
+        }
+    }
+
+    /// How many nodes say that it has failed, and said so recently enough to count.
+    pub fn count_failure_reports(&self, now: Now, node_timeout_ms: u64) -> usize {
+        let oldest = node_timeout_ms.saturating_mul(FAILURE_REPORT_TIMEOUTS);
+        self.failure_reports.iter().filter(|report| now.since(report.at) <= oldest).count()
+    }
+}
+
+/// The nodes by place and by name.
+#[derive(Clone, Debug, Default)]
+pub struct NodeTable {
+    places: Vec<Option<Node>>,
+    by_id: BTreeMap<NodeId, NodeIx>,
+}
+
+impl NodeTable {
+    /// Adds `node`. Its id must be new: names are unique.
+    pub fn insert(&mut self, node: Node) -> Result<NodeIx, TableFull> {
+        assert!(!self.by_id.contains_key(&node.id), "a node's id is in the table once");
+        let place = match self.places.iter().position(Option::is_none) {
+            Some(free) => free,
+            None if self.places.len() < MAX_NODES => {
+                self.places.push(None);
+                self.places.len() - 1
+            }
+            None => return Err(TableFull),
+        };
+        let ix = NodeIx(place as u16);
+        self.by_id.insert(node.id, ix);
+        self.places[place] = Some(node);
+        Ok(ix)
+    }
+
+    /// Takes a node out, and what the other nodes' entries say about it.
+    pub fn remove(&mut self, ix: NodeIx) -> Option<Node> {
+        let node = self.places[ix.index()].take()?;
+        self.by_id.remove(&node.id);
+        for other in self.places.iter_mut().flatten() {
+            other.failure_reports.retain(|report| report.reporter != ix);
+            if other.replicaof == Some(ix) {
+                other.replicaof = None;
+            }
+        }
+        Some(node)
+    }
+
+    /// Gives a node another name, which must be new.
+    pub fn rename(&mut self, ix: NodeIx, id: NodeId) {
+        assert!(!self.by_id.contains_key(&id), "a node's id is in the table once");
+        let old = std::mem::replace(&mut self[ix].id, id);
+        self.by_id.remove(&old);
+        self.by_id.insert(id, ix);
+    }
+
+    /// The node called `id`.
+    pub fn find(&self, id: NodeId) -> Option<NodeIx> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// All nodes, by place.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
+        let placed = self.places.iter().enumerate();
+        placed.filter_map(|(place, node)| Some((NodeIx(place as u16), node.as_ref()?)))
+    }
+
+    /// The replicas of `primary`, by place.
+    pub fn replicas_of(&self, primary: NodeIx) -> impl Iterator<Item = (NodeIx, &Node)> {
+        self.iter().filter(move |(_, node)| node.replicaof == Some(primary))
+    }
+
+    /// The configuration epoch that `node`'s slots are held under: a replica's is its primary's.
+    pub fn effective_epoch(&self, node: &Node) -> u64 {
+        match node.replicaof {
+            Some(primary) if node.is_replica() => self[primary].config_epoch,
+            _ => node.config_epoch,
+        }
+    }
+}
+
+impl Index<NodeIx> for NodeTable {
+    type Output = Node;
+
+    fn index(&self, ix: NodeIx) -> &Node {
+        self.places[ix.index()].as_ref().expect("an index is cleared everywhere when its node is removed")
+    }
+}
+
+impl IndexMut<NodeIx> for NodeTable {
+    fn index_mut(&mut self, ix: NodeIx) -> &mut Node {
+        self.places[ix.index()].as_mut().expect("an index is cleared everywhere when its node is removed")
+    }
+}
+
+/// A new random name: 40 hexadecimal digits.
+pub fn random_id(random: &mut Xoshiro256PlusPlus) -> NodeId {
+    let digits: [u8; NodeId::LENGTH] = std::array::from_fn(|_| b"0123456789abcdef"[(random.next_u64() >> 60) as usize]);
+    NodeId::parse(&digits).expect("hexadecimal digits make an id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_xoshiro::rand_core::SeedableRng;
+
+    fn node(letter: u8) -> Node {
+        Node::new(NodeId::parse(&[letter; 40]).unwrap(), NodeFlags::PRIMARY)
+    }
+
+    fn at(mono_ms: u64) -> Now {
+        Now { unix_ms: 0, mono_ms }
+    }
+
+    #[test]
+    fn a_removed_node_is_forgotten_by_all_others() {
+        let mut table = NodeTable::default();
+        let (a, b) = (table.insert(node(b'a')).unwrap(), table.insert(node(b'b')).unwrap());
+        table[a].replicaof = Some(b);
+        table[a].failure_reports.push(FailureReport { reporter: b, at: at(0) });
+        table.remove(b);
+        assert_eq!(table.len(), 1);
+        assert_eq!(table[a].replicaof, None);
+        assert_eq!(table[a].count_failure_reports(at(0), 1000), 0);
+        assert_eq!(table.insert(node(b'c')), Ok(b), "the place is used again");
+    }
+
+    #[test]
+    fn a_renamed_node_is_found_by_its_new_name_only() {
+        let mut table = NodeTable::default();
+        let a = table.insert(node(b'a')).unwrap();
+        table.rename(a, node(b'b').id);
+        assert_eq!(table.find(node(b'a').id), None);
+        assert_eq!(table.find(node(b'b').id), Some(a));
+    }
+
+    #[test]
+    fn failure_reports_expire_after_two_node_timeouts() {
+        let mut failing = node(b'a');
+        failing.failure_reports.push(FailureReport { reporter: NodeIx(1), at: at(1000) });
+        failing.failure_reports.push(FailureReport { reporter: NodeIx(2), at: at(2000) });
+        assert_eq!(failing.count_failure_reports(at(3000), 1000), 2);
+        assert_eq!(failing.count_failure_reports(at(3001), 1000), 1);
+    }
+
+    #[test]
+    fn one_seed_gives_one_sequence_of_names() {
+        let ids = |seed| {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+            [random_id(&mut random), random_id(&mut random)]
+        };
+        assert_eq!(ids(1), ids(1));
+        assert_ne!(ids(1)[0], ids(1)[1]);
+        assert_ne!(ids(1)[0], ids(2)[0]);
+    }
+}

@@ -1,0 +1,209 @@
+//! The slot map: who owns each slot, and which slots are open, that is on their way to or from this node.
+
+use super::nodes::NodeIx;
+use crate::base::limits::SLOTS;
+use crate::contract::topology::NO_NODE;
+use crate::slot::Slot;
+use std::collections::BTreeMap;
+
+/// Consecutive slots of one owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The first slot.
+    pub start: Slot,
+    /// The last slot.
+    pub end: Slot,
+    /// Who owns them.
+    pub owner: NodeIx,
+}
+
+/// Which way an open slot goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Away from this node.
+    Migrating,
+    /// To this node.
+    Importing,
+}
+
+/// The map. Counts are kept so that "does this node own slots" is not a walk over all of them.
+#[derive(Clone, Debug)]
+pub struct SlotMap {
+    owners: Box<[u16; SLOTS]>,
+    counts: BTreeMap<NodeIx, usize>,
+    migrating: BTreeMap<Slot, NodeIx>,
+    importing: BTreeMap<Slot, NodeIx>,
+}
+
+impl Default for SlotMap {
+    fn default() -> SlotMap {
+        SlotMap {
+            owners: Box::new([NO_NODE; SLOTS]),
+            counts: BTreeMap::new(),
+            migrating: BTreeMap::new(),
+            importing: BTreeMap::new(),
+        }
+    }
+}
+
+impl SlotMap {
+    /// Who owns `slot`.
+    pub fn owner(&self, slot: Slot) -> Option<NodeIx> {
+        let owner = self.owners[slot.index()];
+        (owner != NO_NODE).then_some(NodeIx(owner))
+    }
+
+    /// Makes `owner` the owner of `slot`, whoever had it.
+    pub fn assign(&mut self, slot: Slot, owner: NodeIx) {
+        self.unassign(slot);
+        self.owners[slot.index()] = owner.0;
+        *self.counts.entry(owner).or_default() += 1;
+    }
+
+    /// Leaves `slot` without an owner.
+    pub fn unassign(&mut self, slot: Slot) {
+        let Some(owner) = self.owner(slot) else { return };
+        self.owners[slot.index()] = NO_NODE;
+        let count = self.counts.get_mut(&owner).expect("an owner of a slot is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(&owner);
+        }
+    }
+
+    /// Leaves every slot of `owner` without one.
+    pub fn unassign_all_of(&mut self, owner: NodeIx) {
+        for slot in Slot::all() {
+            if self.owner(slot) == Some(owner) {
+                self.unassign(slot);
+            }
+        }
+    }
+
+    /// How many slots `node` owns.
+    pub fn count(&self, node: NodeIx) -> usize {
+        self.counts.get(&node).copied().unwrap_or(0)
+    }
+
+    /// The nodes that own slots.
+    pub fn owners(&self) -> impl Iterator<Item = NodeIx> {
+        self.counts.keys().copied()
+    }
+
+    /// How many slots have an owner.
+    pub fn assigned(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    /// The owned slots as runs of one owner each, in slot order.
+    pub fn runs(&self) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let owned = Slot::all().filter_map(|slot| Some((slot, self.owner(slot)?)));
+        for (slot, owner) in owned {
+            match runs.last_mut() {
+                Some(run) if run.owner == owner && run.end.number() + 1 == slot.number() => run.end = slot,
+                _ => runs.push(Run { start: slot, end: slot, owner }),
+            }
+        }
+        runs
+    }
+
+    /// Opens `slot`, or turns it to another node.
+    pub fn open(&mut self, slot: Slot, direction: Direction, other: NodeIx) {
+        self.side_mut(direction).insert(slot, other);
+    }
+
+    /// Closes `slot` in one direction.
+    pub fn close(&mut self, slot: Slot, direction: Direction) {
+        self.side_mut(direction).remove(&slot);
+    }
+
+    /// Closes every slot.
+    pub fn close_all(&mut self) {
+        self.migrating.clear();
+        self.importing.clear();
+    }
+
+    /// The other node of `slot`, if it is open in `direction`.
+    pub fn opened(&self, slot: Slot, direction: Direction) -> Option<NodeIx> {
+        self.side(direction).get(&slot).copied()
+    }
+
+    /// The slots open in `direction`, in slot order.
+    pub fn all_open(&self, direction: Direction) -> impl Iterator<Item = (Slot, NodeIx)> {
+        self.side(direction).iter().map(|(slot, node)| (*slot, *node))
+    }
+
+    /// Erases every trace of `node`.
+    pub fn forget(&mut self, node: NodeIx) {
+        self.unassign_all_of(node);
+        self.migrating.retain(|_, other| *other != node);
+        self.importing.retain(|_, other| *other != node);
+    }
+
+    fn side(&self, direction: Direction) -> &BTreeMap<Slot, NodeIx> {
+        match direction {
+            Direction::Migrating => &self.migrating,
+            Direction::Importing => &self.importing,
+        }
+    }
+
+    fn side_mut(&mut self, direction: Direction) -> &mut BTreeMap<Slot, NodeIx> {
+        match direction {
+            Direction::Migrating => &mut self.migrating,
+            Direction::Importing => &mut self.importing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slot(number: u16) -> Slot {
+        Slot::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_run_ends_where_the_owner_changes_or_is_missing() {
+        let mut map = SlotMap::default();
+        for number in [0, 1, 3, 4, 16383] {
+            map.assign(slot(number), NodeIx(7));
+        }
+        map.assign(slot(4), NodeIx(8));
+        let runs: Vec<_> = map.runs().iter().map(|run| (run.start.number(), run.end.number(), run.owner.0)).collect();
+        assert_eq!(runs, [(0, 1, 7), (3, 3, 7), (4, 4, 8), (16383, 16383, 7)]);
+    }
+
+    #[test]
+    fn a_forgotten_node_owns_nothing_and_opens_nothing() {
+        let mut map = SlotMap::default();
+        map.assign(slot(1), NodeIx(1));
+        map.open(slot(2), Direction::Migrating, NodeIx(1));
+        map.open(slot(3), Direction::Importing, NodeIx(1));
+        map.forget(NodeIx(1));
+        assert_eq!(map.assigned(), 0);
+        assert_eq!(map.all_open(Direction::Migrating).count() + map.all_open(Direction::Importing).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn counts_and_runs_agree_with_the_owners(changes in prop::collection::vec((0u16..64, prop::option::of(0u16..4)), 0..200)) {
+            let mut map = SlotMap::default();
+            for (number, owner) in changes {
+                match owner {
+                    Some(owner) => map.assign(slot(number), NodeIx(owner)),
+                    None => map.unassign(slot(number)),
+                }
+            }
+            for node in (0..4).map(NodeIx) {
+                let owned = Slot::all().filter(|slot| map.owner(*slot) == Some(node)).count();
+                let in_runs: usize = map.runs().iter().filter(|run| run.owner == node)
+                    .map(|run| usize::from(run.end.number() - run.start.number()) + 1).sum();
+                prop_assert_eq!(map.count(node), owned);
+                prop_assert_eq!(in_runs, owned);
+            }
+        }
+    }
+}
