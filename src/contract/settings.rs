@@ -52,18 +52,6 @@ pub enum Fsync {
     No,
 }
 
-/// How redirections name a node. Source: redis.conf, `cluster-preferred-endpoint-type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EndpointType {
-    /// By its address.
-    #[default]
-    Ip,
-    /// By its host name.
-    Hostname,
-    /// Not at all: the client uses the address it knows.
-    Unknown,
-}
-
 /// Up to which size collections keep their compact encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodingLimits {
@@ -192,8 +180,6 @@ pub struct Settings {
     pub cluster_allow_reads_when_down: bool,
     /// Serve shard channels while the cluster is down.
     pub cluster_allow_pubsubshard_when_down: bool,
-    /// How redirections name nodes.
-    pub cluster_preferred_endpoint_type: EndpointType,
 }
 
 impl Default for EncodingLimits {
@@ -268,7 +254,6 @@ impl Default for Settings {
             cluster_require_full_coverage: true,
             cluster_allow_reads_when_down: false,
             cluster_allow_pubsubshard_when_down: true,
-            cluster_preferred_endpoint_type: EndpointType::Ip,
         }
     }
 }

@@ -7,21 +7,24 @@
 //! Any thread may log and none ever waits for it: a record goes into a bounded queue, and one that
 //! finds the queue full is dropped. The thread that dropped it says so with its next record. The bus
 //! core owns [`LogDrain`] and writes what is queued whenever it turns. The file is opened for each
-//! batch, so it can be renamed at any time. A panic is the exception: its hook writes at once.
+//! batch, so it can be renamed at any time. The
+//! exceptions are a panic and [`last_words`]: they write at once.
 //!
 //! Redis has four levels. `debug` is the crate's trace, `verbose` is debug, `notice` is info, and
 //! `warning` is warn or error. Records of other crates count from warn up only.
 
+use super::config::Config;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
+use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Records that can wait to be written: a burst of all cores within one turn of the bus core.
 const QUEUE: usize = 4096;
@@ -31,25 +34,37 @@ thread_local! {
     static DROPPED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Makes this the program's log and catches panics. Without `file` it goes to standard output.
-pub fn start(file: Option<PathBuf>, level: &str) -> Result<LogDrain, SetLoggerError> {
+/// Where records go: for those who must write at once, and cannot wait for the drain.
+static SINK: OnceLock<Arc<Mutex<Sink>>> = OnceLock::new();
+
+/// Makes this the program's log, as `config` wants it, and catches panics.
+///
+/// # Errors
+/// If the program has a log already.
+pub fn init(config: &Config) -> Result<LogDrain, SetLoggerError> {
     let (logger, drain) = queue(QUEUE);
     log::set_boxed_logger(Box::new(logger))?;
-    set_level(level);
-    drain.set_file(file);
-    let sink = Arc::clone(&drain.sink);
-    std::panic::set_hook(Box::new(move |panic| write_panic(&sink, panic)));
+    drain.configure(config);
+    SINK.get_or_init(|| Arc::clone(&drain.sink));
+    std::panic::set_hook(Box::new(tell_panic));
     Ok(drain)
 }
 
-/// Logs from now on what is of `level` (a value of the `loglevel` directive) or above.
-pub fn set_level(level: &str) {
-    log::set_max_level(match level {
-        "debug" => LevelFilter::Trace,
-        "verbose" => LevelFilter::Debug,
-        "warning" => LevelFilter::Warn,
-        _ => LevelFilter::Info,
-    });
+/// Writes `text` as a warning at once: for a program that is about to end, or whose drain did.
+pub fn last_words(text: &str) {
+    eprintln!("{text}");
+    // A thread that panics may hold the sink itself; then standard error has to do.
+    if let Some(sink) = SINK.get().and_then(|sink| sink.try_lock().ok()) {
+        let line = sink.line(Timestamp::now(), '#', text);
+        // Standard error has it already.
+        let _ = sink.write(line.as_bytes());
+    }
+}
+
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::force_capture();
+    let thread = std::thread::current();
+    last_words(&format!("thread '{}': {panic}\n{backtrace}", thread.name().unwrap_or("?")));
 }
 
 /// The end of the queue that every thread has.
@@ -95,7 +110,7 @@ pub struct LogDrain {
     sink: Arc<Mutex<Sink>>,
 }
 
-/// Where records go and what stands before them. Shared with the panic hook only.
+/// Where records go and what stands before them. Only the drain and [`last_words`] lock it.
 struct Sink {
     file: Option<PathBuf>,
     role: char,
@@ -103,8 +118,8 @@ struct Sink {
 }
 
 impl LogDrain {
-    /// Writes what is queued. An error means that it could not be written and is lost.
-    pub fn drain(&self) -> io::Result<()> {
+    /// Writes what is queued; to standard error if the log cannot be written.
+    pub fn drain(&self) {
         let mut text = String::new();
         let sink = self.sink();
         for entry in self.receiver.try_iter() {
@@ -114,11 +129,19 @@ impl LogDrain {
             }
             text.push_str(&sink.line(entry.time, entry.mark, &entry.text));
         }
-        if text.is_empty() { Ok(()) } else { sink.write(text.as_bytes()) }
+        if !text.is_empty() && sink.write(text.as_bytes()).is_err() {
+            eprint!("{text}");
+        }
+    }
+
+    /// Goes by `loglevel` and `logfile` from now on.
+    pub fn configure(&self, config: &Config) {
+        log::set_max_level(filter(config.choice("loglevel")));
+        self.set_file(config.path("logfile"));
     }
 
     /// Goes on in `file`; `None` is standard output.
-    pub fn set_file(&self, file: Option<PathBuf>) {
+    fn set_file(&self, file: Option<PathBuf>) {
         self.sink().file = file;
     }
 
@@ -135,8 +158,7 @@ impl LogDrain {
 
 impl Drop for LogDrain {
     fn drop(&mut self) {
-        // Nobody is left to be told of an error.
-        let _ = self.drain();
+        self.drain();
     }
 }
 
@@ -168,25 +190,22 @@ fn queue(length: usize) -> (Queue, LogDrain) {
     (Queue { sender }, LogDrain { receiver, sink: Arc::new(Mutex::new(sink)) })
 }
 
+/// What a value of `loglevel` lets through.
+fn filter(level: &str) -> LevelFilter {
+    match level {
+        "debug" => LevelFilter::Trace,
+        "verbose" => LevelFilter::Debug,
+        "warning" => LevelFilter::Warn,
+        _ => LevelFilter::Info,
+    }
+}
+
 fn mark(level: Level) -> char {
     match level {
         Level::Error | Level::Warn => '#',
         Level::Info => '*',
         Level::Debug => '-',
         Level::Trace => '.',
-    }
-}
-
-/// Writes a panic to the log at once, and to standard error, where it is seen even if the log fails.
-fn write_panic(sink: &Mutex<Sink>, panic: &PanicHookInfo<'_>) {
-    let backtrace = std::backtrace::Backtrace::force_capture();
-    let thread = std::thread::current();
-    let text = format!("thread '{}': {panic}\n{backtrace}", thread.name().unwrap_or("?"));
-    eprintln!("{text}");
-    // The thread that panics may hold the sink itself; then standard error has to do.
-    if let Ok(sink) = sink.try_lock() {
-        let line = sink.line(Timestamp::now(), '#', &text);
-        let _ = sink.write(line.as_bytes());
     }
 }
 
@@ -201,7 +220,7 @@ mod tests {
     fn written(drain: &LogDrain) -> Vec<String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         drain.set_file(Some(file.path().into()));
-        drain.drain().unwrap();
+        drain.drain();
         std::fs::read_to_string(file.path()).unwrap().lines().map(str::to_owned).collect()
     }
 

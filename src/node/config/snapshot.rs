@@ -3,7 +3,8 @@
 use super::Config;
 use super::value::Value;
 use crate::base::notify::Class;
-use crate::contract::settings::{EncodingLimits, EndpointType, EvictionPolicy, Fsync, OutputLimit, Settings};
+use crate::cluster::options::EndpointType;
+use crate::contract::settings::{EncodingLimits, EvictionPolicy, Fsync, OutputLimit, Settings};
 
 impl Config {
     /// The settings for the data cores as of now.
@@ -61,7 +62,6 @@ impl Config {
             cluster_require_full_coverage: self.flag("cluster-require-full-coverage"),
             cluster_allow_reads_when_down: self.flag("cluster-allow-reads-when-down"),
             cluster_allow_pubsubshard_when_down: self.flag("cluster-allow-pubsubshard-when-down"),
-            cluster_preferred_endpoint_type: self.endpoint_type(),
         }
     }
 
@@ -117,7 +117,8 @@ impl Config {
         }
     }
 
-    fn endpoint_type(&self) -> EndpointType {
+    /// How redirections and CLUSTER SLOTS name nodes. The control plane needs it, not the data plane.
+    pub fn endpoint_type(&self) -> EndpointType {
         match self.choice("cluster-preferred-endpoint-type") {
             "hostname" => EndpointType::Hostname,
             "unknown-endpoint" => EndpointType::Unknown,
@@ -171,7 +172,7 @@ mod tests {
         assert!(settings.notify.contains(Class::EXPIRED) && !settings.notify.contains(Class::KEYEVENT));
         assert_eq!(settings.output_limit_pubsub, OutputLimit { hard: 3, soft: 2, soft_seconds: 1 });
         assert_eq!((settings.appendfsync, settings.slowlog_log_slower_than), (Fsync::Always, -1));
-        assert_eq!(settings.cluster_preferred_endpoint_type, EndpointType::Hostname);
+        assert_eq!(config.endpoint_type(), EndpointType::Hostname);
     }
 
     #[test]

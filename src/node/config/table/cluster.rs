@@ -1,6 +1,6 @@
 //! Redis Cluster.
 
-use super::{INT, LONG, PORT, ULONG};
+use super::{INT, LONG, NO_TLS, NOT_BUILT, PORT, ULONG};
 use crate::node::config::directive::{Directive, choice, flag, memory, number, text};
 use crate::node::config::value::Value;
 
@@ -21,7 +21,8 @@ pub(super) const ROWS: &[Directive] = &[
     text("cluster-announce-ip", "", "The address that others are told, where it is not the one they see."),
     text("cluster-announce-hostname", "", "The host name that others are told.").check(hostname),
     number("cluster-announce-port", 0, PORT, "0", "The client port that others are told; 0 means the real one."),
-    number("cluster-announce-tls-port", 0, PORT, "0", "The TLS port that others are told; 0 means the real one."),
+    number("cluster-announce-tls-port", 0, PORT, "0", "The TLS port that others are told; 0 means the real one.")
+        .without_effect(NO_TLS),
     number("cluster-announce-bus-port", 0, PORT, "0", "The bus port that others are told; 0 means the real one."),
     choice("cluster-preferred-endpoint-type", ENDPOINTS, "ip", "How redirections and CLUSTER SLOTS name nodes."),
     flag("cluster-require-full-coverage", "yes", "Refuse all queries while a slot has no owner."),
@@ -36,7 +37,8 @@ pub(super) const ROWS: &[Directive] = &[
         "10",
         "A replica that lagged longer than so many node timeouts does not try a failover; 0 means it always may.",
     )
-    .alias("cluster-slave-validity-factor"),
+    .alias("cluster-slave-validity-factor")
+    .without_effect(NOT_BUILT),
     number(
         "cluster-migration-barrier",
         0,
@@ -45,7 +47,8 @@ pub(super) const ROWS: &[Directive] = &[
         "Replicas a primary must keep before one may leave for an orphan.",
     ),
     flag("cluster-allow-replica-migration", "yes", "Let this node's replicas move to orphaned primaries."),
-    memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit."),
+    memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit.")
+        .without_effect(NOT_BUILT),
 ];
 
 fn hostname(value: &Value) -> Result<(), &'static str> {
