@@ -8,10 +8,7 @@ fn main() -> ExitCode {
     match command_line::parse(std::env::args_os().skip(1), std::io::stdin()) {
         Ok(Invocation::Run(config)) => match boot::run(*config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("coreslot: {error}");
-                ExitCode::FAILURE
-            }
+            Err(_) => ExitCode::FAILURE, // It has told why.
         },
         Ok(Invocation::Print(text)) => {
             print!("{text}");

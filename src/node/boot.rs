@@ -39,8 +39,12 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
     std::env::set_current_dir(config.dir())?;
-    let drain = node_log::start(config.path("logfile"), config.choice("loglevel"))?;
-    start(config, drain)
+    let drain = node_log::init(&config)?;
+    let result = start(config, drain);
+    if let Err(error) = &result {
+        node_log::last_words(&error.to_string());
+    }
+    result
 }
 
 fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {

@@ -122,8 +122,7 @@ impl NodeOffice {
 
     /// Puts into effect what the bus core itself goes by.
     fn reconfigured(&mut self, outgoing: &mut Outgoing) {
-        super::log::set_level(self.config.choice("loglevel"));
-        self.drain.set_file(self.config.path("logfile"));
+        self.drain.configure(&self.config);
         let options = super::boot::cluster_options(&self.config, self.cores);
         if let Some(desk) = &mut self.desk {
             match desk.cluster.reconfigure(options, now()) {
@@ -223,8 +222,7 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, outgoing: &mut Outgoing) {
-        // What can't be written is lost: there is nowhere to say so.
-        let _ = self.drain.drain();
+        self.drain.drain();
         if let Some(desk) = &mut self.desk {
             let actions = desk.cluster.tick(now());
             self.act(actions, Then::Nothing, outgoing);
