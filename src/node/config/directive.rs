@@ -35,6 +35,8 @@ pub struct Directive {
     pub deny_loading: bool,
     /// A rule beyond the type.
     pub check: Option<Check>,
+    /// A number within its bounds but beyond these is taken as the nearest of them.
+    pub clamp: Option<(i128, i128)>,
 }
 
 /// What the values of a directive are.
@@ -91,6 +93,8 @@ pub enum Line {
     User,
     /// Load a module.
     LoadModule,
+    /// Configure Sentinel.
+    Sentinel,
     /// Something that Redis reads and forgets.
     Forgotten,
 }
@@ -139,6 +143,7 @@ impl Kind {
             Kind::Line(Line::RenameCommand) => "command name".into(),
             Kind::Line(Line::User) => "name rules".into(),
             Kind::Line(Line::LoadModule) => "path arguments".into(),
+            Kind::Line(Line::Sentinel) => "option value".into(),
             Kind::Line(Line::Forgotten) => "value".into(),
         }
     }
@@ -208,6 +213,12 @@ impl Directive {
         self
     }
 
+    /// A hint: beyond these the nearest is taken.
+    pub(super) const fn clamped(mut self, min: i128, max: i128) -> Self {
+        self.clamp = Some((min, max));
+        self
+    }
+
     /// With a rule beyond its type.
     pub(super) const fn check(mut self, check: Check) -> Self {
         self.check = Some(check);
@@ -230,6 +241,7 @@ pub(super) const fn special(name: &'static str, kind: Kind, default: &'static st
         protected: false,
         deny_loading: false,
         check: None,
+        clamp: None,
     }
 }
 

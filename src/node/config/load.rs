@@ -5,6 +5,7 @@ use super::directive::{Directive, Kind, Line, Meaning};
 use super::error::ConfigError;
 use super::include;
 use super::table;
+use super::user::{self, Password};
 use super::value::{Value, system_words};
 use crate::resp::inline::split_args;
 use std::fs::OpenOptions;
@@ -27,7 +28,9 @@ impl Config {
 
     /// Reads `text` as the lines of a file.
     pub fn load_text(&mut self, text: &[u8]) -> Result<(), ConfigError> {
-        Loader { config: self, save_seen: false, depth: 0 }.text(text)?;
+        let mut loader = Loader { config: self, save_seen: false, password: Password::Unnamed, depth: 0 };
+        loader.text(text)?;
+        loader.check_password()?;
         self.check_whole()
     }
 
@@ -49,6 +52,8 @@ struct Loader<'c> {
     config: &'c mut Config,
     /// Whether a `save` line was read: the first replaces the default, others add to it.
     save_seen: bool,
+    /// What the last `user default` line says of the password.
+    password: Password,
     depth: usize,
 }
 
@@ -103,9 +108,25 @@ impl Loader<'_> {
                 self.config.renames.push((command.to_vec(), name.to_vec()));
                 Ok(())
             }
+            (Line::User, [name, rules @ ..]) => {
+                self.password = user::read(name, rules).map_err(ConfigError::new)?;
+                if let Password::Plain(password) = &self.password {
+                    self.config.values.insert("requirepass", Value::Text(password.clone()));
+                }
+                Ok(())
+            }
             (Line::Forgotten, [_]) => Ok(()),
             _ => Err(ConfigError::new("Bad directive or wrong number of arguments")),
         }
+    }
+
+    /// A hashed password cannot be checked, so it must be one that `requirepass` also gives, as in a
+    /// file that Redis has rewritten.
+    fn check_password(&self) -> Result<(), ConfigError> {
+        if self.password == Password::Hashed && self.config.text("requirepass").is_empty() {
+            return Err(ConfigError::new("This build cannot check hashed passwords: add requirepass to the user line"));
+        }
+        Ok(())
     }
 
     fn include(&mut self, pattern: &[u8]) -> Result<(), ConfigError> {
@@ -191,6 +212,17 @@ mod tests {
         assert!(refused("loadmodule x.so").contains("coreslot has no modules"));
         assert!(refused("tls-port 6380").contains("has no TLS"));
         loaded("tls-port 0\naclfile ''\ntls-cluster no");
+    }
+
+    #[test]
+    fn the_default_user_of_a_rewritten_file_is_taken() {
+        let hash = "0".repeat(64);
+        loaded("user default on nopass ~* &* +@all");
+        loaded(&format!("user default on #{hash} ~* &* +@all\nrequirepass x"));
+        assert_eq!(loaded("user default on >secret ~* &* +@all").text("requirepass"), b"secret");
+        assert!(refused(&format!("user default on #{hash} ~* &* +@all")).contains("add requirepass"));
+        assert!(refused("user default off").contains("no ACL yet"));
+        assert!(refused("user alice on nopass ~* &* +@all").contains("no ACL yet"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod reference;
 mod rewrite;
 mod set;
 mod snapshot;
+mod user;
 
 pub use error::ConfigError;
 pub use get::reply_help;

@@ -32,10 +32,10 @@ impl Changes {
     }
 }
 
-/// A parameter to be set: its row, the name it was called by, and its new value as text.
+/// A parameter to be set: its row, which of its names it was called by, and its new value as text.
 struct Assignment<'a> {
     row: &'static Directive,
-    called: &'a [u8],
+    name: &'static str,
     value: &'a [u8],
 }
 
@@ -48,7 +48,7 @@ impl Config {
         for assignment in &assignments {
             if let Err(refusal) = self.assign(assignment, &mut changes) {
                 self.undo(changes);
-                return Err(failed(assignment.called, &refusal));
+                return Err(failed(assignment.name.as_bytes(), &refusal));
             }
         }
         self.warn_of(&changes);
@@ -71,10 +71,11 @@ impl Config {
             let row = table::find(called).filter(|row| row.is_parameter()).ok_or_else(|| unknown(called))?;
             self.may_set(row, called, caller)?;
             // An alias next to its primary name is allowed, as in Redis: the later one wins.
-            if assignments.iter().any(|earlier| earlier.called.eq_ignore_ascii_case(called)) {
+            let name = row.names().find(|name| name.as_bytes().eq_ignore_ascii_case(called)).unwrap_or(row.name);
+            if assignments.iter().any(|earlier| earlier.name == name) {
                 return Err(failed(called, "duplicate parameter"));
             }
-            assignments.push(Assignment { row, called, value });
+            assignments.push(Assignment { row, name, value });
         }
         Ok(assignments)
     }
@@ -192,6 +193,7 @@ mod tests {
             (&["port", "1", "x"], "ERR syntax error".to_owned()),
             (&["Databases", "1"], failed("Databases", "can't set immutable config")),
             (&["dir", "/"], failed("dir", "can't set protected config")),
+            (&["HZ", "x"], failed("hz", "argument couldn't be parsed into an integer")),
             (&["hz", "1", "HZ", "2"], failed("HZ", "duplicate parameter")),
             (
                 &["hz", "1", "nothing", "2"],

@@ -1,6 +1,6 @@
 //! Lines that only a configuration file can have: orders, not values. CONFIG does not know them.
 
-use super::{NO_ACL, NO_MODULES};
+use super::NO_MODULES;
 use crate::node::config::directive::{Directive, Kind, Line, special};
 
 const OBSOLETE: &str = "Redis 7.0 reads this and forgets it, too";
@@ -14,7 +14,13 @@ pub(super) const ROWS: &[Directive] = &[
         "Call a command by another name, or by none if that is empty.",
     )
     .without_effect("commands keep their names in this build"),
-    special("user", Kind::Line(Line::User), "", "Define an ACL user.").refused(NO_ACL),
+    special(
+        "user",
+        Kind::Line(Line::User),
+        "",
+        "Define an ACL user; only the default user, with all rights, is possible yet.",
+    ),
+    special("sentinel", Kind::Line(Line::Sentinel), "", "Configure Sentinel.").refused("coreslot is no Sentinel"),
     special("loadmodule", Kind::Line(Line::LoadModule), "", "Load a module from a shared library.").refused(NO_MODULES),
     special("list-max-ziplist-entries", Kind::Line(Line::Forgotten), "", "An obsolete limit of lists.")
         .hidden()

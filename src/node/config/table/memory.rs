@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Directive] = &[
     number("maxmemory-eviction-tenacity", 0, 100, "10", "How long eviction may hold up clients; 100 is without end."),
     number("lfu-log-factor", 0, INT, "10", "How slowly the access counter of LFU grows."),
     number("lfu-decay-time", 0, INT, "1", "Minutes after which the access counter of LFU is lowered."),
-    number("hz", 0, INT, "10", "How many times a second background work runs, 1 to 500."),
+    number("hz", 0, INT, "10", "How many times a second background work runs, 1 to 500.").clamped(1, 500),
     flag("dynamic-hz", "yes", "Run background work more often when there are many clients.").without_effect(OWN_TABLES),
     number("active-expire-effort", 1, 10, "1", "How hard to look for expired keys, 1 to 10."),
     flag("lazyfree-lazy-eviction", "no", "Free evicted values in the background."),

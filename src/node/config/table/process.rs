@@ -71,7 +71,8 @@ fn save_or_nosave(value: &Value) -> Result<(), &'static str> {
     }
 }
 
-/// A template is text with the variables that Redis knows, each in braces, and not empty when filled in.
+/// A template is text with variables in braces, those that Redis knows, and has to show something
+/// where there is no title.
 fn title_template(value: &Value) -> Result<(), &'static str> {
     const VARIABLES: [&str; 7] =
         ["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
@@ -85,5 +86,5 @@ fn title_template(value: &Value) -> Result<(), &'static str> {
         }
         rest = after;
     }
-    if template.trim().is_empty() { Err(WRONG) } else { Ok(()) }
+    if template.replace("{title}", "").trim().is_empty() { Err(WRONG) } else { Ok(()) }
 }

@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Directive] = &[
         .alias("min-slaves-max-lag")
         .without_effect(NO_REPLICATION),
     memory("repl-backlog-size", 1, LONG, "1mb", "How much of the stream is kept for replicas that reconnect.")
+        .clamped(16 * 1024, LONG)
         .without_effect(NO_REPLICATION),
     number("repl-backlog-ttl", 0, LONG, "3600", "Seconds without a replica after which that is freed; 0 is never.")
         .without_effect(NO_REPLICATION),

@@ -12,8 +12,11 @@ const UNITS: [(&str, u64); 8] = [
     ("", 1),
 ];
 
-/// Reads `512mb`; `None` if it is not a number of bytes or beyond 64 bits.
+/// Reads `512mb`, and nothing as 0; `None` if it is not a number of bytes or beyond 64 bits.
 pub fn read(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return Some(0);
+    }
     let text = std::str::from_utf8(text).ok()?;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -42,7 +45,8 @@ mod tests {
         {
             assert_eq!(read(text.as_bytes()), Some(bytes), "{text}");
         }
-        for text in ["", "b", "-1", "1x", "1 kb", "1.5mb", "99999999999999999999", "18446744073709551615kb"] {
+        assert_eq!(read(b""), Some(0));
+        for text in ["b", "-1", "1x", "1 kb", "1.5mb", "99999999999999999999", "18446744073709551615kb"] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
     }

@@ -62,7 +62,10 @@ impl Value {
     /// line only adds to.
     pub fn read(row: &Directive, words: &[&[u8]], old: Option<&Value>) -> Result<Value, Refusal> {
         let value = Value::read_kind(row.kind, words, old)?;
-        let value = if row.name == "hz" { value.clamped(1, 500) } else { value };
+        let value = match (value, row.clamp) {
+            (Value::Number(number), Some((min, max))) => Value::Number(number.clamp(min, max)),
+            (value, _) => value,
+        };
         if let Some(check) = row.check {
             check(&value)?;
         }
@@ -173,13 +176,6 @@ impl Value {
         match self {
             Value::Text(text) => text,
             _ => b"",
-        }
-    }
-
-    fn clamped(self, min: i128, max: i128) -> Value {
-        match self {
-            Value::Number(number) => Value::Number(number.clamp(min, max)),
-            other => other,
         }
     }
 }
