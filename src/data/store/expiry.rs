@@ -47,19 +47,17 @@ impl Store {
             *position = self.random.index(self.databases[db].volatile.len());
             prefetch(&self.arena.memory()[offset(self.databases[db].volatile[*position])]);
         }
-        let (mut dead, mut left) = (0, 0);
+        let (mut dead, mut alive, mut left) = (0, 0, 0_u64);
         for &position in &positions[..sample] {
             // The list shrinks on the way, and another key may have moved to this position.
             let Some(&handle) = self.databases[db].volatile.get(position) else { continue };
             let deadline = entry::deadline(self.arena.memory(), handle);
             if now > deadline {
-                dead += 1;
-                self.expire_entry(db, handle);
+                dead += usize::from(self.expire_entry(db, handle));
             } else {
-                left += deadline - now;
+                (alive, left) = (alive + 1, u64::saturating_add(left, deadline - now));
             }
         }
-        let alive = sample.saturating_sub(dead) as u64;
         let database = &mut self.databases[db];
         if let Some(average) = left.checked_div(alive) {
             // A running average in which this sample counts for a fiftieth, as in Redis.
@@ -69,11 +67,11 @@ impl Store {
         dead
     }
 
-    /// Deletes the entry `handle`, which is past its deadline.
-    pub(super) fn expire_entry(&mut self, db: usize, handle: u32) {
-        if self.remove_entry(db, handle, false) {
-            self.stats.expired += 1;
-        }
+    /// Deletes the entry `handle`, which is past its deadline; false: see [`remove_entry`](Store::remove_entry).
+    pub(super) fn expire_entry(&mut self, db: usize, handle: u32) -> bool {
+        let deleted = self.remove_entry(db, handle, false);
+        self.stats.expired += u64::from(deleted);
+        deleted
     }
 
     /// Deletes the entry `handle` and records why; false: it is in no table, but waits in the graveyard.
