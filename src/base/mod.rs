@@ -3,3 +3,5 @@
 pub mod ids;
 pub mod limits;
 pub mod notify;
+pub mod pages;
+pub mod prefetch;

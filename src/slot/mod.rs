@@ -1,5 +1,7 @@
 //! Hash slots: which slot a key belongs to. Pure functions, owned by no thread.
 
+pub mod owner;
+
 use crate::base::limits::SLOTS;
 
 /// One of the 16384 hash slots.

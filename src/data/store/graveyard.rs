@@ -1,0 +1,199 @@
+//! What was deleted and would take long to free: freed a little at a time.
+//!
+//! Each step is bounded: some hundred entries, or a megabyte given back to the system.
+
+use super::table::SlotTable;
+use super::{Object, Slab, Store};
+
+/// A value with more on the heap than this is not freed at once.
+const LARGE: usize = 64 * 1024;
+/// How much of a large vector is given back in one step.
+const PIECE: usize = 1 << 20;
+/// How many entries or objects are freed in one step.
+const ENTRIES: usize = 256;
+/// How many empty tables are passed in one step.
+const TABLES: usize = 4096;
+
+/// See the module's description.
+#[derive(Default)]
+pub struct Graveyard {
+    /// Large objects.
+    objects: Vec<Object>,
+    /// Tables whose entries are still in the arena.
+    doomed: Vec<Doomed>,
+    /// The slabs of stores that were flushed.
+    slabs: Vec<(Slab<Object>, Slab<Box<[u8]>>)>,
+    /// Lists of volatile keys, of databases that were flushed.
+    lists: Vec<Vec<u32>>,
+    /// Tables that have nothing in the arena any more.
+    tables: Vec<Vec<SlotTable>>,
+}
+
+/// Tables that were flushed alone, while the arena goes on.
+pub struct Doomed {
+    tables: Vec<SlotTable>,
+    /// How far it has come: table and line.
+    table: usize,
+    line: usize,
+    /// The database in whose list of volatile keys the entries with deadlines still are.
+    listed: Option<usize>,
+}
+
+impl Doomed {
+    /// `tables` to be freed. `listed`: see there.
+    pub fn new(tables: Vec<SlotTable>, listed: Option<usize>) -> Doomed {
+        Doomed { tables, table: 0, line: 0, listed }
+    }
+}
+
+impl Graveyard {
+    /// Frees an object, later if it is large.
+    pub fn bury(&mut self, object: Object) {
+        if object.heap_bytes() > LARGE {
+            self.objects.push(object);
+        }
+    }
+
+    /// Leaves a list of volatile keys to be freed.
+    pub fn bury_list(&mut self, list: Vec<u32>) {
+        if list.capacity() > 0 {
+            self.lists.push(list);
+        }
+    }
+
+    /// Leaves tables to be freed that have nothing in the arena.
+    pub fn bury_tables(&mut self, tables: Vec<SlotTable>) {
+        if !tables.is_empty() {
+            self.tables.push(tables);
+        }
+    }
+
+    /// Leaves the slabs of a flushed store to be freed.
+    pub fn bury_slabs(&mut self, objects: Slab<Object>, long_keys: Slab<Box<[u8]>>) {
+        self.slabs.push((objects, long_keys));
+    }
+
+    /// Leaves tables to be freed, with all their entries.
+    pub fn doom(&mut self, doomed: Doomed) {
+        if !doomed.tables.is_empty() {
+            self.doomed.push(doomed);
+        }
+    }
+
+    /// Database `db` has lost its list of volatile keys.
+    pub fn unlist(&mut self, db: usize) {
+        self.doomed.iter_mut().filter(|doomed| doomed.listed == Some(db)).for_each(|doomed| doomed.listed = None);
+    }
+
+    /// Two databases have changed places.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        for listed in self.doomed.iter_mut().filter_map(|doomed| doomed.listed.as_mut()) {
+            *listed = if *listed == a {
+                b
+            } else if *listed == b {
+                a
+            } else {
+                *listed
+            };
+        }
+    }
+
+    /// The arena was cleared: nothing of the doomed tables is left in it.
+    pub fn forget_doomed(&mut self) {
+        self.tables.extend(self.doomed.drain(..).map(|doomed| doomed.tables));
+    }
+
+    /// Frees something that is not in the arena; false: there is nothing.
+    fn step(&mut self) -> bool {
+        if let Some(object) = self.objects.last_mut() {
+            if shrink(object) {
+                self.objects.pop();
+            }
+            return true;
+        }
+        if let Some(list) = self.lists.last_mut() {
+            list.truncate(list.len().saturating_sub(PIECE / size_of::<u32>()));
+            shed(list);
+            if list.is_empty() {
+                self.lists.pop();
+            }
+            return true;
+        }
+        if let Some((objects, long_keys)) = self.slabs.last_mut() {
+            for _ in 0..ENTRIES {
+                match objects.pop() {
+                    Some(Some(object)) if object.heap_bytes() > LARGE => {
+                        self.objects.push(object);
+                        break;
+                    }
+                    _ => drop(long_keys.pop()),
+                }
+            }
+            objects.shed();
+            long_keys.shed();
+            if objects.is_empty() && long_keys.is_empty() {
+                self.slabs.pop();
+            }
+            return true;
+        }
+        self.tables.pop().is_some()
+    }
+}
+
+impl Store {
+    /// Frees a little of what was deleted, in at most `steps` steps of well under 200 us each; true: more is left.
+    pub fn reclaim(&mut self, steps: usize) -> bool {
+        (0..steps).all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim())
+    }
+
+    /// Frees some entries of doomed tables; false: there are none.
+    fn bury_doomed(&mut self) -> bool {
+        let Some(mut doomed) = self.graveyard.doomed.pop() else { return false };
+        let mut entries = 0;
+        for _ in 0..TABLES {
+            let Some(table) = doomed.tables.get(doomed.table).copied() else { break };
+            while doomed.line < table.lines() && entries < ENTRIES {
+                let mut line = [0; super::table::PLACES];
+                let mut count = 0;
+                for (_, handle) in table.in_line(self.arena.memory(), doomed.line) {
+                    line[count] = handle;
+                    count += 1;
+                }
+                line[..count].iter().for_each(|&handle| self.discard(doomed.listed, handle));
+                entries += count;
+                doomed.line += 1;
+            }
+            if doomed.line < table.lines() {
+                break;
+            }
+            doomed.tables[doomed.table].clear(&mut self.arena);
+            (doomed.table, doomed.line) = (doomed.table + 1, 0);
+        }
+        if doomed.table < doomed.tables.len() {
+            self.graveyard.doomed.push(doomed);
+        } else {
+            self.graveyard.bury_tables(doomed.tables);
+        }
+        true
+    }
+}
+
+/// Frees a piece of an object; true: so little is left that it can be dropped.
+fn shrink(object: &mut Object) -> bool {
+    match object {
+        Object::String(bytes) => {
+            // Shrinking such a large vector gives pages back where it lies, without a copy.
+            let kept = bytes.capacity().saturating_sub(PIECE);
+            bytes.truncate(kept);
+            bytes.shrink_to(kept);
+            kept <= PIECE
+        }
+    }
+}
+
+/// Gives memory of a vector that is being emptied back.
+pub fn shed<T>(list: &mut Vec<T>) {
+    if (list.capacity() - list.len()) * size_of::<T>() >= PIECE {
+        list.shrink_to_fit();
+    }
+}

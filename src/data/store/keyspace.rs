@@ -1,0 +1,159 @@
+//! What concerns whole databases and slots: counting, listing, emptying, swapping; and watching keys.
+
+use super::graveyard::Doomed;
+use super::lookup::key_at;
+use super::{Handle, Store};
+use crate::data::key::Key;
+use crate::slot::Slot;
+
+/// How often a random key is drawn again because it was past its deadline, if it can't be deleted.
+const RANDOM_TRIES: usize = 100;
+
+impl Store {
+    /// How many logical databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// Keys in a database, those past their deadline included.
+    pub fn len(&self, db: usize) -> usize {
+        self.databases[db].len()
+    }
+
+    /// Whether a database has no keys.
+    pub fn is_empty(&self, db: usize) -> bool {
+        self.len(db) == 0
+    }
+
+    /// Keys with a deadline in a database.
+    pub fn volatile_len(&self, db: usize) -> usize {
+        self.databases[db].volatile.len()
+    }
+
+    /// Milliseconds the keys with a deadline have left, on average, as active expiry estimated it.
+    pub fn average_ttl(&self, db: usize) -> u64 {
+        self.databases[db].average_ttl
+    }
+
+    /// Keys of a slot.
+    pub fn slot_len(&self, db: usize, slot: Slot) -> usize {
+        self.databases[db].table(slot.index()).map_or(0, |table| table.len())
+    }
+
+    /// Shows at most `limit` keys of a slot.
+    pub fn slot_keys(&self, db: usize, slot: Slot, limit: usize, mut visit: impl FnMut(&[u8])) {
+        if let Some(table) = self.databases[db].table(slot.index()) {
+            let memory = self.arena.memory();
+            table.iter(memory).take(limit).for_each(|handle| visit(key_at(memory, &self.long_keys, handle)));
+        }
+    }
+
+    /// Any key of a database, each with the same probability; deletes those it meets that are past their deadline.
+    pub fn random_key(&mut self, db: usize, now: u64) -> Option<Handle> {
+        let mut tries = 0;
+        loop {
+            let handle = self.databases[db].random(self.arena.memory(), &mut self.random)?;
+            if self.is_live(handle, now) {
+                return Some(Handle(handle));
+            }
+            if self.keep_expired {
+                tries += 1;
+                if tries == RANDOM_TRIES {
+                    // Perhaps all are: Redis answers one of them too.
+                    return Some(Handle(handle));
+                }
+            } else {
+                self.expire_entry(db, handle);
+            }
+        }
+    }
+
+    /// Shows every key of a database that is not past its deadline.
+    pub fn keys(&self, db: usize, now: u64, mut visit: impl FnMut(&[u8], Handle)) {
+        let (database, memory) = (&self.databases[db], self.arena.memory());
+        let mut slot = 0;
+        while let Some(found) = database.next_slot(slot) {
+            for handle in database.tables[found].iter(memory).filter(|&handle| self.is_live(handle, now)) {
+                visit(key_at(memory, &self.long_keys, handle), Handle(handle));
+            }
+            slot = found + 1;
+        }
+    }
+
+    /// Deletes all keys of a database, or of all of them. O(1): [`reclaim`](Store::reclaim) frees the memory.
+    pub fn flush(&mut self, db: Option<usize>) {
+        match db {
+            Some(db) if self.databases.iter().enumerate().any(|(other, it)| other != db && it.len() > 0) => {
+                self.flush_one(db);
+            }
+            _ => self.flush_all(),
+        }
+    }
+
+    fn flush_one(&mut self, db: usize) {
+        let old = std::mem::take(&mut self.databases[db]);
+        self.bookkeeping -= old.bookkeeping();
+        // Whatever was to be freed of it is no longer in a list of volatile keys either.
+        self.graveyard.unlist(db);
+        self.graveyard.bury_list(old.volatile);
+        self.graveyard.doom(Doomed::new(old.tables, None));
+    }
+
+    fn flush_all(&mut self) {
+        self.arena.clear();
+        self.graveyard.forget_doomed();
+        for database in &mut self.databases {
+            let old = std::mem::take(database);
+            self.graveyard.bury_list(old.volatile);
+            self.graveyard.bury_tables(old.tables);
+        }
+        self.graveyard.bury_slabs(
+            std::mem::replace(&mut self.objects, super::Slab::new()),
+            std::mem::replace(&mut self.long_keys, super::Slab::new()),
+        );
+        (self.heap, self.bookkeeping) = (0, 0);
+    }
+
+    /// Deletes all keys of a slot, in every database. O(databases): [`reclaim`](Store::reclaim) frees the entries.
+    pub fn flush_slot(&mut self, slot: Slot) {
+        for (db, database) in self.databases.iter_mut().enumerate() {
+            if let Some(table) = database.take_table(slot.index()) {
+                self.graveyard.doom(Doomed::new(vec![table], Some(db)));
+            }
+        }
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let mut watches = std::mem::take(&mut self.watches);
+        watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
+        self.watches = watches;
+        self.databases.swap(a, b);
+        self.graveyard.swap(a, b);
+    }
+
+    /// Begins to watch a key: returns its version. Each `watch` needs an [`unwatch`](Store::unwatch).
+    pub fn watch(&mut self, db: usize, key: &Key<'_>, now: u64) -> u64 {
+        let writes = self.watches.add(db, key);
+        self.version(db, key, writes, now)
+    }
+
+    /// Ends one watching of a key.
+    pub fn unwatch(&mut self, db: usize, key: &Key<'_>) {
+        self.watches.remove(db, key);
+    }
+
+    /// The version of a watched key: the same as it was, if and only if the key has not changed. A key that expired
+    /// in between has changed; one that had expired before and is deleted has not.
+    pub fn watch_version(&mut self, db: usize, key: &Key<'_>, now: u64) -> u64 {
+        let writes = self.watches.writes(db, key);
+        self.version(db, key, writes, now)
+    }
+
+    fn version(&mut self, db: usize, key: &Key<'_>, writes: u64, now: u64) -> u64 {
+        writes << 1 | u64::from(self.locate_live(db, key, now).is_some())
+    }
+}
