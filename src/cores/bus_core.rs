@@ -105,6 +105,9 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
         let mut rings = [0; 64];
         while !bus.borrow().office.is_over() {
             let sleeps = bus.borrow_mut().work();
+            if bus.borrow().office.is_over() {
+                break;
+            }
             if sleeps {
                 let heard = ear.read(&mut rings).await;
                 bus.borrow_mut().port.get_up();

@@ -44,7 +44,7 @@ mod model_tests;
 pub use clock::AccessClock;
 pub use entry::Kind;
 pub use object::Object;
-pub use scan::cursor_at;
+pub use scan::{cursor_at, slot_of_cursor};
 pub use stores::Stores;
 pub use write::Taken;
 
