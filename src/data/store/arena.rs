@@ -65,7 +65,7 @@ fn coarse_class(bytes: usize) -> Class {
 
 /// Whole cache lines, so that a table's lines can live in such cells.
 fn size_of_share(cells: usize) -> usize {
-    RUN / cells & !63
+    (RUN / cells) & !63
 }
 
 /// The size of the cells of `class`.
