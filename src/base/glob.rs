@@ -4,6 +4,8 @@
 //! as it is. Facts that surprise are Redis's own: a class that is never closed ends with the pattern,
 //! and class ranges compare bytes as signed.
 
+use crate::base::limits;
+
 /// Whether letters match regardless of their (ASCII) case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -16,16 +18,23 @@ pub enum Case {
 /// Whether `pattern` matches all of `text`.
 ///
 /// Only the last `*` is ever tried again, since an earlier one could not do better; so the cost is at
-/// most the product of the two lengths, for hostile patterns too.
+/// most the product of the two lengths, for hostile patterns too. As in Redis, a text that needs more than
+/// [`MAX_STARS`](limits::MAX_STARS) of them does not match.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     // Where to go on when a byte does not match: behind the last `*`, which then swallows one byte more.
     let mut retry: Option<(&[u8], &[u8])> = None;
+    let mut stars = 0;
     loop {
         match (pattern, text) {
             ([b'*', rest @ ..], _) => {
+                let rest = &rest[rest.iter().take_while(|byte| **byte == b'*').count()..];
                 if rest.is_empty() {
                     return true;
+                }
+                stars += 1;
+                if stars > limits::MAX_STARS {
+                    return false;
                 }
                 pattern = rest;
                 retry = Some((rest, text));

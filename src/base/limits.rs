@@ -12,6 +12,9 @@ pub const MAX_DATABASES: usize = 16384;
 /// Arguments one command can have. Source: Redis 7.0 `processMultibulkBuffer`.
 pub const MAX_ARGS: usize = 1024 * 1024;
 
+/// How many `*` of a glob pattern a text may need. Source: Redis 7.0 `stringmatchlen_impl`.
+pub const MAX_STARS: usize = 1000;
+
 /// The longest inline command or protocol line, in bytes. Source: Redis 7.0 `PROTO_INLINE_MAX_SIZE`.
 pub const MAX_INLINE: usize = 64 * 1024;
 

@@ -212,7 +212,7 @@ impl Office for NodeOffice {
                 }
                 let Some(Pending { sum, then, .. }) = self.pending.remove(&number) else { return };
                 match then {
-                    Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(bytes)))),
+                    Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
                     Then::Cluster(from, number, command) => self.cluster(from, number, &command, sum, outgoing),
                     Then::Nothing => {}
                 }
@@ -253,10 +253,6 @@ fn answer(
     write: impl FnOnce(&mut Reply<'_>) -> Result<(), Error>,
 ) {
     let mut bytes = Vec::new();
-    let mut reply = Reply::new(&mut bytes, command.proto);
-    if let Err(error) = write(&mut reply) {
-        reply.truncate(0);
-        reply.error(&error);
-    }
-    outgoing.push((to, Message::Answer(number, Answer::Reply(bytes))));
+    let written = write(&mut Reply::new(&mut bytes, command.proto));
+    outgoing.push((to, Message::Answer(number, Answer::Reply(written.map(|()| bytes)))));
 }

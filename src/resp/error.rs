@@ -50,6 +50,9 @@ pub enum Error {
     /// Writing is refused for lack of memory.
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
+    /// Writing is refused for lack of replicas.
+    #[error("NOREPLICAS Not enough good replicas to write.")]
+    NotEnoughReplicas,
     /// Any other text, code word included.
     #[error("{0}")]
     Other(Cow<'static, str>),

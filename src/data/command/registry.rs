@@ -161,8 +161,4 @@ impl Command {
         matches!(self.spec.full_name(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
     }
 
-    /// Whether CLIENT PAUSE WRITE holds it back.
-    pub fn is_held_by_write_pause(&self) -> bool {
-        self.spec.is(flag::WRITE | flag::MAY_REPLICATE)
-    }
 }

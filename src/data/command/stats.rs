@@ -40,6 +40,11 @@ impl CommandStats {
         }
     }
 
+    /// Notes that a call that was counted turned out to fail.
+    pub fn failed(&mut self, id: u16) {
+        self.rows[usize::from(id)].failed += 1;
+    }
+
     /// Counts a command that was refused before it ran.
     pub fn rejected(&mut self, id: u16) {
         self.rows[usize::from(id)].rejected += 1;

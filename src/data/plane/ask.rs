@@ -10,6 +10,7 @@ use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
+use crate::resp::Error;
 use bumpalo::Bump;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 /// What to do with the answers; they are in the order of those asked.
 pub type Finish = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>)>;
 
-/// The same, for a command that may have to wait for something else then.
-pub type Next = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>) -> Flow>;
+/// The same, for a command that may fail then, or have to wait for something else.
+pub type Next = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>) -> Result<Flow, Error>>;
 
 struct Pending {
     client: ClientRef,
@@ -36,16 +37,16 @@ pub struct Asks {
 
 impl Plane {
     /// Asks `whom` and calls `finish` when all have answered: at once if only this core is asked.
-    pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Flow {
+    pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Result<Flow, Error> {
         let next: Next = Box::new(|plane, at, answers| {
             finish(plane, at, answers);
-            Flow::Done
+            Ok(Flow::Done)
         });
         self.ask_then(at, whom, inquiry, next)
     }
 
     /// Asks `whom` and goes on with `next` when all have answered.
-    pub fn ask_then(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, next: Next) -> Flow {
+    pub fn ask_then(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, next: Next) -> Result<Flow, Error> {
         let mut asked: Vec<Peer> = whom.collect();
         if inquiry.is_for_store() && self.transacting(at) {
             // A transaction holds every store it needs.
@@ -53,7 +54,7 @@ impl Plane {
             return next(self, at, answers);
         }
         if inquiry.is_for_store() && self.locked && asked.contains(&self.core().into()) {
-            return Flow::Retry(Hold::Store);
+            return Ok(Flow::Retry(Hold::Store));
         }
         self.asks.last += 1;
         let number = self.asks.last;
@@ -71,11 +72,11 @@ impl Plane {
             return next(self, at, answers.into_iter().flatten().collect());
         }
         self.asks.pending.insert(number, Pending { client, asked, answers, next });
-        Flow::Wait
+        Ok(Flow::Wait)
     }
 
     /// Asks the bus core to execute a command, and passes its reply on.
-    pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Flow {
+    pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Result<Flow, Error> {
         let session = &self.clients[at].session;
         let command = super::message::BusCommand {
             args: args.iter().map(|arg| arg.to_vec()).collect(),
@@ -83,12 +84,14 @@ impl Plane {
             client: session.id,
             local: session.local,
         };
-        let finish: Finish = Box::new(|plane, at, answers| {
-            if let Some(Answer::Reply(bytes)) = answers.into_iter().next() {
-                plane.reply(at).raw(&bytes);
+        let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
+            Some(Answer::Reply(reply)) => {
+                plane.reply(at).raw(&reply?);
+                Ok(Flow::Done)
             }
+            _ => Ok(Flow::Done),
         });
-        self.ask(at, std::iter::once(self.bus()), Inquiry::Command(Box::new(command)), finish)
+        self.ask_then(at, std::iter::once(self.bus()), Inquiry::Command(Box::new(command)), next)
     }
 
     /// An answer came.
@@ -106,7 +109,7 @@ impl Plane {
         }
         let at = pending.client.index;
         let answers = pending.answers.into_iter().flatten().collect();
-        if (pending.next)(self, at, answers) != Flow::Wait {
+        if self.resume(at, |plane| (pending.next)(plane, at, answers)) != Flow::Wait {
             self.go_on(at, bump);
         }
     }
@@ -246,6 +249,7 @@ impl Plane {
             self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
             self.settings = settings;
             self.apply_settings();
+            self.refresh_free();
         }
         if let Some(topology) = topology {
             self.topology = topology;

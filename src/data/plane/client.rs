@@ -7,6 +7,7 @@
 use super::pubsub::Subscriptions;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::data::command::Command;
 use crate::data::command::spec::Spec;
 use crate::resp::Proto;
 use crate::resp::parse::ParseState;
@@ -35,6 +36,22 @@ pub enum ReplyMode {
     Skip,
 }
 
+impl ReplyMode {
+    /// The mode of the next command.
+    pub fn of_next(self) -> ReplyMode {
+        match self {
+            ReplyMode::On | ReplyMode::Skip => ReplyMode::On,
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Off => ReplyMode::Off,
+        }
+    }
+
+    /// Whether replies made now are thrown away.
+    pub fn is_silent(self) -> bool {
+        matches!(self, ReplyMode::Off | ReplyMode::Skip)
+    }
+}
+
 /// Why a client's input is not being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -56,6 +73,8 @@ pub enum Owed {
     Ready(Vec<u8>),
     /// The reply of a command that is being executed on another core.
     Waiting,
+    /// The same, of a client that wants no reply to it.
+    Unwanted,
 }
 
 /// What a connection says of itself and is told by CLIENT LIST.
@@ -92,6 +111,8 @@ pub struct Session {
     pub active: u64,
     /// The last command.
     pub last: Option<&'static Spec>,
+    /// The session command being executed, which may wait.
+    pub executing: Option<&'static Command>,
     /// Whether it is to be closed once its replies are sent.
     pub closing: bool,
     /// Its transaction, from MULTI to EXEC.
@@ -110,6 +131,8 @@ pub struct Client {
     pub session: Session,
     /// Bytes that came and were not executed yet.
     pub input: Vec<u8>,
+    /// Bytes being executed, which are not in `input` then.
+    pub reading: usize,
     /// Where the parser stands in `input`.
     pub parse: ParseState,
     /// Replies owed in order, from the first that is not ready.
@@ -142,6 +165,7 @@ impl Client {
             reference,
             session,
             input: Vec::new(),
+            reading: 0,
             parse: ParseState::default(),
             queue: VecDeque::new(),
             front: 0,
@@ -170,7 +194,7 @@ impl Client {
 
     /// Takes the next place in the order of replies for a reply that others will make; its number.
     pub fn owe(&mut self) -> u32 {
-        self.queue.push_back(Owed::Waiting);
+        self.queue.push_back(if self.session.reply_mode.is_silent() { Owed::Unwanted } else { Owed::Waiting });
         self.front.wrapping_add(self.queue.len() as u32 - 1)
     }
 

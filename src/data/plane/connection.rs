@@ -6,7 +6,8 @@ use super::client::ReplyMode;
 use super::client_filter::{ClientFilter, ClientType};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
-use super::{Pause, ask::Finish};
+use super::Pause;
+use super::ask::{Finish, Next};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::data::command::{SessionHandler, help, number};
@@ -290,21 +291,22 @@ fn client_list(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text: String = lines.into_iter().map(|(_, line)| line + "\n").collect();
         plane.reply(at).verbatim(text.as_bytes());
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::ClientList(filter), finish))
+    plane.ask(at, plane.data_cores(), Inquiry::ClientList(filter), finish)
 }
 
 fn client_kill(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let (filter, old_style) = ClientFilter::for_kill(&request.args[2..], plane.clients[at].session.id)?;
-    let finish: Finish = Box::new(move |plane, at, answers| {
+    let next: Next = Box::new(move |plane, at, answers| {
         let killed: u64 = answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         let mut reply = plane.reply(at);
         match (old_style, killed) {
-            (true, 0) => reply.error(&Error::new("ERR No such client")),
+            (true, 0) => return Err(Error::new("ERR No such client")),
             (true, _) => reply.ok(),
             (false, count) => reply.int(count as i64),
         }
+        Ok(Flow::Done)
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::ClientKill(Arc::new(filter)), finish))
+    plane.ask_then(at, plane.data_cores(), Inquiry::ClientKill(Arc::new(filter)), next)
 }
 
 fn client_pause(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -323,11 +325,11 @@ fn client_pause(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         pause.until = pause.until.max(standing.until);
         pause.all |= standing.all;
     }
-    Ok(plane.tell_all_and_ok(at, Inquiry::Pause(Some(pause))))
+    plane.tell_all_and_ok(at, Inquiry::Pause(Some(pause)))
 }
 
 fn client_unpause(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    Ok(plane.tell_all_and_ok(at, Inquiry::Pause(None)))
+    plane.tell_all_and_ok(at, Inquiry::Pause(None))
 }
 
 fn client_unblock(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -420,7 +422,7 @@ impl Plane {
     }
 
     /// Has every data core do something, then answers OK.
-    pub(super) fn tell_all_and_ok(&mut self, at: u32, inquiry: Inquiry) -> Flow {
+    pub(super) fn tell_all_and_ok(&mut self, at: u32, inquiry: Inquiry) -> Done {
         self.ask(at, self.data_cores(), inquiry, Box::new(|plane, at, _| plane.reply(at).ok()))
     }
 
@@ -463,7 +465,7 @@ impl Plane {
             now.saturating_sub(session.created) / 1000,
             now.saturating_sub(session.active) / 1000,
             session.db,
-            client.input.len(),
+            client.input.len() + client.reading,
             client.input.capacity() - client.input.len(),
             session.multi.as_ref().map_or(0, |transaction| transaction.bytes),
             client.queue.len(),

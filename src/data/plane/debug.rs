@@ -1,9 +1,9 @@
 //! DEBUG: what tests and people who look for trouble use. Allowed by `enable-debug-command`.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::Next;
 use super::dispatch::{Flow, Request};
-use super::message::Inquiry;
+use super::message::{Answer, Inquiry};
 use crate::data::command::{SessionHandler, help, number};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Store};
@@ -42,16 +42,6 @@ impl Populate {
 }
 
 fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    let allowed = match plane.settings.enable_debug_command {
-        0 => false,
-        1 => plane.clients[at].session.local,
-        _ => true,
-    };
-    if !allowed {
-        return Err(Error::new(
-            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-        ));
-    }
     let [_, subcommand, args @ ..] = request.args else { return Err(Error::Arity("debug".into())) };
     let name = subcommand.to_ascii_lowercase();
     match (name.as_slice(), args) {
@@ -59,11 +49,11 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
             let time = Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default();
             // The whole node sleeps, as Redis's one thread does.
-            Ok(plane.tell_all_and_ok(at, Inquiry::Sleep(time)))
+            plane.tell_all_and_ok(at, Inquiry::Sleep(time))
         }
         (b"set-active-expire", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
-            Ok(plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on)))
+            plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on))
         }
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => {
             let count = number::parse_i64(count).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotAnInteger)?;
@@ -76,7 +66,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             };
             let db = plane.clients[at].session.db;
             let populate = Populate { count, prefix, size, db };
-            Ok(plane.tell_all_and_ok(at, Inquiry::Populate(Arc::new(populate))))
+            plane.tell_all_and_ok(at, Inquiry::Populate(Arc::new(populate)))
         }
         (b"object", [key]) => object(plane, at, key),
         (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => Err(Error::new(
@@ -124,18 +114,36 @@ const HELP: &[&str] = &[
     "    Stop the server for <seconds>. Decimals allowed.",
 ];
 
+impl Plane {
+    /// Whether this client may use DEBUG, the one protected command there is.
+    pub(super) fn admit_protected(&self, at: u32) -> Result<(), Error> {
+        let allowed = match self.settings.enable_debug_command {
+            0 => false,
+            1 => self.clients[at].session.local,
+            _ => true,
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Error::new(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+        ))
+    }
+}
+
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.
 fn object(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
     let db = plane.clients[at].session.db;
     let owner = plane.routes.owners().of(Slot::of_key(key));
-    let finish: Finish = Box::new(|plane, at, answers| match answers.into_iter().next() {
-        Some(super::message::Answer::Strings(lines)) if !lines.is_empty() => {
+    let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
+        Some(Answer::Strings(lines)) if !lines.is_empty() => {
             plane.reply(at).simple(&String::from_utf8_lossy(&lines[0]));
+            Ok(Flow::Done)
         }
-        _ => plane.reply(at).error(&Error::NoSuchKey),
+        _ => Err(Error::NoSuchKey),
     });
     let inquiry = Inquiry::DebugObject { db, key: Arc::from(key) };
-    Ok(plane.ask(at, std::iter::once(owner.into()), inquiry, finish))
+    plane.ask_then(at, std::iter::once(owner.into()), inquiry, next)
 }
 
 fn protocol(plane: &mut Plane, at: u32, kind: &[u8]) -> Result<Flow, Error> {

@@ -63,13 +63,6 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Notes that it was answered with an error, if it was executed.
-    fn fail(&self) {
-        if self.outcome.get() == Outcome::Done {
-            self.outcome.set(Outcome::Failed);
-        }
-    }
-
     /// Whether it can't take long, so that it needs no clock of its own.
     fn is_quick(&self) -> bool {
         self.command.is_none_or(|command| command.quick)
@@ -139,6 +132,7 @@ impl Plane {
     /// Executes commands of `input`; how many bytes it used, or `None` when the client is gone.
     fn run(&mut self, at: u32, input: &[u8], state: &mut ParseState, bump: &Bump) -> Option<usize> {
         let mut used = 0;
+        self.clients[at].reading = input.len();
         let mut spans = std::mem::take(&mut self.spans);
         let mut ends: [(usize, usize); BATCH] = [(0, 0); BATCH];
         let result = 'batches: loop {
@@ -252,6 +246,9 @@ impl Plane {
             }
         };
         self.spans = spans;
+        if result.is_some() {
+            self.clients[at].reading = 0;
+        }
         result
     }
 
@@ -290,68 +287,69 @@ impl Plane {
         self.dispatch_checked(at, request)
     }
 
-    /// The long way: everything that can stand between a command and its execution, in Redis's order.
+    /// The long way: for commands and clients of which not everything is plain.
     #[cold]
     fn dispatch_checked(&mut self, at: u32, request: &Request<'_>) -> Flow {
-        let Some(command) = request.command else {
-            return self.refuse(at, request, self.registry.refusal(request.args));
-        };
-        if !command.spec.arity_fits(request.args.len()) {
-            return self.refuse(at, request, Error::Arity(command.spec.full_name().into()));
-        }
         let client = &mut self.clients[at];
         if client.session.closing {
             return Flow::Done;
         }
-        client.session.last = Some(command.spec);
-        if !client.session.authenticated && !command.spec.is(flag::NO_AUTH) {
-            return self.refuse(at, request, Error::new("NOAUTH Authentication required."));
+        let mode = client.session.reply_mode;
+        if mode != ReplyMode::On {
+            client.session.reply_mode = mode.of_next();
+            client.refresh_plain();
+            self.unwanted.clear();
         }
-        if let Some(error) = self.subscriber_refusal(at, command) {
+        let flow = self.dispatch_in_order(at, request);
+        if matches!(flow, Flow::Retry(_)) {
+            self.clients[at].session.reply_mode = mode;
+        }
+        flow
+    }
+
+    /// Everything that can stand between a command and its execution, in Redis's order.
+    fn dispatch_in_order(&mut self, at: u32, request: &Request<'_>) -> Flow {
+        let Some(command) = request.command else {
+            return self.refuse(at, request, self.registry.refusal(request.args));
+        };
+        self.clients[at].session.last = Some(command.spec);
+        if let Err(error) = self.admit(at, request, command) {
             return self.refuse(at, request, error);
         }
-        if self.paused(command) && self.clients[at].session.multi.is_none() {
+        if self.paused(at, command) {
             return Flow::Retry(Hold::Pause);
         }
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
             return self.queue_command(at, request, command);
         }
-        if self.clients[at].session.reply_mode == ReplyMode::SkipNext && command.spec.full_name() != "client|reply" {
-            self.clients[at].session.reply_mode = ReplyMode::Skip;
-        }
-        let before = self.out_position(at);
-        let flow = match &command.run {
-            Run::Keyed(handler) => {
-                if self.locked && !self.transacting(at) {
-                    return Flow::Retry(Hold::Store);
-                }
-                self.keyed(at, request, command, *handler)
-            }
+        match &command.run {
+            Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
+            Run::Keyed(handler) => self.keyed(at, request, command, *handler),
             Run::Session(handler) => self.session(at, request, *handler),
-            Run::Node(handler) => {
-                if !self.clients[at].queue.is_empty() {
-                    return Flow::Retry(Hold::Drain);
-                }
-                self.session(at, request, *handler)
-            }
-        };
-        if flow == Flow::Done && self.clients[at].session.reply_mode != ReplyMode::On {
-            self.apply_reply_mode(at, before);
+            Run::Node(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
+            Run::Node(handler) => self.session(at, request, *handler),
         }
-        flow
     }
 
-    fn apply_reply_mode(&mut self, at: u32, before: usize) {
-        let client = &mut self.clients[at];
-        match client.session.reply_mode {
-            ReplyMode::Off => {}
-            ReplyMode::Skip => {
-                client.session.reply_mode = ReplyMode::On;
-                client.refresh_plain();
-            }
-            ReplyMode::On | ReplyMode::SkipNext => return,
+    /// Whether this client may use this command now.
+    fn admit(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Result<(), Error> {
+        if !command.spec.arity_fits(request.args.len()) {
+            return Err(Error::Arity(command.spec.full_name().into()));
         }
-        self.reply(at).truncate(before);
+        if command.spec.is(flag::PROTECTED) {
+            self.admit_protected(at)?;
+        }
+        let session = &self.clients[at].session;
+        if !session.authenticated && !command.spec.is(flag::NO_AUTH) {
+            return Err(Error::new("NOAUTH Authentication required."));
+        }
+        if session.multi.is_some() {
+            self.admit_to_transaction(request, command)?;
+        }
+        if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
+            return Err(Error::NotEnoughReplicas);
+        }
+        self.admit_subscriber(at, command)
     }
 
     /// Where the next reply byte of a client goes, within the buffer it goes to.
@@ -362,36 +360,57 @@ impl Plane {
     pub(super) fn session(&mut self, at: u32, request: &Request<'_>, handler: SessionHandler) -> Flow {
         let before = self.out_position(at);
         request.outcome.set(Outcome::Done);
+        self.clients[at].session.executing = request.command;
         match handler(self, at, request) {
             Ok(flow) => flow,
             Err(error) => {
+                request.outcome.set(Outcome::Failed);
                 self.reply(at).truncate(before);
-                self.refuse(at, request, error)
+                self.reply_error(at, &error);
+                Flow::Done
             }
         }
     }
 
-    /// Answers an error.
-    pub(super) fn refuse(&mut self, at: u32, request: &Request<'_>, error: Error) -> Flow {
-        if let (Some(command), Outcome::Not) = (request.command, request.outcome.get()) {
-            self.commands.rejected(command.id());
-        }
-        request.fail();
-        self.errors.replied(error.to_string().as_bytes());
-        if let Some(transaction) = &mut self.clients[at].session.multi {
-            if !request.command.is_some_and(|command| command.runs_inside_multi()) {
-                transaction.broken = true;
+    /// Goes on with a session command that waited; `next` writes its reply.
+    pub(super) fn resume(&mut self, at: u32, next: impl FnOnce(&mut Plane) -> Result<Flow, Error>) -> Flow {
+        let before = self.out_position(at);
+        match next(self) {
+            Ok(flow) => flow,
+            Err(error) => {
+                if let Some(command) = self.clients[at].session.executing {
+                    self.commands.failed(command.id());
+                }
+                self.reply(at).truncate(before);
+                self.reply_error(at, &error);
+                Flow::Done
             }
         }
-        self.reply(at).error(&error);
+    }
+
+    /// Answers an error, and counts it.
+    pub(super) fn reply_error(&mut self, at: u32, error: &Error) {
+        self.errors.replied(error.to_string().as_bytes());
+        self.reply(at).error(error);
+    }
+
+    /// Refuses a command: it is not executed, and a transaction it belongs to won't be either.
+    pub(super) fn refuse(&mut self, at: u32, request: &Request<'_>, error: Error) -> Flow {
+        if let Some(command) = request.command {
+            self.commands.rejected(command.id());
+        }
+        let error = self.break_transaction(at, request, error);
+        self.reply_error(at, &error);
         Flow::Done
     }
 
     /// Executes a keyed command here, sends it to the core that owns its slot, or borrows what it needs.
     fn keyed(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
         match self.routes.route(command, request, self.core(), &self.topology) {
-            Route::Here => self.execute(at, request, command, handler),
-            Route::Hop(_) | Route::Span(_) if self.transacting(at) => self.execute(at, request, command, handler),
+            Route::Here if self.lacks_room(command.spec.flags(), &[self.core()]) => {
+                self.refuse(at, request, Error::OutOfMemory)
+            }
+            Route::Here => self.execute(at, request, handler),
             Route::Hop(core) => self.hop(at, request, command, core),
             Route::Span(cores) => {
                 if !self.clients[at].queue.is_empty() {
@@ -404,19 +423,11 @@ impl Plane {
     }
 
     /// Runs the handler of a keyed command on the stores that are here.
-    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
-        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
-            return self.refuse(at, request, Error::OutOfMemory);
-        }
+    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, handler: Handler) -> Flow {
         request.outcome.set(Outcome::Done);
         let client = &mut self.clients[at];
         let (db, proto) = (client.session.db, client.session.proto);
-        let out = if client.queue.is_empty() {
-            self.out.open(client);
-            &mut self.out.bytes
-        } else {
-            client.tail()
-        };
+        let out = self.out.buffer_for(client, &mut self.unwanted);
         let start = out.len();
         let mut exec = Exec {
             stores: &mut self.stores,
@@ -432,7 +443,7 @@ impl Plane {
         if let Err(error) = handler(&mut exec, request.args) {
             exec.reply.truncate(start);
             exec.reply.error(&error);
-            request.fail();
+            request.outcome.set(Outcome::Failed);
             self.errors.replied(error.to_string().as_bytes());
         }
         self.settle();
@@ -517,9 +528,8 @@ impl Plane {
     }
 
     /// Whether a pause stands against this command.
-    fn paused(&self, command: &Command) -> bool {
-        let exempt = matches!(command.spec.full_name(), "client|unpause" | "client|pause" | "client|kill" | "client|list");
-        !exempt && self.pause.is_some_and(|pause| pause.all || command.is_held_by_write_pause())
+    fn paused(&self, at: u32, command: &Command) -> bool {
+        self.pause.is_some_and(|pause| pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0)
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.

@@ -1,6 +1,7 @@
 //! What a core counts, and the sum over all cores that INFO is made of.
 
 use super::Plane;
+use super::client::Hold;
 use super::message::Answer;
 use crate::data::command::keyspace::KeyspaceCounts;
 use crate::data::command::stats::{CommandStats, ErrorStats};
@@ -52,6 +53,8 @@ pub struct Figures {
     pub clients: u64,
     /// Subscribers among them.
     pub subscribers: u64,
+    /// Those that wait for the end of a pause.
+    pub blocked: u64,
     /// Bytes of clients' buffers.
     pub client_bytes: u64,
     /// The largest input buffer.
@@ -93,6 +96,7 @@ impl Figures {
         self.output_per_second += other.output_per_second;
         self.clients += other.clients;
         self.subscribers += other.subscribers;
+        self.blocked += other.blocked;
         self.client_bytes += other.client_bytes;
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
@@ -142,6 +146,7 @@ impl Plane {
             output_per_second,
             clients: self.clients.len() as u64,
             subscribers: 0,
+            blocked: 0,
             client_bytes: 0,
             longest_input: 0,
             longest_output: 0,
@@ -155,6 +160,7 @@ impl Plane {
         };
         for client in self.clients.iter() {
             figures.subscribers += u64::from(client.session.subscriptions.is_some());
+            figures.blocked += u64::from(client.hold == Some(Hold::Pause));
             figures.client_bytes += (size_of_val(client) + client.input.capacity() + client.output_bytes()) as u64;
             figures.longest_input = figures.longest_input.max(client.input.len() as u64);
             figures.longest_output = figures.longest_output.max(client.output_bytes() as u64);

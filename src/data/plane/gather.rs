@@ -12,6 +12,7 @@ use super::message::{Message, Peer};
 use crate::base::ids::CoreId;
 use crate::data::command::{Command, Run};
 use crate::data::store::Store;
+use crate::resp::Error;
 use bumpalo::Bump;
 use std::collections::{HashMap, VecDeque};
 
@@ -92,10 +93,14 @@ impl Plane {
                 let args = bump.alloc_slice_copy(&args);
                 let args: &[&[u8]] = bump.alloc_slice_fill_iter(args.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
                 let request = self.resolve(args, bump);
-                if let Some(command) = request.command {
-                    if let Run::Keyed(handler) = &command.run {
-                        self.execute(at, &request, command, *handler);
+                match request.command.map(|command| (&command.run, command.spec.flags())) {
+                    Some((_, flags)) if self.lacks_room(flags, &gather.cores) => {
+                        self.refuse(at, &request, Error::OutOfMemory);
                     }
+                    Some((Run::Keyed(handler), _)) => {
+                        self.execute(at, &request, *handler);
+                    }
+                    _ => {}
                 }
                 self.account(at, &[request]);
             }

@@ -10,7 +10,6 @@ use super::message::{Message, Peer};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Run;
-use crate::data::command::spec::flag;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
 use crate::resp::{Error, Proto, Reply};
@@ -169,7 +168,7 @@ impl Plane {
             reply.error(&self.routes.refusal(entry.slot, &self.topology));
             return;
         }
-        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
+        if self.lacks_room(command.spec.flags(), &[self.core()]) {
             reply.error(&Error::OutOfMemory);
             return;
         }
@@ -217,10 +216,10 @@ impl Plane {
     fn deliver(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
         let Some(client) = self.clients.get_mut(to) else { return };
         let place = number.wrapping_sub(client.front) as usize;
+        let Some(owed) = client.queue.get_mut(place) else { return };
+        let reply = if matches!(owed, Owed::Unwanted) { b"" } else { reply };
         if place > 0 {
-            if let Some(owed) = client.queue.get_mut(place) {
-                *owed = Owed::Ready(reply.to_vec());
-            }
+            *owed = Owed::Ready(reply.to_vec());
             return;
         }
         self.out.open(client);

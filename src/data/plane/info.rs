@@ -117,7 +117,7 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "maxclients", plane.settings.maxclients);
     field(out, "client_recent_max_input_buffer", figures.longest_input);
     field(out, "client_recent_max_output_buffer", figures.longest_output);
-    field(out, "blocked_clients", 0);
+    field(out, "blocked_clients", figures.blocked);
     field(out, "tracking_clients", 0);
     field(out, "clients_in_timeout_table", 0);
 }

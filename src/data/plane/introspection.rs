@@ -1,7 +1,7 @@
 //! Commands that look into the node: COMMAND, SLOWLOG, LATENCY, MEMORY.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::message::{Answer, Inquiry};
@@ -21,7 +21,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("command|list", command),
     ("slowlog|get", slowlog_get),
     ("slowlog|len", slowlog_len),
-    ("slowlog|reset", |plane, at, _| Ok(plane.tell_all_and_ok(at, Inquiry::SlowLogReset))),
+    ("slowlog|reset", |plane, at, _| plane.tell_all_and_ok(at, Inquiry::SlowLogReset)),
     ("slowlog|help", |plane, at, _| written(plane, at, slowlog::write_help)),
     ("latency|latest", |plane, at, request| latency_report(plane, at, request, Report::Latest)),
     ("latency|history", |plane, at, request| latency_report(plane, at, request, Report::History)),
@@ -55,12 +55,12 @@ fn merged_slowlog(plane: &Plane, answers: Vec<Answer>) -> Vec<slowlog::Entry> {
 }
 
 fn slowlog_get(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    let count = slowlog::parse_count(&request.args[2..])?;
+    let count = slowlog::parse_count(request.args)?;
     let finish: Finish = Box::new(move |plane, at, answers| {
         let entries = merged_slowlog(plane, answers);
         slowlog::write(&entries[..entries.len().min(count)], &mut plane.reply(at));
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::SlowLog, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::SlowLog, finish)
 }
 
 fn slowlog_len(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -68,7 +68,7 @@ fn slowlog_len(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
         let count = merged_slowlog(plane, answers).len();
         plane.reply(at).int(count as i64);
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::SlowLog, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::SlowLog, finish)
 }
 
 #[derive(Clone, Copy)]
@@ -81,7 +81,7 @@ enum Report {
 
 fn latency_report(plane: &mut Plane, at: u32, request: &Request<'_>, report: Report) -> Done {
     let event = request.args.get(2).map(|event| event.to_vec()).unwrap_or_default();
-    let finish: Finish = Box::new(move |plane, at, answers| {
+    let next: Next = Box::new(move |plane, at, answers| {
         let mut monitor = latency::Monitor::default();
         for answer in &answers {
             if let Answer::Latency(part) = answer {
@@ -94,15 +94,12 @@ fn latency_report(plane: &mut Plane, at: u32, request: &Request<'_>, report: Rep
         match report {
             Report::Latest => monitor.write_latest(&mut reply),
             Report::History => monitor.write_history(&event, &mut reply),
-            Report::Graph => {
-                if let Err(error) = monitor.write_graph(&event, now, &mut reply) {
-                    reply.error(&error);
-                }
-            }
+            Report::Graph => monitor.write_graph(&event, now, &mut reply)?,
             Report::Doctor => reply.verbatim(doctor.as_bytes()),
         }
+        Ok(Flow::Done)
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Latency, finish))
+    plane.ask_then(at, plane.data_cores(), Inquiry::Latency, next)
 }
 
 fn latency_reset(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -112,7 +109,7 @@ fn latency_reset(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
             answers.into_iter().flat_map(|answer| if let Answer::Names(names) = answer { names } else { Vec::new() }).collect();
         plane.reply(at).int(names.len() as i64);
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::LatencyReset(events), finish))
+    plane.ask(at, plane.data_cores(), Inquiry::LatencyReset(events), finish)
 }
 
 fn latency_histogram(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -128,7 +125,7 @@ fn latency_histogram(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done 
         let figures = Figures::merged(answers);
         figures.commands.histograms(ids.as_deref(), super::info::command_name, &mut plane.reply(at));
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
 }
 
 fn memory_doctor(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -141,7 +138,7 @@ fn memory_doctor(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
         };
         plane.reply(at).verbatim(text.as_bytes());
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
 }
 
 fn malloc_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -172,5 +169,5 @@ fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
             reply.int(value as i64);
         }
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
 }

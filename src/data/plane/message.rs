@@ -7,7 +7,7 @@ use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
-use crate::resp::Proto;
+use crate::resp::{Error, Proto};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -227,8 +227,8 @@ pub enum Answer {
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Names of latency events.
     Names(Vec<&'static str>),
-    /// A reply as it goes on the wire.
-    Reply(Vec<u8>),
+    /// A reply as it goes on the wire, or why there is none.
+    Reply(Result<Vec<u8>, Error>),
 }
 
 /// Something told without an answer.

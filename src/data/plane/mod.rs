@@ -181,7 +181,9 @@ pub struct Plane {
     pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
-    /// Whether commands may be executed without looking at `locked` and `pause`.
+    /// Whether writes are refused for `min-replicas-to-write`.
+    pub lacks_replicas: bool,
+    /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
     pub free: bool,
     /// Whether every command is timed for itself (a sharp slow log), or quick ones together.
     pub precise: bool,
@@ -189,6 +191,8 @@ pub struct Plane {
     pub node_clients: usize,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// Replies nobody wants: CLIENT REPLY OFF and SKIP.
+    unwanted: Vec<u8>,
     random: Xoshiro256PlusPlus,
     effects: Effects,
     hops: Vec<Option<Box<hop::HopBatch>>>,
@@ -232,10 +236,12 @@ impl Plane {
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
+            lacks_replicas: false,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
             node_clients: 0,
             active_expire: true,
+            unwanted: Vec::new(),
             random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             effects: Effects::default(),
             hops: (0..options.cores).map(|_| None).collect(),
@@ -268,15 +274,18 @@ impl Plane {
         (0..self.options.cores as u16).map(Peer)
     }
 
-    /// A writer for the next reply of client `at`: straight to the outbox, or behind replies still owed.
+    /// A writer for the next reply of client `at`.
     pub fn reply(&mut self, at: u32) -> Reply<'_> {
         let client = &mut self.clients[at];
         let proto = client.session.proto;
-        if !client.queue.is_empty() {
-            return Reply::new(client.tail(), proto);
-        }
-        self.out.open(client);
-        Reply::new(&mut self.out.bytes, proto)
+        Reply::new(self.out.buffer_for(client, &mut self.unwanted), proto)
+    }
+
+    /// The same for a message: CLIENT REPLY does not silence those.
+    pub fn message_to(&mut self, at: u32) -> Reply<'_> {
+        let client = &mut self.clients[at];
+        let proto = client.session.proto;
+        Reply::new(self.out.ordered_buffer_for(client), proto)
     }
 
     /// The protocol client `at` speaks.
@@ -288,12 +297,35 @@ impl Plane {
         self.outgoing.push((to, message));
     }
 
+    /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
     fn refresh_free(&mut self) {
-        self.free = !self.locked && self.pause.is_none();
+        // Replicas are for a later version: a node that wants some has too few.
+        self.lacks_replicas = self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0;
+        self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas;
+        let (core, paused) = (self.core(), self.pause.is_some());
+        if let Some(store) = self.stores.at(core) {
+            store.keep_expired = paused;
+        }
     }
 }
 
 impl Out {
+    /// Where the client's next reply goes.
+    #[inline]
+    pub fn buffer_for<'o>(&'o mut self, client: &'o mut Client, unwanted: &'o mut Vec<u8>) -> &'o mut Vec<u8> {
+        if client.session.reply_mode.is_silent() { unwanted } else { self.ordered_buffer_for(client) }
+    }
+
+    /// Straight to the turn's replies, or behind those still owed to the client.
+    #[inline]
+    fn ordered_buffer_for<'o>(&'o mut self, client: &'o mut Client) -> &'o mut Vec<u8> {
+        if !client.queue.is_empty() {
+            return client.tail();
+        }
+        self.open(client);
+        &mut self.bytes
+    }
+
     /// Makes the end of `bytes` a part of the client's segment.
     pub fn open(&mut self, client: &mut Client) {
         if self.open == Some(client.segment) {

@@ -146,7 +146,7 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
         let receivers: u64 = answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         plane.reply(at).int(receivers as i64);
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Publish { channel, message, sharded }, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Publish { channel, message, sharded }, finish)
 }
 
 fn merged_strings(answers: Vec<Answer>) -> BTreeSet<Vec<u8>> {
@@ -165,7 +165,7 @@ fn channels(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) ->
         channels.iter().for_each(|channel| reply.bulk(channel));
     });
     let inquiry = Inquiry::PubSub(PubSubQuestion::Channels { pattern, sharded });
-    Ok(plane.ask(at, plane.data_cores(), inquiry, finish))
+    plane.ask(at, plane.data_cores(), inquiry, finish)
 }
 
 fn subscribers(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> Result<Flow, Error> {
@@ -185,7 +185,7 @@ fn subscribers(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool)
         }
     });
     let inquiry = Inquiry::PubSub(PubSubQuestion::Subscribers { channels, sharded });
-    Ok(plane.ask(at, plane.data_cores(), inquiry, finish))
+    plane.ask(at, plane.data_cores(), inquiry, finish)
 }
 
 fn patterns(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
@@ -193,7 +193,7 @@ fn patterns(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> 
         let count = merged_strings(answers).len();
         plane.reply(at).int(count as i64);
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::PubSub(PubSubQuestion::Patterns), finish))
+    plane.ask(at, plane.data_cores(), Inquiry::PubSub(PubSubQuestion::Patterns), finish)
 }
 
 fn pubsub_help(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
@@ -236,7 +236,7 @@ impl Plane {
                 self.pubsub.of(kind).entry(channel.clone()).or_default().insert(at);
             }
             let count = subscriptions.told(kind);
-            write_subscription(&mut self.reply(at), kind.words().0, Some(&channel), count);
+            write_subscription(&mut self.message_to(at), kind.words().0, Some(&channel), count);
         }
         self.clients[at].refresh_plain();
         Ok(Flow::Done)
@@ -249,13 +249,13 @@ impl Plane {
             channels => channels.iter().map(|channel| Arc::from(*channel)).collect(),
         };
         if named.is_empty() {
-            write_subscription(&mut self.reply(at), kind.words().1, None, subscriptions.told(kind));
+            write_subscription(&mut self.message_to(at), kind.words().1, None, subscriptions.told(kind));
         }
         for channel in named {
             if subscriptions.of(kind).remove(&channel) {
                 self.remove_listener(kind, &channel, at);
             }
-            write_subscription(&mut self.reply(at), kind.words().1, Some(&channel), subscriptions.told(kind));
+            write_subscription(&mut self.message_to(at), kind.words().1, Some(&channel), subscriptions.told(kind));
         }
         if !subscriptions.is_empty() {
             self.clients[at].session.subscriptions = Some(subscriptions);
@@ -289,7 +289,7 @@ impl Plane {
         let table = if sharded { &self.pubsub.shards } else { &self.pubsub.channels };
         let direct: Vec<u32> = table.get(channel).map(|set| set.iter().copied().collect()).unwrap_or_default();
         for at in &direct {
-            let mut reply = self.message_for(*at);
+            let mut reply = self.message_to(*at);
             reply.push(3);
             reply.bulk(if sharded { b"smessage" } else { b"message" });
             reply.bulk(channel);
@@ -306,7 +306,7 @@ impl Plane {
                 .collect();
             count += matching.len();
             for (pattern, at) in matching {
-                let mut reply = self.message_for(at);
+                let mut reply = self.message_to(at);
                 reply.push(4);
                 reply.bulk(b"pmessage");
                 reply.bulk(&pattern);
@@ -317,25 +317,16 @@ impl Plane {
         count
     }
 
-    /// A writer for a message that answers nothing. It may overtake replies that are owed by others: a
-    /// message is not a reply, and its place among them is free.
-    fn message_for(&mut self, at: u32) -> Reply<'_> {
-        let client = &mut self.clients[at];
-        let proto = client.session.proto;
-        self.out.open(client);
-        Reply::new(&mut self.out.bytes, proto)
-    }
-
-    /// Why a RESP2 subscriber may not use this command.
-    pub(super) fn subscriber_refusal(&self, at: u32, command: &Command) -> Option<Error> {
+    /// Whether a subscriber may use this command: in RESP2 only a few, since messages look like replies.
+    pub(super) fn admit_subscriber(&self, at: u32, command: &Command) -> Result<(), Error> {
+        const ALLOWED: [&str; 9] = [
+            "ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset",
+        ];
         let session = &self.clients[at].session;
-        session.subscriptions.as_ref()?;
-        let allowed = ["subscribe", "ssubscribe", "sunsubscribe", "psubscribe", "unsubscribe", "punsubscribe"];
-        let also = ["ping", "quit", "reset"];
-        if session.proto == Proto::Resp3 || allowed.contains(&command.spec.name()) || also.contains(&command.spec.name()) {
-            return None;
+        if session.subscriptions.is_none() || session.proto == Proto::Resp3 || ALLOWED.contains(&command.spec.full_name()) {
+            return Ok(());
         }
-        Some(Error::new(format!(
+        Err(Error::new(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
             command.spec.full_name()
         )))

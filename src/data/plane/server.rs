@@ -32,7 +32,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("config|set", to_bus),
     ("config|rewrite", to_bus),
     ("config|help", to_bus),
-    ("config|resetstat", |plane, at, _| Ok(plane.tell_all_and_ok(at, Inquiry::ResetStats))),
+    ("config|resetstat", |plane, at, _| plane.tell_all_and_ok(at, Inquiry::ResetStats)),
     ("shutdown", to_bus),
     ("cluster|countkeysinslot", count_keys_in_slot),
     ("cluster|getkeysinslot", get_keys_in_slot),
@@ -71,7 +71,7 @@ fn counts(answers: &[Answer]) -> u64 {
 fn dbsize(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let db = plane.clients[at].session.db;
     let finish: Finish = Box::new(|plane, at, answers| plane.reply(at).int(counts(&answers) as i64));
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Size { db }, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Size { db }, finish)
 }
 
 fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -86,7 +86,7 @@ fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         }
         all.write(&mut plane.reply(at));
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Keys { db, pattern }, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Keys { db, pattern }, finish)
 }
 
 fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -104,7 +104,7 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         keys.write(&mut reply);
     });
     let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, pattern, count: options.count, type_filter }));
-    Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
+    plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish)
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -114,7 +114,7 @@ fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
         let chosen = keyspace::choose_random(candidates, plane.random.next_u64());
         plane.reply(at).bulk_or_null(chosen.as_deref());
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::RandomKey { db }, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::RandomKey { db }, finish)
 }
 
 fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Done {
@@ -124,12 +124,12 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
         plane.stats.changed += counts(&answers) + 1;
         plane.reply(at).ok();
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Flush(scope), finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Flush(scope), finish)
 }
 
 fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let (first, second) = keyspace::parse_swapdb(request.args[1], request.args[2], &plane.settings)?;
-    Ok(plane.tell_all_and_ok(at, Inquiry::Swap(first, second)))
+    plane.tell_all_and_ok(at, Inquiry::Swap(first, second))
 }
 
 fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -139,7 +139,7 @@ fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text = info::text(plane, &sections, &figures);
         plane.reply(at).verbatim(text.as_bytes());
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Figures, finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
 }
 
 fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -147,7 +147,7 @@ fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     if is_cluster && !plane.settings.cluster_enabled {
         return Err(Error::new("ERR This instance has cluster support disabled"));
     }
-    Ok(plane.ask_bus(at, request.args))
+    plane.ask_bus(at, request.args)
 }
 
 fn keyslot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -172,7 +172,7 @@ fn slot_arg(arg: &[u8]) -> Result<Option<Slot>, Error> {
 fn ask_slot(plane: &mut Plane, at: u32, slot: Slot, limit: usize, finish: Finish) -> Done {
     let core: CoreId = plane.routes.owners().of(slot);
     let inquiry = Inquiry::SlotKeys { slot: slot.number(), limit };
-    Ok(plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish))
+    plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish)
 }
 
 fn count_keys_in_slot(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

@@ -17,6 +17,7 @@ use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::resp::Error;
+use crate::slot::Slot;
 use bumpalo::Bump;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Transaction {
     pub commands: VecDeque<Vec<Vec<u8>>>,
     /// Bytes of their arguments.
     pub bytes: usize,
+    /// Flags that any of them has.
+    pub flags: u32,
     /// Whether a command was refused while queueing, so that EXEC must be.
     pub broken: bool,
     /// Set while it executes: the cores whose stores it holds.
@@ -66,8 +69,7 @@ fn discard(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
     if plane.clients[at].session.multi.is_none() {
         return Err(Error::new("ERR DISCARD without MULTI"));
     }
-    plane.end_transaction(at);
-    plane.forget_watches(at);
+    plane.discard_transaction(at);
     plane.reply(at).ok();
     Ok(Flow::Done)
 }
@@ -109,7 +111,7 @@ fn watch(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         }
         plane.reply(at).ok();
     });
-    Ok(plane.ask(at, plane.data_cores(), Inquiry::Watch(db, keys), finish))
+    plane.ask(at, plane.data_cores(), Inquiry::Watch(db, keys), finish)
 }
 
 fn exec(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
@@ -117,19 +119,21 @@ fn exec(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error
         return Err(Error::new("ERR EXEC without MULTI"));
     };
     if transaction.broken {
-        plane.end_transaction(at);
-        plane.forget_watches(at);
+        plane.discard_transaction(at);
         return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
     }
-    let cores = match plane.cores_needed(at, request.bump) {
-        Ok(cores) => cores,
+    match plane.cores_needed(at, request.bump) {
+        Ok(cores) => Ok(plane.gather_transaction(at, cores, request.bump)),
         Err(error) => {
-            plane.end_transaction(at);
-            plane.forget_watches(at);
-            return Err(error);
+            plane.discard_transaction(at);
+            Err(error)
         }
-    };
-    Ok(plane.gather_transaction(at, cores, request.bump))
+    }
+}
+
+/// What EXEC says that was refused.
+fn aborted(error: &Error) -> Error {
+    Error::new(format!("EXECABORT Transaction discarded because of: {}", error.to_string().trim_start_matches("ERR ")))
 }
 
 impl Plane {
@@ -138,20 +142,53 @@ impl Plane {
         self.clients[at].session.multi.as_ref().is_some_and(|transaction| transaction.running.is_some())
     }
 
+    /// Whether a command may be used between MULTI and EXEC.
+    pub(super) fn admit_to_transaction(&mut self, request: &Request<'_>, command: &'static Command) -> Result<(), Error> {
+        if command.spec.is(flag::NO_MULTI) {
+            return Err(Error::new("ERR Command not allowed inside a transaction"));
+        }
+        self.routes.check(command, request, &self.topology)?;
+        // Queueing takes memory, whatever the command does.
+        if !command.runs_inside_multi() && self.lacks_room(flag::DENYOOM, &[self.core()]) {
+            return Err(Error::OutOfMemory);
+        }
+        Ok(())
+    }
+
+    /// The flags of a command, or of the commands that it stands for.
+    pub(super) fn flags_in_effect(&self, at: u32, command: &Command) -> u32 {
+        match &self.clients[at].session.multi {
+            Some(transaction) if command.spec.full_name() == "exec" => transaction.flags,
+            _ => command.spec.flags(),
+        }
+    }
+
+    /// Keeps a transaction from being executed, of which a command was refused; the error to answer.
+    pub(super) fn break_transaction(&mut self, at: u32, request: &Request<'_>, error: Error) -> Error {
+        let Some(transaction) = &mut self.clients[at].session.multi else { return error };
+        if request.command.is_none_or(|command| command.spec.full_name() != "exec") {
+            transaction.broken = true;
+            return error;
+        }
+        self.discard_transaction(at);
+        aborted(&error)
+    }
+
+    /// Ends a transaction that is not executed.
+    fn discard_transaction(&mut self, at: u32) {
+        self.end_transaction(at);
+        self.forget_watches(at);
+    }
+
     /// Queues a command of a client between MULTI and EXEC.
     pub(super) fn queue_command(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
-        if command.spec.is(flag::NO_MULTI) {
-            return self.refuse(at, request, Error::new("ERR Command not allowed inside a transaction"));
-        }
-        if let Err(error) = self.routes.check(command, request, &self.topology) {
-            return self.refuse(at, request, error);
-        }
         let limit = self.settings.client_query_buffer_limit as usize;
         let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
         transaction.bytes += request.args.iter().map(|arg| arg.len() + 24).sum::<usize>();
         if transaction.bytes > limit {
             return self.refuse(at, request, Error::new("ERR transaction exceeds client-query-buffer-limit"));
         }
+        transaction.flags |= command.spec.flags();
         transaction.commands.push_back(request.args.iter().map(|arg| arg.to_vec()).collect());
         self.reply(at).simple("QUEUED");
         Flow::Done
@@ -162,18 +199,15 @@ impl Plane {
         let session = &self.clients[at].session;
         let Some(transaction) = &session.multi else { return Ok(Vec::new()) };
         let mut cores = BTreeSet::new();
-        let mut slot = None;
+        let mut keys: Vec<&[u8]> = Vec::new();
         for command in &transaction.commands {
             let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
             let request = self.resolve(args, bump);
             match request.command.map(|command| (&command.run, command)) {
                 Some((Run::Keyed(_), command)) => {
                     for index in command.key_indexes(args) {
-                        let key = self.options.hasher.key(args[index]);
-                        cores.insert(self.routes.owners().of(key.slot));
-                        if self.settings.cluster_enabled && *slot.get_or_insert(key.slot) != key.slot {
-                            return Err(Error::CrossSlot);
-                        }
+                        cores.insert(self.routes.owners().of(Slot::of_key(args[index])));
+                        keys.push(args[index]);
                     }
                 }
                 Some((Run::Node(_), _)) => cores.extend((0..self.options.cores as u8).map(CoreId)),
@@ -181,7 +215,10 @@ impl Plane {
             }
         }
         for watch in &session.watches {
-            cores.insert(self.routes.owners().of(crate::slot::Slot::of_key(&watch.key)));
+            cores.insert(self.routes.owners().of(Slot::of_key(&watch.key)));
+        }
+        if self.settings.cluster_enabled {
+            self.routes.one_slot(&keys, &self.topology)?;
         }
         Ok(cores.into_iter().collect())
     }
@@ -190,9 +227,14 @@ impl Plane {
     pub(super) fn begin_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
         let changed = self.watched_keys_changed(at);
         self.forget_watches(at);
+        let flags = self.clients[at].session.multi.as_ref().map_or(0, |transaction| transaction.flags);
+        let lacks_room = self.lacks_room(flags, &cores);
         let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
         transaction.running = Some(cores);
-        if changed {
+        if lacks_room {
+            transaction.commands.clear();
+            self.reply_error(at, &aborted(&Error::OutOfMemory));
+        } else if changed {
             transaction.commands.clear();
             self.reply(at).null_array();
         } else {
@@ -211,7 +253,7 @@ impl Plane {
             let request = self.resolve(args, bump);
             let Some(command) = request.command else { continue };
             let flow = match &command.run {
-                Run::Keyed(handler) => self.execute(at, &request, command, *handler),
+                Run::Keyed(handler) => self.execute(at, &request, *handler),
                 Run::Session(handler) | Run::Node(handler) => self.session(at, &request, *handler),
             };
             self.account(at, &[request]);
@@ -266,7 +308,7 @@ impl Plane {
         }
         let mut by_core: Vec<Vec<(usize, Box<[u8]>)>> = vec![Vec::new(); self.options.cores];
         for watch in watches {
-            let core = self.routes.owners().of(crate::slot::Slot::of_key(&watch.key));
+            let core = self.routes.owners().of(Slot::of_key(&watch.key));
             by_core[core.index()].push((watch.db, watch.key));
         }
         for (core, keys) in by_core.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {

@@ -5,10 +5,11 @@
 
 use super::message::Message;
 use super::{Action, Plane};
-use super::client::{Client, ClientRef, Session};
-use crate::base::ids::ClientId;
+use super::client::{Client, ClientRef, Hold, Session};
+use crate::base::ids::{ClientId, CoreId};
 use crate::base::limits;
 use crate::contract::settings::EvictionPolicy;
+use crate::data::command::spec::flag;
 use crate::data::exec::Event;
 use crate::base::notify::Class;
 use bumpalo::Bump;
@@ -95,12 +96,17 @@ impl Plane {
         self.upkeep.more_to_expire || self.upkeep.more_to_free
     }
 
-    /// Evicts until this core is within its share of `maxmemory`; whether there is room for a write.
-    pub(super) fn make_room(&mut self) -> bool {
+    /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
+    #[inline]
+    pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
+        flags & flag::DENYOOM != 0 && self.settings.maxmemory != 0 && !cores.iter().all(|core| self.make_room(*core))
+    }
+
+    /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
+    fn make_room(&mut self, core: CoreId) -> bool {
         let share = self.settings.maxmemory / self.options.cores as u64;
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
-        let core = self.core();
         let Some(store) = self.stores.at(core) else { return true };
         let mut evicted = 0;
         while store.used_bytes() as u64 > share {
@@ -207,6 +213,7 @@ impl Plane {
             created: now,
             active: now,
             last: None,
+            executing: None,
             closing: false,
             multi: None,
             watches: Vec::new(),
@@ -237,7 +244,7 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
-        client.session.closing && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
+        client.session.closing && client.hold != Some(Hold::Answer) && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
     }
 
     /// Messages for others, if there are any.
