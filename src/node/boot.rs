@@ -154,12 +154,11 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let rings: Vec<Result<RawFd, String>> = shared.rings.lock().map_err(|_| "a data core died")?.clone();
     let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
     let ring = ring.map_err(|error| error.to_string())?;
-    let mut store = Store::new(StoreOptions {
+    let store = Store::new(StoreOptions {
         databases: shared.settings.databases,
         hasher: seat.options.hasher,
         seed: seat.options.seed,
     });
-    store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
     let parts = data_core::Parts {
         plane,
@@ -301,11 +300,12 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
     }
 }
 
+/// The first words in the log. Redis's own test programs wait for `PID:` in them.
 fn greet(config: &Config, cores: usize) {
     let port: u16 = config.number("port");
     let mode = if config.flag("cluster-enabled") { "cluster" } else { "standalone" };
     log::warn!(
-        "coreslot {} (Redis {} compatible), {mode} mode, port {port}, {cores} data cores, pid {}",
+        "coreslot {} (Redis {} compatible), {mode} mode, port {port}, data cores: {cores}, PID: {}",
         env!("CARGO_PKG_VERSION"),
         limits::REDIS_VERSION,
         std::process::id()

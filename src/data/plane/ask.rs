@@ -147,7 +147,7 @@ impl Plane {
             Inquiry::ClientKill(filter) => Answer::Count(self.kill_clients(filter)),
             Inquiry::Pause(pause) => {
                 self.pause = *pause;
-                self.refresh_free();
+                self.refresh();
                 Answer::Done
             }
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
@@ -248,8 +248,7 @@ impl Plane {
         if let Some(settings) = settings {
             self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
             self.settings = settings;
-            self.apply_settings();
-            self.refresh_free();
+            self.refresh();
         }
         if let Some(topology) = topology {
             self.topology = topology;

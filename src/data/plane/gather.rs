@@ -77,7 +77,7 @@ impl Plane {
             }
             gather.here += 1;
             self.locked = true;
-            self.refresh_free();
+            self.refresh();
         }
         Flow::Done
     }
@@ -128,7 +128,7 @@ impl Plane {
 
     fn unlock(&mut self) {
         self.locked = false;
-        self.refresh_free();
+        self.refresh();
     }
 
     /// Another core wants this core's store.
@@ -143,7 +143,7 @@ impl Plane {
     fn lend(&mut self, to: Peer, number: u64) {
         if let Some(store) = self.stores.take(self.options.core) {
             self.locked = true;
-            self.refresh_free();
+            self.refresh();
             self.send(to, Message::Lent(number, store));
         }
     }

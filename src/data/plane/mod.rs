@@ -218,7 +218,7 @@ impl Plane {
         use rand_xoshiro::rand_core::SeedableRng;
         let routes = Routes::new(&settings, &topology, options.cores);
         let stores = Stores::new(options.core, routes.owners().clone(), options.cores, store);
-        Plane {
+        let mut plane = Plane {
             now: Now::default(),
             routes,
             stores,
@@ -256,7 +256,9 @@ impl Plane {
             settings,
             topology,
             options,
-        }
+        };
+        plane.refresh();
+        plane
     }
 
     /// This core.
@@ -298,12 +300,13 @@ impl Plane {
     }
 
     /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
-    fn refresh_free(&mut self) {
+    fn refresh(&mut self) {
         // Replicas are for a later version: a node that wants some has too few.
         self.lacks_replicas = self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0;
         self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas;
         let (core, paused) = (self.core(), self.pause.is_some());
         if let Some(store) = self.stores.at(core) {
+            store.configure(&self.settings);
             store.keep_expired = paused;
         }
     }

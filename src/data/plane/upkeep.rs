@@ -59,7 +59,7 @@ impl Plane {
         self.upkeep.sample(self.now.mono_ns, [self.stats.commands, self.stats.net_input, self.stats.net_output]);
         if self.pause.is_some_and(|pause| pause.until <= self.now.unix_ms) {
             self.pause = None;
-            self.refresh_free();
+            self.refresh();
         }
         if self.pause.is_none() {
             self.release_held(bump);
@@ -137,15 +137,6 @@ impl Plane {
             }
         }
         self.announce(events);
-    }
-
-    /// Makes the store follow the settings.
-    pub(super) fn apply_settings(&mut self) {
-        let settings = self.settings.clone();
-        let core = self.core();
-        if let Some(store) = self.stores.at(core) {
-            store.configure(&settings);
-        }
     }
 
     fn check_clients(&mut self) {

@@ -49,6 +49,7 @@ pub use stores::Stores;
 pub use write::Taken;
 
 use super::key::KeyHasher;
+use crate::base::notify::Class;
 use crate::contract::settings::{EvictionPolicy, Settings};
 use arena::Arena;
 use database::Database;
@@ -186,6 +187,7 @@ impl Store {
             log_factor: settings.lfu_log_factor,
             decay_minutes: settings.lfu_decay_time,
         };
+        self.record_removed = settings.notify.contains(Class::EXPIRED) || settings.notify.contains(Class::EVICTED);
     }
 
     /// The kind of an entry's value.
