@@ -30,7 +30,7 @@ pub struct DataCore {
     port: Port<Message>,
     sockets: Sockets,
     /// Listeners this core accepts on, and whether their connections are handed out to all cores.
-    listeners: Vec<(TcpListener, bool)>,
+    listeners: Vec<Option<(TcpListener, bool)>>,
     next_core: u16,
     /// The rings of the data cores, to wake them.
     rings: Vec<RawFd>,
@@ -79,7 +79,7 @@ impl DataCore {
             ring: parts.ring,
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
-            listeners: parts.listeners,
+            listeners: parts.listeners.into_iter().map(Some).collect(),
             next_core: 0,
             rings: parts.rings,
             bus_bell: parts.bus_bell,
@@ -102,7 +102,7 @@ impl DataCore {
     /// # Errors
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
-        for (number, (listener, _)) in self.listeners.iter().enumerate() {
+        for (number, (listener, _)) in self.listeners.iter().flatten().enumerate() {
             self.ring.accept(listener, number as u16);
         }
         self.ring.watch(self.ear.raw_fd(), EAR);
@@ -177,12 +177,7 @@ impl DataCore {
                 }
             }
             Completion::Accepted(listener, fd) => self.accepted(listener, fd),
-            Completion::AcceptEnded(number, error) => {
-                log::warn!("Accepting client connection: {error}");
-                if let Some((listener, _)) = self.listeners.get(number as usize) {
-                    self.ring.accept(listener, number);
-                }
-            }
+            Completion::AcceptEnded(number, error) => self.accept_ended(number, &error),
             Completion::Readable(_) => {
                 self.ear.hush();
                 self.ring.watch(self.ear.raw_fd(), EAR);
@@ -199,9 +194,32 @@ impl DataCore {
         }
     }
 
+    /// Goes on accepting, unless the listener was shut down.
+    fn accept_ended(&mut self, number: u16, error: &io::Error) {
+        let Some(place) = self.listeners.get_mut(number as usize) else { return };
+        if error.raw_os_error() == Some(libc::EINVAL) {
+            *place = None;
+            return;
+        }
+        log::warn!("Accepting client connection: {error}");
+        if let Some((listener, _)) = place {
+            self.ring.accept(listener, number);
+        }
+    }
+
+    /// Accepts on one more listener.
+    fn listen(&mut self, listener: TcpListener, hand_out: bool) {
+        let number = self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
+        if number == self.listeners.len() {
+            self.listeners.push(None);
+        }
+        self.ring.accept(&listener, number as u16);
+        self.listeners[number] = Some((listener, hand_out));
+    }
+
     /// Takes a connection, or hands it to the core whose turn it is.
     fn accepted(&mut self, listener: u16, fd: OwnedFd) {
-        let hand_out = self.listeners.get(listener as usize).is_some_and(|(_, hand_out)| *hand_out);
+        let hand_out = self.listeners.get(listener as usize).is_some_and(|place| place.as_ref().is_some_and(|(_, hand_out)| *hand_out));
         let new = Box::new(describe(fd));
         let me = self.plane.core().0 as u16;
         let core = if hand_out { self.next_core } else { me };
@@ -254,6 +272,7 @@ impl DataCore {
                 let Some(message) = self.port.pop(peer) else { break };
                 match message {
                     Message::Adopt(new) => self.adopt(*new),
+                    Message::Accept(listener, hand_out) => self.listen(listener, hand_out),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod config;
+pub mod listen;
 pub mod log;
 pub mod nodes_file;
 pub mod office;

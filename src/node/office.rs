@@ -4,7 +4,8 @@
 //! Owned by the bus core's thread. Files are written here (nodes.conf, redis.conf, the log), never on a
 //! data core.
 
-use super::config::{Caller, Config, reply_help};
+use super::config::{self, Caller, Changes, Config, reply_help};
+use super::listen::{Accepting, Listeners};
 use super::log::LogDrain;
 use super::nodes_file::NodesFile;
 use crate::cluster::command::{Facts, Inquiry as Wanted};
@@ -47,6 +48,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     topology: Arc<Topology>,
+    listeners: Listeners,
     cores: usize,
     drain: LogDrain,
     pending: HashMap<u64, Pending>,
@@ -56,8 +58,8 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desk: Option<ClusterDesk>, topology: Arc<Topology>, cores: usize, drain: LogDrain) -> Self {
-        NodeOffice { config, desk, topology, cores, drain, pending: HashMap::new(), last: 0, over: false }
+    pub fn new(config: Config, desk: Option<ClusterDesk>, topology: Arc<Topology>, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+        NodeOffice { config, desk, topology, listeners, cores, drain, pending: HashMap::new(), last: 0, over: false }
     }
 
     /// Asks all data cores.
@@ -107,7 +109,8 @@ impl NodeOffice {
             }),
             _ => {
                 let caller = Caller { local: command.local, loading: false };
-                match self.config.set(&args[2..], caller) {
+                let set = self.config.set(&args[2..], caller).and_then(|changes| self.listen(changes, outgoing));
+                match set {
                     Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
                     Ok(changes) => {
                         log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
@@ -118,6 +121,22 @@ impl NodeOffice {
                 }
             }
         }
+    }
+
+    /// Listens where changed settings say; takes all of them back where that can't be done.
+    fn listen(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<Changes, Error> {
+        let Some(name) = ["port", "bind"].into_iter().find(|name| changes.contains(name)) else { return Ok(changes) };
+        let (accepting, result) = self.listeners.follow(&self.config, self.cores);
+        for Accepting { core, socket, hand_out } in accepting {
+            outgoing.push((core.into(), Message::Accept(socket, hand_out)));
+        }
+        let Err(refusal) = result else { return Ok(changes) };
+        log::warn!("{refusal}");
+        self.config.undo(changes);
+        Err(config::set_failed(name.as_bytes(), match name {
+            "port" => "Unable to listen on this port. Check server logs.",
+            _ => "Failed to bind to specified addresses.",
+        }))
     }
 
     /// Puts into effect what the bus core itself goes by.

@@ -209,6 +209,16 @@ impl Client {
         }
     }
 
+    /// Bytes of memory it takes, about.
+    pub fn memory(&self) -> usize {
+        let session = &self.session;
+        let queued = session.multi.as_ref().map_or(0, |transaction| transaction.bytes);
+        let watched: usize = session.watches.iter().map(|watch| size_of_val(watch) + watch.key.len()).sum();
+        let heard = session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory());
+        let input = self.input.capacity() + self.reading;
+        size_of_val(self) + session.name.len() + input + self.output_bytes() + queued + watched + heard
+    }
+
     /// Bytes of replies that wait for the socket or for earlier replies.
     pub fn output_bytes(&self) -> usize {
         let queued: usize = self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();

@@ -452,7 +452,7 @@ impl Plane {
             flags.push('N');
         }
         let now = self.now.unix_ms;
-        let memory = size_of_val(client) + client.input.capacity() + client.output_bytes();
+        let memory = client.memory();
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={sub} psub={psub} ssub={ssub} \
              multi={multi} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} \

@@ -30,6 +30,8 @@ pub struct Counters {
     pub query_buffer_limit_disconnections: u64,
     /// Clients closed for `client-output-buffer-limit`.
     pub output_buffer_limit_disconnections: u64,
+    /// Clients closed for `maxmemory-clients`.
+    pub evicted_clients: u64,
     /// The longest turn, ns.
     pub longest_turn_ns: u64,
     /// The longest turn by the store's own work (expiry, eviction, freeing), ns.
@@ -128,6 +130,7 @@ impl Counters {
         self.denied_auths += other.denied_auths;
         self.query_buffer_limit_disconnections += other.query_buffer_limit_disconnections;
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
+        self.evicted_clients += other.evicted_clients;
         self.longest_turn_ns = self.longest_turn_ns.max(other.longest_turn_ns);
         self.longest_upkeep_ns = self.longest_upkeep_ns.max(other.longest_upkeep_ns);
         self.turns += other.turns;
@@ -161,7 +164,7 @@ impl Plane {
         for client in self.clients.iter() {
             figures.subscribers += u64::from(client.session.subscriptions.is_some());
             figures.blocked += u64::from(client.hold == Some(Hold::Pause));
-            figures.client_bytes += (size_of_val(client) + client.input.capacity() + client.output_bytes()) as u64;
+            figures.client_bytes += client.memory() as u64;
             figures.longest_input = figures.longest_input.max(client.input.len() as u64);
             figures.longest_output = figures.longest_output.max(client.output_bytes() as u64);
         }

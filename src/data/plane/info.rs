@@ -99,7 +99,7 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "process_id", facts.pid);
     field(out, "process_supervised", "no");
     field(out, "run_id", &facts.run_id);
-    field(out, "tcp_port", facts.port);
+    field(out, "tcp_port", plane.settings.port);
     field(out, "server_time_usec", (plane.options.wall_clock)());
     field(out, "uptime_in_seconds", uptime);
     field(out, "uptime_in_days", uptime / 86_400);
@@ -211,7 +211,7 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "sync_partial_err", 0);
     field(out, "expired_keys", figures.store.expired);
     field(out, "evicted_keys", figures.store.evicted);
-    field(out, "evicted_clients", 0);
+    field(out, "evicted_clients", counters.evicted_clients);
     field(out, "keyspace_hits", figures.store.hits);
     field(out, "keyspace_misses", figures.store.misses);
     field(out, "pubsub_channels", figures.pubsub.0);

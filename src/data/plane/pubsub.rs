@@ -79,6 +79,13 @@ impl Subscriptions {
         (self.channels.len(), self.patterns.len(), self.shards.len())
     }
 
+    /// Bytes of memory they take, about.
+    pub fn memory(&self) -> usize {
+        const EACH: usize = 64;
+        let all = self.channels.iter().chain(&self.patterns).chain(&self.shards);
+        all.map(|channel| channel.len() + EACH).sum()
+    }
+
     /// The number a (un)subscribe message tells: shard channels are counted apart.
     fn told(&self, kind: Kind) -> usize {
         if kind == Kind::Shard { self.shards.len() } else { self.channels.len() + self.patterns.len() }

@@ -28,6 +28,10 @@ pub struct Upkeep {
     more_to_expire: bool,
     /// Whether the graveyard holds memory to free.
     more_to_free: bool,
+    /// Whether the store may be above its share of `maxmemory`.
+    more_to_evict: bool,
+    /// Bytes of memory of this core's clients, as of the last tick.
+    client_bytes: u64,
 }
 
 impl Upkeep {
@@ -35,6 +39,10 @@ impl Upkeep {
     pub fn rates(&self) -> [u64; 3] {
         let mean = |samples: &[u64; SAMPLES]| samples.iter().sum::<u64>() / SAMPLES as u64;
         [mean(&self.rates[0]), mean(&self.rates[1]), mean(&self.rates[2])]
+    }
+
+    fn has_more(&self) -> bool {
+        self.more_to_expire || self.more_to_free || self.more_to_evict
     }
 
     fn sample(&mut self, now_ns: u64, totals: [u64; 3]) {
@@ -68,12 +76,13 @@ impl Plane {
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0;
         self.idle_work()
     }
 
     /// A bounded piece of expiry and freeing; whether there is more.
     pub fn idle_work(&mut self) -> bool {
-        if self.locked || !(self.upkeep.more_to_expire || self.upkeep.more_to_free) {
+        if self.locked || !self.upkeep.has_more() {
             return false;
         }
         let started = (self.options.clock)();
@@ -91,9 +100,14 @@ impl Plane {
         if self.stores.has_removed() {
             self.announce_removed();
         }
+        if self.upkeep.more_to_evict {
+            let before = self.stores.home().stats.evicted;
+            self.make_room(self.core());
+            self.upkeep.more_to_evict = self.stores.home().stats.evicted - before >= limits::EVICT_PER_COMMAND as u64;
+        }
         let took = (self.options.clock)().saturating_sub(started);
         self.stats.longest_upkeep_ns = self.stats.longest_upkeep_ns.max(took);
-        self.upkeep.more_to_expire || self.upkeep.more_to_free
+        self.upkeep.has_more()
     }
 
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
@@ -104,7 +118,7 @@ impl Plane {
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
     fn make_room(&mut self, core: CoreId) -> bool {
-        let share = self.settings.maxmemory / self.options.cores as u64;
+        let share = (self.settings.maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes);
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
@@ -151,6 +165,26 @@ impl Plane {
             if idle || self.over_output_limit(reference.index) {
                 self.close(reference.index);
             }
+        }
+        self.evict_clients();
+        self.upkeep.client_bytes = self.clients.iter().map(|client| client.memory() as u64).sum();
+    }
+
+    /// Closes the largest clients until the rest are within this core's share of `maxmemory-clients`.
+    fn evict_clients(&mut self) {
+        let share = (self.settings.maxmemory_clients / self.options.cores as u64) as usize;
+        if share == 0 {
+            return;
+        }
+        let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
+        let mut sizes: Vec<(usize, u32)> = evictable.map(|client| (client.memory(), client.reference.index)).collect();
+        sizes.sort_unstable();
+        let mut total: usize = sizes.iter().map(|(size, _)| size).sum();
+        while let (true, Some((size, at))) = (total > share, sizes.pop()) {
+            log::info!("Evicting client: {}", self.client_line(at));
+            self.stats.evicted_clients += 1;
+            self.close(at);
+            total -= size;
         }
     }
 
