@@ -12,6 +12,9 @@ pub const MAX_DATABASES: usize = 16384;
 /// Arguments one command can have. Source: Redis 7.0 `processMultibulkBuffer`.
 pub const MAX_ARGS: usize = 1024 * 1024;
 
+/// Bytes of replies that a client without a password may leave unread. Source: Redis's fix of CVE-2025-21605.
+pub const MAX_STRANGER_OUTPUT: u64 = 1024;
+
 /// How many `*` of a glob pattern a text may need. Source: Redis 7.0 `stringmatchlen_impl`.
 pub const MAX_STARS: usize = 1000;
 

@@ -61,7 +61,9 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let (desk, topology) = control_plane(&config, cores, &mut random)?;
     let facts = Arc::new(facts(&config, &mut random));
     let hasher = KeyHasher::new(random.next_u64());
-    let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
+    let mut registry = Registry::new();
+    registry.rename(config.renames());
+    let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
     let topology = Arc::new(topology);
 

@@ -84,6 +84,11 @@ impl NodeOffice {
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
             }
+            b"debug" => answer(from, number, &command, outgoing, |reply| {
+                self.config.rewrite(true)?;
+                reply.ok();
+                Ok(())
+            }),
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
         }
@@ -102,8 +107,7 @@ impl NodeOffice {
                 Ok(())
             }),
             b"rewrite" => answer(from, number, command, outgoing, |reply| {
-                self.config.rewrite()?;
-                log::warn!("CONFIG REWRITE executed with success.");
+                self.config.rewrite(false)?;
                 reply.ok();
                 Ok(())
             }),

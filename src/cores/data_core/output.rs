@@ -34,11 +34,13 @@ impl DataCore {
             self.plane.stats.net_output += (segment.end - segment.start) as u64;
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
+                if self.plane.over_output_limit(segment.client.index, segment.end - segment.start) {
+                    self.plane.close(segment.client.index);
+                    continue;
+                }
+                let client = &mut self.plane.clients[segment.client.index];
                 if client.in_flight > 0 {
                     client.unsent.extend_from_slice(&self.outbox.bytes[segment.start..segment.end]);
-                    if self.plane.over_output_limit(segment.client.index) {
-                        self.plane.close(segment.client.index);
-                    }
                     continue;
                 }
             }
@@ -82,7 +84,7 @@ impl DataCore {
         }
         client.in_flight = bytes.len();
         self.sockets.send_owned(&mut self.ring, socket, bytes);
-        if self.plane.over_output_limit(socket.slot) {
+        if self.plane.over_output_limit(socket.slot, 0) {
             self.plane.close(socket.slot);
         }
     }

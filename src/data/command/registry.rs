@@ -8,6 +8,7 @@ use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{Plane, connection, debug, introspection, pubsub, server, transaction};
 use crate::resp::Error;
+use std::collections::HashMap;
 
 /// Code of a command that needs the core and the connection, not just a key. It has written one reply, or
 /// returns an error, or says that the client waits.
@@ -38,6 +39,8 @@ pub struct Command {
 /// All commands of this node.
 pub struct Registry {
     commands: Vec<Option<Command>>,
+    /// Names that `rename-command` changed, in lower case, and what they stand for; none: nothing any more.
+    renames: HashMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
 /// Quick commands that the table does not mark as fast.
@@ -75,13 +78,43 @@ impl Registry {
         for (name, handler) in node.into_iter().flatten() {
             add(name, Run::Node(*handler));
         }
-        Registry { commands }
+        Registry { commands, renames: HashMap::new() }
+    }
+
+    /// Gives commands new names, one after the other; an empty one takes the command away.
+    pub fn rename(&mut self, renames: &[(Vec<u8>, Vec<u8>)]) {
+        for (old, new) in renames {
+            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+            let real = self.real_name(&old).map(<[u8]>::to_vec);
+            self.renames.insert(old, None);
+            if !new.is_empty() {
+                self.renames.insert(new, real);
+            }
+        }
+    }
+
+    /// What a name stands for.
+    fn real_name<'n>(&'n self, name: &'n [u8]) -> Option<&'n [u8]> {
+        match self.renames.get(&name.to_ascii_lowercase()) {
+            Some(real) => real.as_deref(),
+            None => Some(name),
+        }
     }
 
     /// The command `args` call, if this node has it.
     #[inline]
     pub fn find(&self, args: &[&[u8]]) -> Option<&Command> {
+        if !self.renames.is_empty() {
+            return self.find_renamed(args);
+        }
         self.commands[spec::lookup(args)?.id()].as_ref()
+    }
+
+    #[cold]
+    fn find_renamed(&self, args: &[&[u8]]) -> Option<&Command> {
+        let (name, rest) = args.split_first()?;
+        let words = [self.real_name(name)?, rest.first().copied().unwrap_or_default()];
+        self.commands[spec::lookup(&words[..args.len().min(2)])?.id()].as_ref()
     }
 
     /// The command with this number, which came from a [`Command`].
@@ -116,6 +149,9 @@ impl Registry {
 
     /// What a client is told who calls what this node has not.
     pub fn refusal(&self, args: &[&[u8]]) -> Error {
+        if let Some((name, rest)) = args.split_first().filter(|(name, _)| self.real_name(name).is_none()) {
+            return Error::unknown_command(name, rest);
+        }
         match spec::resolve(args, |spec| self.has(spec)) {
             Err(error) => error,
             // A container without its subcommand.
@@ -161,4 +197,24 @@ impl Command {
         matches!(self.spec.full_name(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
     }
 
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_command_answers_to_its_new_name_only() {
+        let mut registry = Registry::new();
+        let rename = |old: &str, new: &str| (old.as_bytes().to_vec(), new.as_bytes().to_vec());
+        registry.rename(&[rename("CONFIG", "setup"), rename("flushall", ""), rename("get", "set")]);
+        let name = |args: &[&[u8]]| registry.find(args).map(|command| command.spec.full_name());
+        assert_eq!(name(&[b"Setup", b"get", b"*"]), Some("config|get"));
+        assert_eq!(name(&[b"config", b"get", b"*"]), None);
+        assert_eq!(name(&[b"flushall"]), None);
+        assert_eq!(name(&[b"SET", b"key"]), Some("get"));
+        assert_eq!(name(&[b"dbsize"]), Some("dbsize"));
+        let refusal = registry.refusal(&[b"flushall", b"async"]).to_string();
+        assert_eq!(refusal, "ERR unknown command 'flushall', with args beginning with: 'async' ");
+    }
 }

@@ -76,6 +76,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"quicklist-packed-threshold" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
+        (b"config-rewrite-force-all", []) => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
@@ -98,6 +99,9 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
 }
 
 const HELP: &[&str] = &[
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Like CONFIG REWRITE but writes all configuration options, including",
+    "    keywords not listed in original configuration file or default values.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
     "LOG <message>",

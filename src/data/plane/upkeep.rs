@@ -162,7 +162,7 @@ impl Plane {
                 && client.session.subscriptions.is_none()
                 && client.hold.is_none()
                 && now.saturating_sub(client.session.active) > timeout;
-            if idle || self.over_output_limit(reference.index) {
+            if idle || self.over_output_limit(reference.index, 0) {
                 self.close(reference.index);
             }
         }
@@ -188,19 +188,23 @@ impl Plane {
         }
     }
 
-    /// Whether a client owes its closing to `client-output-buffer-limit`.
-    pub fn over_output_limit(&mut self, at: u32) -> bool {
+    /// Whether a client owes its closing to `client-output-buffer-limit`; `fresh`: bytes of replies that are about to
+    /// be sent.
+    pub fn over_output_limit(&mut self, at: u32, fresh: usize) -> bool {
         let now = self.now.unix_ms;
         let client = &mut self.clients[at];
-        let limit = if client.session.subscriptions.is_some() {
+        let mut limit = if client.session.subscriptions.is_some() {
             self.settings.output_limit_pubsub
         } else {
             self.settings.output_limit_normal
         };
-        if limit.hard == 0 && limit.soft == 0 {
+        if limit.hard == 0 && limit.soft == 0 && client.session.authenticated {
             return false;
         }
-        let bytes = client.output_bytes() as u64;
+        if !client.session.authenticated {
+            limit.hard = limits::MAX_STRANGER_OUTPUT;
+        }
+        let bytes = (client.output_bytes() + fresh) as u64;
         let over_hard = limit.hard > 0 && bytes > limit.hard;
         let over_soft = limit.soft > 0 && bytes > limit.soft;
         if !over_soft {
