@@ -102,13 +102,25 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         threads.push(std::thread::Builder::new().name(name).spawn(move || data_core_thread(seat, &shared))?);
     }
     shared.ready.wait();
-    let started: Result<(), String> =
-        shared.rings.lock().map_err(|_| "a data core died".to_owned())?.iter().try_for_each(|ring| ring.clone().map(drop));
+    let started: Result<(), String> = shared
+        .rings
+        .lock()
+        .map_err(|_| "a data core died".to_owned())?
+        .iter()
+        .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let office = NodeOffice::new(config, desk, topology, cores, drain);
     bus_core::run(
-        bus_core::Parts { office: Box::new(office), port: bus_port, bells, bell: bus_bell, ear: bus_ear, signals, cpu: bus_cpu },
+        bus_core::Parts {
+            office: Box::new(office),
+            port: bus_port,
+            bells,
+            bell: bus_bell,
+            ear: bus_ear,
+            signals,
+            cpu: bus_cpu,
+        },
         || log::warn!("Ready to accept connections"),
     )?;
     for thread in threads {
@@ -142,7 +154,11 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let core = seat.options.core;
     if let Some(cpu) = seat.cpu {
         if !core_affinity::set_for_current(cpu) {
-            log::warn!("Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.", core.0, cpu.id);
+            log::warn!(
+                "Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.",
+                core.0,
+                cpu.id
+            );
         }
     }
     let ring = Ring::new(RingOptions { sockets: shared.sockets, ..RingOptions::default() });
@@ -234,7 +250,8 @@ fn try_bind(name: &str, port: u16, backlog: i32) -> std::io::Result<TcpListener>
 
 /// The directives of the control plane.
 pub fn cluster_options(config: &Config, cores: usize) -> Options {
-    let text = |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
+    let text =
+        |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
     let base: u16 = config.number("core-port-base");
     let owners = OwnerMap::even(cores);
     let ranges = (0..cores as u8).map(CoreId).map(|core| {
@@ -291,7 +308,12 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
     let kilobytes = memory.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
     NodeFacts {
         run_id: (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect(),
-        os: format!("{} {} {}", words("/proc/sys/kernel/ostype"), words("/proc/sys/kernel/osrelease"), std::env::consts::ARCH),
+        os: format!(
+            "{} {} {}",
+            words("/proc/sys/kernel/ostype"),
+            words("/proc/sys/kernel/osrelease"),
+            std::env::consts::ARCH
+        ),
         port: config.number("port"),
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         config_file: config.file().map(|path| path.display().to_string()).unwrap_or_default(),

@@ -314,8 +314,7 @@ fn client_pause(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         Some(mode) if mode.eq_ignore_ascii_case(b"write") => false,
         Some(_) => return Err(Error::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let time = number::parse_i64(request.args[2])
-        .ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
+    let time = number::parse_i64(request.args[2]).ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
     let time = u64::try_from(time).map_err(|_| Error::new("ERR timeout is negative"))?;
     let mut pause = Pause { until: plane.now.unix_ms.saturating_add(time), all };
     if let Some(standing) = plane.pause {
@@ -428,7 +427,8 @@ impl Plane {
     pub(super) fn client_line(&self, at: u32) -> String {
         let client = &self.clients[at];
         let session = &client.session;
-        let (sub, psub, ssub) = session.subscriptions.as_ref().map_or((0, 0, 0), |subscriptions| subscriptions.counts());
+        let (sub, psub, ssub) =
+            session.subscriptions.as_ref().map_or((0, 0, 0), |subscriptions| subscriptions.counts());
         let multi = session.multi.as_ref().map_or(-1, |transaction| transaction.commands.len() as i64);
         let mut flags = String::new();
         if session.subscriptions.is_some() {

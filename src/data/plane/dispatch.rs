@@ -9,8 +9,8 @@ use super::hop::HopCommand;
 use super::{Action, Plane};
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::spec::flag;
 use crate::data::command::slowlog::SlowLog;
+use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
@@ -258,16 +258,15 @@ impl Plane {
     /// Finds out what `args` are.
     pub fn resolve<'a>(&self, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
         let command = self.registry.find(args);
-        let key = command
-            .and_then(|command| command.first_key(args))
-            .map(|index| self.options.hasher.key(args[index]));
+        let key = command.and_then(|command| command.first_key(args)).map(|index| self.options.hasher.key(args[index]));
         Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
 
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
         let db = self.clients[at].session.db;
         let home = self.core();
-        let keys = || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
+        let keys =
+            || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
         let store = self.stores.home();
         for key in keys() {
             store.prefetch_slot(db, key.slot);
@@ -404,7 +403,13 @@ impl Plane {
     }
 
     /// Runs the handler of a keyed command on the stores that are here.
-    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
+    pub(super) fn execute(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        command: &'static Command,
+        handler: Handler,
+    ) -> Flow {
         if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
             return self.refuse(at, request, Error::OutOfMemory);
         }
@@ -518,7 +523,8 @@ impl Plane {
 
     /// Whether a pause stands against this command.
     fn paused(&self, command: &Command) -> bool {
-        let exempt = matches!(command.spec.full_name(), "client|unpause" | "client|pause" | "client|kill" | "client|list");
+        let exempt =
+            matches!(command.spec.full_name(), "client|unpause" | "client|pause" | "client|kill" | "client|list");
         !exempt && self.pause.is_some_and(|pause| pause.all || command.is_held_by_write_pause())
     }
 

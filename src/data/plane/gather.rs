@@ -42,7 +42,13 @@ pub struct Gathers {
 
 impl Plane {
     /// Executes a command when the stores of `cores` (ascending) are here.
-    pub(super) fn gather_command(&mut self, at: u32, request: &Request<'_>, _: &'static Command, cores: Vec<CoreId>) -> Flow {
+    pub(super) fn gather_command(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        _: &'static Command,
+        cores: Vec<CoreId>,
+    ) -> Flow {
         let args = request.args.iter().map(|arg| arg.to_vec()).collect();
         self.gather(at, cores, Purpose::Command(args), request.bump)
     }

@@ -13,8 +13,8 @@ use crate::data::command::Run;
 use crate::data::command::spec::flag;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::resp::{Error, Proto, Reply};
 use crate::resp::parse::Span;
+use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
 use bumpalo::Bump;
 

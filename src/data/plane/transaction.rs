@@ -22,8 +22,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Handlers of this file.
-pub const HANDLERS: &[(&str, SessionHandler)] =
-    &[("multi", multi), ("discard", discard), ("unwatch", unwatch)];
+pub const HANDLERS: &[(&str, SessionHandler)] = &[("multi", multi), ("discard", discard), ("unwatch", unwatch)];
 
 /// Handlers that wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[("exec", exec), ("watch", watch)];
