@@ -34,6 +34,14 @@ pub struct Asks {
     last: u64,
 }
 
+#[cfg(test)]
+impl Asks {
+    /// Whether no question is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
 impl Plane {
     /// Asks `whom` and calls `finish` when all have answered: at once if only this core is asked.
     pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Flow {

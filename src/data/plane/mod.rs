@@ -32,6 +32,11 @@ pub mod server;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
