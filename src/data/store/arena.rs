@@ -30,7 +30,7 @@ const FINE_CLASSES: usize = FINE / GRANULE;
 /// Above, a class for each way to share a run out fairly: into 15 cells, 14 ... down to 1.
 const COARSE_CLASSES: usize = 15;
 const CLASSES: usize = FINE_CLASSES + COARSE_CLASSES;
-/// Empty runs kept resident for whoever needs one next.
+/// Empty runs kept resident for whoever needs one next, at least; otherwise a thirty-second of all.
 const KEEP_WARM: usize = 64;
 /// How far above the frontier pages may stay resident.
 const KEEP_ABOVE: usize = 4 << 20;
@@ -65,7 +65,7 @@ fn coarse_class(bytes: usize) -> Class {
 
 /// Whole cache lines, so that a table's lines can live in such cells.
 fn size_of_share(cells: usize) -> usize {
-    RUN / cells & !63
+    (RUN / cells) & !63
 }
 
 /// The size of the cells of `class`.
@@ -199,14 +199,26 @@ impl Arena {
         }
     }
 
-    /// `count` runs in a row.
+    /// `count` runs in a row, for what is larger than one. Looks through all empty runs, so it is not for every day.
     pub fn allocate_runs(&mut self, count: usize) -> u32 {
-        let number = self.runs.len();
         self.live += count * RUN;
-        for _ in 0..count {
-            self.extend();
-        }
-        number as u32 * RUN_GRANULES
+        let mut empty: Vec<u32> = self.warm.iter().chain(&self.cold).copied().collect();
+        empty.sort_unstable();
+        let rows = empty.chunk_by(|&a, &b| a + 1 == b);
+        let first = match rows.filter(|row| row.len() >= count).min_by_key(|row| row.len()) {
+            Some(row) => {
+                let taken = row[0]..row[0] + count as u32;
+                self.warm.retain(|number| !taken.contains(number));
+                self.cold.retain(|number| !taken.contains(number));
+                taken.start
+            }
+            None => {
+                let first = self.runs.len() as u32;
+                (0..count).for_each(|_| _ = self.extend());
+                first
+            }
+        };
+        first * RUN_GRANULES
     }
 
     /// Takes back the `count` runs that start at `handle`.
@@ -238,7 +250,7 @@ impl Arena {
             return true;
         }
         for _ in 0..TRIM_STEP / RUN / 4 {
-            if self.warm.len() <= KEEP_WARM {
+            if self.warm.len() <= KEEP_WARM.max(self.runs.len() / 32) {
                 return false;
             }
             let number = self.warm.swap_remove(0);
@@ -351,8 +363,12 @@ mod tests {
         let mut arena = Arena::new();
         let handle = arena.allocate_runs(5);
         arena.free_runs(handle, 5);
+        let range = handle..handle + 5 * RUN_GRANULES;
         let cells: Vec<u32> = (0..5).map(|_| arena.allocate(class_of(RUN))).collect();
-        assert!(cells.iter().all(|cell| (handle..handle + 5 * RUN_GRANULES).contains(cell)));
+        assert!(cells.iter().all(|cell| range.contains(cell)));
+        cells[1..].iter().for_each(|&cell| arena.free(cell, class_of(RUN)));
+        assert!(range.contains(&arena.allocate_runs(4)), "and in a row again");
+        assert!(!range.contains(&arena.allocate_runs(2)));
     }
 
     proptest! {

@@ -79,11 +79,11 @@ impl AccessClock {
 
 #[inline(always)]
 fn seconds(now: u64) -> u32 {
-    (now / 1000 & SECONDS_MASK) as u32
+    ((now / 1000) & SECONDS_MASK) as u32
 }
 
 fn minutes(now: u64) -> u32 {
-    (now / 60_000 & MINUTES_MASK) as u32
+    ((now / 60_000) & MINUTES_MASK) as u32
 }
 
 #[cfg(test)]

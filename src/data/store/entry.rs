@@ -127,11 +127,6 @@ impl Header {
         Kind::from_bits(self.0)
     }
 
-    /// The same with this kind.
-    pub fn with_kind(self, kind: Kind) -> Header {
-        Header(self.0 & !KIND | kind as u64)
-    }
-
     /// Whether it is a string whose bytes are in the cell.
     #[inline(always)]
     pub fn is_inline_string(self) -> bool {
@@ -281,10 +276,10 @@ mod tests {
         assert_eq!(header.kind(), Kind::Zset);
         assert!(header.has(VOLATILE | RAW) && !header.has(OUTSIDE));
         assert_eq!((header.clock(), header.key_len(), header.value_len()), (0xabcdef, 1234, 2000));
-        let changed = header.with_clock(7).with_value_len(5).with(VOLATILE, false).with_kind(Kind::String);
+        let changed = header.with_clock(7).with_value_len(5).with(VOLATILE, false);
         assert_eq!((changed.clock(), changed.key_len(), changed.value_len()), (7, 1234, 5));
         assert_eq!(changed.size(), HEADER + 1234 + 5);
-        assert!(changed.is_inline_string());
+        assert!(!changed.is_inline_string() && Header::new(Kind::String, RAW, 0, 1, 1).is_inline_string());
     }
 
     #[test]

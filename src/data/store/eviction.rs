@@ -180,7 +180,7 @@ mod tests {
             assert!(store.evict_one(policy, 5, 0));
             assert!(!store.evict_one(policy, 5, 0));
             assert_eq!((store.len(0), store.len(1), store.stats.evicted), (1, 0, 1));
-            assert_eq!(store.take_removed()[0].evicted, true);
+            assert!(store.take_removed()[0].evicted);
         }
         let (mut store, hasher) = store(2);
         store.set_string(1, &hasher.key(b"k"), b"", Deadline::Clear, 0);

@@ -22,7 +22,8 @@ pub struct Graveyard {
     /// Tables whose entries are still in the arena.
     doomed: Vec<Doomed>,
     /// The slabs of stores that were flushed.
-    slabs: Vec<(Slab<Object>, Slab<Box<[u8]>>)>,
+    slabs: Vec<Slab<Object>>,
+    long_keys: Vec<Slab<Box<[u8]>>>,
     /// Lists of volatile keys, of databases that were flushed.
     lists: Vec<Vec<u32>>,
     /// Tables that have nothing in the arena any more.
@@ -70,7 +71,8 @@ impl Graveyard {
 
     /// Leaves the slabs of a flushed store to be freed.
     pub fn bury_slabs(&mut self, objects: Slab<Object>, long_keys: Slab<Box<[u8]>>) {
-        self.slabs.push((objects, long_keys));
+        self.slabs.push(objects);
+        self.long_keys.push(long_keys);
     }
 
     /// Leaves tables to be freed, with all their entries.
@@ -119,20 +121,26 @@ impl Graveyard {
             }
             return true;
         }
-        if let Some((objects, long_keys)) = self.slabs.last_mut() {
+        if let Some(slab) = self.slabs.last_mut() {
             for _ in 0..ENTRIES {
-                match objects.pop() {
-                    Some(Some(object)) if object.heap_bytes() > LARGE => {
-                        self.objects.push(object);
-                        break;
-                    }
-                    _ => drop(long_keys.pop()),
+                if let Some(Some(object)) = slab.pop()
+                    && object.heap_bytes() > LARGE
+                {
+                    self.objects.push(object);
+                    break;
                 }
             }
-            objects.shed();
-            long_keys.shed();
-            if objects.is_empty() && long_keys.is_empty() {
+            slab.shed();
+            if slab.is_empty() {
                 self.slabs.pop();
+            }
+            return true;
+        }
+        if let Some(slab) = self.long_keys.last_mut() {
+            (0..ENTRIES).for_each(|_| drop(slab.pop()));
+            slab.shed();
+            if slab.is_empty() {
+                self.long_keys.pop();
             }
             return true;
         }

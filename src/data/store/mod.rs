@@ -11,16 +11,16 @@
 //!   └───────── objects, long keys: what is too large for a cell
 //! ```
 //!
-//! To read: [`arena`] (memory), [`entry`] (an entry's bytes), [`table`] (handles by hash), `database`, then `lookup`
+//! To read: `arena` (memory), `entry` (an entry's bytes), `table` (handles by hash), `database`, then `lookup`
 //! and `write`. Invariants: every entry is in exactly one table; an entry with a deadline is at its position in its
 //! database's `volatile`; an object belongs to one entry. Whatever could take long is left to the graveyard and freed
 //! in small steps by [`Store::reclaim`].
 //!
 //! A replica that applies its primary's stream does so with `now` 0: then no key is past its deadline.
 
-pub mod arena;
-pub mod entry;
-pub mod table;
+mod arena;
+mod entry;
+mod table;
 
 mod clock;
 mod database;

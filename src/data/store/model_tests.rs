@@ -63,11 +63,14 @@ fn name(key: u8) -> Vec<u8> {
     }
 }
 
+/// Value and deadline by database and key.
 #[derive(Default)]
-struct Model(HashMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>)>);
+struct Model(HashMap<(usize, Vec<u8>), Content>);
+
+type Content = (Vec<u8>, Option<u64>);
 
 impl Model {
-    fn live(&mut self, db: usize, key: &[u8], now: u64) -> Option<&mut (Vec<u8>, Option<u64>)> {
+    fn live(&mut self, db: usize, key: &[u8], now: u64) -> Option<&mut Content> {
         let place = (db, key.to_vec());
         if self.0.get(&place).is_some_and(|(_, deadline)| deadline.is_some_and(|at| now > at)) {
             self.0.remove(&place);

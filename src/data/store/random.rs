@@ -14,7 +14,7 @@ impl Random {
 
     /// A number under `bound`, 0 when that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.0.next_u64()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// An index into something of `length`, 0 when that is 0.

@@ -292,7 +292,7 @@ fn home(hash: u64, lines: usize) -> usize {
         (tag(hash) as usize * lines) >> 16
     } else {
         // The lower half: the tag must still tell apart the entries of a line.
-        ((hash & 0xffff_ffff) * lines as u64 >> 32) as usize
+        (((hash & 0xffff_ffff) * lines as u64) >> 32) as usize
     }
 }
 
