@@ -196,11 +196,14 @@ impl Plane {
                     Flow::Done => used = ends[index].0,
                     Flow::Wait => {
                         used = ends[index].0;
+                        // What was parsed ahead is parsed again.
+                        *state = ParseState::default();
                         self.account(at, &requests[timed..=index]);
                         self.hold(at, Hold::Answer);
                         break 'batches Some(used);
                     }
                     Flow::Retry(hold) => {
+                        *state = ParseState::default();
                         self.account(at, &requests[timed..index]);
                         self.hold(at, hold);
                         break 'batches Some(used);
