@@ -114,15 +114,17 @@ impl Plane {
         }
         let at = pending.client.index;
         let answers = pending.answers.into_iter().flatten().collect();
-        let before = self.out_position(at);
-        let mut flow = (pending.next)(self, at, answers);
-        if flow == Flow::Done && self.transacting(at) {
-            flow = self.continue_transaction(at, bump);
+        if (pending.next)(self, at, answers) != Flow::Wait {
+            self.go_on(at, bump);
         }
-        self.apply_reply_mode(at, before, flow);
-        if flow != Flow::Wait {
-            self.release(at, Hold::Answer, bump);
+    }
+
+    /// A command that waited is done: on with its transaction or its input.
+    pub(super) fn go_on(&mut self, at: u32, bump: &Bump) {
+        if self.transacting(at) && self.continue_transaction(at, bump) == Flow::Wait {
+            return;
         }
+        self.release(at, Hold::Answer, bump);
     }
 
     /// A question came.

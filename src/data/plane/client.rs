@@ -56,8 +56,6 @@ pub enum Owed {
     Ready(Vec<u8>),
     /// The reply of a command that is being executed on another core.
     Waiting,
-    /// The same, but CLIENT REPLY says that it is not to be sent.
-    Muted,
 }
 
 /// What a connection says of itself and is told by CLIENT LIST.
@@ -172,13 +170,8 @@ impl Client {
 
     /// Takes the next place in the order of replies for a reply that others will make; its number.
     pub fn owe(&mut self) -> u32 {
-        self.queue.push_back(if self.is_muted() { Owed::Muted } else { Owed::Waiting });
+        self.queue.push_back(Owed::Waiting);
         self.front.wrapping_add(self.queue.len() as u32 - 1)
-    }
-
-    /// Whether the reply of the command being executed is not to be sent.
-    pub fn is_muted(&self) -> bool {
-        matches!(self.session.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
     /// The buffer for a reply that is ready but has earlier ones to wait for.

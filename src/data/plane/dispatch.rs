@@ -337,25 +337,27 @@ impl Plane {
                 self.session(at, request, *handler)
             }
         };
-        self.apply_reply_mode(at, before, flow);
+        if flow == Flow::Done && self.clients[at].session.reply_mode != ReplyMode::On {
+            self.apply_reply_mode(at, before);
+        }
         flow
     }
 
-    /// Takes back what a command wrote since `before`, if CLIENT REPLY says so.
-    pub(super) fn apply_reply_mode(&mut self, at: u32, before: usize, flow: Flow) {
-        if flow == Flow::Gone || !self.clients[at].is_muted() {
-            return;
+    fn apply_reply_mode(&mut self, at: u32, before: usize) {
+        let client = &mut self.clients[at];
+        match client.session.reply_mode {
+            ReplyMode::Off => {}
+            ReplyMode::Skip => {
+                client.session.reply_mode = ReplyMode::On;
+                client.refresh_plain();
+            }
+            ReplyMode::On | ReplyMode::SkipNext => return,
         }
         self.reply(at).truncate(before);
-        let client = &mut self.clients[at];
-        if client.session.reply_mode == ReplyMode::Skip && flow == Flow::Done {
-            client.session.reply_mode = ReplyMode::On;
-            client.refresh_plain();
-        }
     }
 
     /// Where the next reply byte of a client goes, within the buffer it goes to.
-    pub(super) fn out_position(&mut self, at: u32) -> usize {
+    fn out_position(&mut self, at: u32) -> usize {
         self.reply(at).position()
     }
 

@@ -202,13 +202,8 @@ impl Plane {
 
     fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {
         let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.client) else { return };
-        let before = self.clients.get(client).is_some().then(|| self.out_position(client.index));
-        let flow = self.collect(number, bump);
-        if let (Some(before), Some(_)) = (before, self.clients.get(client)) {
-            self.apply_reply_mode(client.index, before, flow);
-            if flow == Flow::Done {
-                self.release(client.index, Hold::Answer, bump);
-            }
+        if self.collect(number, bump) == Flow::Done && self.clients.get(client).is_some() {
+            self.release(client.index, Hold::Answer, bump);
         }
     }
 }

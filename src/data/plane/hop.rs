@@ -217,7 +217,6 @@ impl Plane {
     fn deliver(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
         let Some(client) = self.clients.get_mut(to) else { return };
         let place = number.wrapping_sub(client.front) as usize;
-        let reply = if matches!(client.queue.get(place), Some(Owed::Muted)) { &[] } else { reply };
         if place > 0 {
             if let Some(owed) = client.queue.get_mut(place) {
                 *owed = Owed::Ready(reply.to_vec());
