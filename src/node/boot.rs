@@ -152,14 +152,14 @@ struct Shared {
 
 fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let core = seat.options.core;
-    if let Some(cpu) = seat.cpu {
-        if !core_affinity::set_for_current(cpu) {
-            log::warn!(
-                "Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.",
-                core.0,
-                cpu.id
-            );
-        }
+    if let Some(cpu) = seat.cpu
+        && !core_affinity::set_for_current(cpu)
+    {
+        log::warn!(
+            "Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.",
+            core.0,
+            cpu.id
+        );
     }
     let ring = Ring::new(RingOptions { sockets: shared.sockets, ..RingOptions::default() });
     let told = ring.as_ref().map(Ring::raw_fd).map_err(ToString::to_string);
@@ -198,10 +198,10 @@ fn listen(config: &Config, cores: usize) -> Result<Vec<Vec<(TcpListener, bool)>>
     let base: u16 = config.number("core-port-base");
     for address in config.bind() {
         let address = String::from_utf8_lossy(address).into_owned();
-        if port != 0 {
-            if let Some(listener) = bind(&address, port, backlog)? {
-                all[0].push((listener, true));
-            }
+        if port != 0
+            && let Some(listener) = bind(&address, port, backlog)?
+        {
+            all[0].push((listener, true));
         }
         if base == 0 {
             continue;
@@ -294,7 +294,8 @@ fn control_plane(
     let path = config.path("cluster-config-file").ok_or("cluster-config-file is empty")?;
     let (file, text) = NodesFile::open(&path)?;
     let cluster = match text {
-        Some(text) => Cluster::load(options, seeded, &text, office::now())?,
+        Some(text) => Cluster::load(options, seeded, &text, office::now())
+            .map_err(|error| format!("{error} (in {})", path.display()))?,
         None => Cluster::new(options, seeded)?,
     };
     let topology = cluster.topology();

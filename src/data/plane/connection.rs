@@ -106,7 +106,7 @@ fn hello(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     }
     if !plane.clients[at].session.authenticated {
         return Err(Error::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }
     let session = &mut plane.clients[at].session;
@@ -153,7 +153,7 @@ fn auth(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 }
 
 fn select(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    let index = number::parse_i64(request.args[1]).ok_or(Error::new("ERR invalid DB index"))?;
+    let index = number::parse_i64(request.args[1]).ok_or(Error::NotAnInteger)?;
     if plane.settings.cluster_enabled && index != 0 {
         return Err(Error::new("ERR SELECT is not allowed in cluster mode"));
     }

@@ -281,13 +281,14 @@ impl Plane {
 
     /// Executes one command, or sends it where it belongs.
     fn dispatch(&mut self, at: u32, request: &Request<'_>) -> Flow {
-        if self.free && self.clients[at].plain {
-            if let Some(command) = request.command {
-                if let (Run::Keyed(handler), true) = (&command.run, command.spec.arity_fits(request.args.len())) {
-                    self.clients[at].session.last = Some(command.spec);
-                    return self.keyed(at, request, command, *handler);
-                }
-            }
+        if self.free
+            && self.clients[at].plain
+            && let Some(command) = request.command
+            && let Run::Keyed(handler) = &command.run
+            && command.spec.arity_fits(request.args.len())
+        {
+            self.clients[at].session.last = Some(command.spec);
+            return self.keyed(at, request, command, *handler);
         }
         self.dispatch_checked(at, request)
     }
@@ -516,10 +517,9 @@ impl Plane {
     /// Tries all clients again that wait for the store or the end of a pause.
     pub fn release_held(&mut self, bump: &Bump) {
         for reference in std::mem::take(&mut self.held) {
-            if let Some(client) = self.clients.get(reference) {
-                if let Some(hold @ (Hold::Store | Hold::Pause)) = client.hold {
-                    self.release(reference.index, hold, bump);
-                }
+            if let Some(hold @ (Hold::Store | Hold::Pause)) = self.clients.get(reference).and_then(|client| client.hold)
+            {
+                self.release(reference.index, hold, bump);
             }
         }
     }

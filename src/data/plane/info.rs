@@ -115,7 +115,7 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "uptime_in_days", uptime / 86_400);
     field(out, "hz", plane.settings.hz);
     field(out, "configured_hz", plane.settings.hz);
-    field(out, "lru_clock", plane.now.unix_ms / 1000 & 0xff_ffff);
+    field(out, "lru_clock", (plane.now.unix_ms / 1000) & 0xff_ffff);
     field(out, "executable", &facts.executable);
     field(out, "config_file", &facts.config_file);
     field(out, "io_threads_active", 0);

@@ -197,6 +197,7 @@ pub struct Plane {
     random: Xoshiro256PlusPlus,
     effects: Effects,
     hops: Vec<Option<Box<hop::HopBatch>>>,
+    #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
     asks: ask::Asks,
     gathers: gather::Gathers,
