@@ -46,6 +46,7 @@ pub struct DataCore {
     stopping: bool,
     clients_told: usize,
     connections: Vec<usize>,
+    busy: Busy,
     /// Sockets to close once this turn's replies have left.
     to_close: Vec<Socket>,
 }
@@ -93,6 +94,7 @@ impl DataCore {
             stopping: false,
             clients_told: 0,
             connections: vec![0; cores],
+            busy: Busy::default(),
             to_close: Vec::new(),
         }
     }
@@ -114,6 +116,7 @@ impl DataCore {
 
     fn turn(&mut self) -> io::Result<()> {
         let started = clock::monotonic_ns();
+        self.busy.at(started);
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
         while let Some(completion) = self.completions.pop_front() {
@@ -145,6 +148,7 @@ impl DataCore {
     fn complete(&mut self, completion: Completion) -> io::Result<()> {
         match completion {
             Completion::Received(socket, buffer, length) => {
+                self.busy.saw(socket.slot);
                 let client = client_of(socket);
                 if self.plane.clients.get(client).is_some_and(|client| !client.session.closing) {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
@@ -321,12 +325,20 @@ impl DataCore {
         if !self.port.lie_down() {
             return Wait::Poll;
         }
-        let now = clock::monotonic_ns();
-        Wait::AtMost(Duration::from_nanos(self.next_tick_ns.saturating_sub(now).max(1000)))
+        let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        let patience = Duration::from_micros(std::env::var("PATIENCE").ok().and_then(|s| s.parse().ok()).unwrap_or(20));
+        let events = self.busy.expected();
+        if events <= 1 || patience.is_zero() || self.plane.awaits_others() {
+            return Wait::AtMost(time);
+        }
+        Wait::Gather { events, patience, time: time.max(patience) }
     }
 }
 
+mod busy;
 mod output;
+
+use busy::Busy;
 
 /// Closes a connection that is not taken, with the reason.
 fn refuse(new: NewClient, reason: &str) {

@@ -34,6 +34,13 @@ pub struct Asks {
     last: u64,
 }
 
+impl Asks {
+    /// Whether answers are missing.
+    pub fn are_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+}
+
 impl Plane {
     /// Asks `whom` and calls `finish` when all have answered: at once if only this core is asked.
     pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Flow {

@@ -267,14 +267,18 @@ impl Plane {
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
         let db = self.clients[at].session.db;
         let home = self.core();
-        let keys = || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
         let store = self.stores.home();
-        for key in keys() {
-            store.prefetch_slot(db, key.slot);
+        let mut keys = [const { None }; BATCH];
+        let mut count = 0;
+        for key in requests.iter().filter_map(|request| request.key) {
+            if self.routes.core(key.slot) == Some(home) {
+                store.prefetch_slot(db, key.slot);
+                keys[count] = Some(key);
+                count += 1;
+            }
         }
-        for key in keys() {
-            store.prefetch_entry(db, &key);
-        }
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_line(db, key));
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_entry(db, key));
     }
 
     /// Executes one command, or sends it where it belongs.
