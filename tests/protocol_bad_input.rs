@@ -115,8 +115,6 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"ECHO 'unbalanced\r\n",
             b"ECHO \"a\"b\r\n",
             b"SET \"\"\"x\"\"\"\r\n",
-            b"\x00\r\n",
-            b"ECHO a\x00b\r\n",
             b"NOSUCHCOMMAND with 'some args'\r\n",
             b"\xff\xfe\xfd\r\n",
             b"GET / HTTP/1.1\r\n",
@@ -124,6 +122,16 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"PING\r\nHost: example\r\n",
         ],
     );
+}
+
+/// Redis waits for ever behind a zero byte, where its C string ends.
+#[test]
+fn a_zero_byte_in_an_inline_command_is_a_byte_like_any_other() {
+    let node = Node::start(&[]);
+    let mut client = node.connect();
+    client.send(b"ECHO a\x00b\r\n\x00\r\n");
+    assert_eq!(client.reply(), "$3\r\na\0b\r\n");
+    assert_eq!(client.reply(), "-ERR unknown command '', with args beginning with: \r\n");
 }
 
 #[test]

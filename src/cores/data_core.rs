@@ -43,6 +43,8 @@ pub struct DataCore {
     /// Messages that found a full queue.
     backlog: VecDeque<(Peer, Message)>,
     next_tick_ns: u64,
+    /// When something last completed.
+    last_work_ns: u64,
     stopping: bool,
     clients_told: usize,
     connections: Vec<usize>,
@@ -91,6 +93,7 @@ impl DataCore {
             fresh: Vec::new(),
             backlog: VecDeque::new(),
             next_tick_ns: 0,
+            last_work_ns: 0,
             stopping: false,
             clients_told: 0,
             connections: vec![0; cores],
@@ -119,6 +122,9 @@ impl DataCore {
         self.busy.at(started);
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
+        if !self.completions.is_empty() {
+            self.last_work_ns = started;
+        }
         while let Some(completion) = self.completions.pop_front() {
             self.complete(completion)?;
         }
@@ -288,6 +294,18 @@ impl DataCore {
         self.plane.tick(&self.bump)
     }
 
+    /// Looks for messages for a while: a core that is awake answers sooner than this one could fall asleep.
+    fn look_for_messages(&mut self, nanoseconds: u64) -> bool {
+        let until = clock::monotonic_ns() + nanoseconds;
+        while clock::monotonic_ns() < until {
+            if self.port.has_messages() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
     /// Does what the plane asks for.
     fn act(&mut self) {
         for action in std::mem::take(&mut self.plane.actions) {
@@ -322,13 +340,18 @@ impl DataCore {
         if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
             return Wait::Poll;
         }
-        if !self.port.lie_down() {
+        let awaits_others = self.plane.awaits_others();
+        let polls = u64::from(self.plane.settings.busy_poll_us) * 1000;
+        if awaits_others && self.look_for_messages(u64::from(self.plane.settings.hop_spin_us) * 1000)
+            || clock::monotonic_ns().saturating_sub(self.last_work_ns) < polls
+            || !self.port.lie_down()
+        {
             return Wait::Poll;
         }
         let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
-        let patience = Duration::from_micros(std::env::var("PATIENCE").ok().and_then(|s| s.parse().ok()).unwrap_or(20));
+        let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
-        if events <= 1 || patience.is_zero() || self.plane.awaits_others() {
+        if events <= 1 || patience.is_zero() || awaits_others {
             return Wait::AtMost(time);
         }
         Wait::Gather { events, patience, time: time.max(patience) }

@@ -102,13 +102,25 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         threads.push(std::thread::Builder::new().name(name).spawn(move || data_core_thread(seat, &shared))?);
     }
     shared.ready.wait();
-    let started: Result<(), String> =
-        shared.rings.lock().map_err(|_| "a data core died".to_owned())?.iter().try_for_each(|ring| ring.clone().map(drop));
+    let started: Result<(), String> = shared
+        .rings
+        .lock()
+        .map_err(|_| "a data core died".to_owned())?
+        .iter()
+        .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let office = NodeOffice::new(config, desk, topology, cores, drain);
     bus_core::run(
-        bus_core::Parts { office: Box::new(office), port: bus_port, bells, bell: bus_bell, ear: bus_ear, signals, cpu: bus_cpu },
+        bus_core::Parts {
+            office: Box::new(office),
+            port: bus_port,
+            bells,
+            bell: bus_bell,
+            ear: bus_ear,
+            signals,
+            cpu: bus_cpu,
+        },
         || log::warn!("Ready to accept connections"),
     )?;
     for thread in threads {
@@ -140,10 +152,14 @@ struct Shared {
 
 fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let core = seat.options.core;
-    if let Some(cpu) = seat.cpu {
-        if !core_affinity::set_for_current(cpu) {
-            log::warn!("Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.", core.0, cpu.id);
-        }
+    if let Some(cpu) = seat.cpu
+        && !core_affinity::set_for_current(cpu)
+    {
+        log::warn!(
+            "Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.",
+            core.0,
+            cpu.id
+        );
     }
     let ring = Ring::new(RingOptions { sockets: shared.sockets, ..RingOptions::default() });
     let told = ring.as_ref().map(Ring::raw_fd).map_err(ToString::to_string);
@@ -182,10 +198,10 @@ fn listen(config: &Config, cores: usize) -> Result<Vec<Vec<(TcpListener, bool)>>
     let base: u16 = config.number("core-port-base");
     for address in config.bind() {
         let address = String::from_utf8_lossy(address).into_owned();
-        if port != 0 {
-            if let Some(listener) = bind(&address, port, backlog)? {
-                all[0].push((listener, true));
-            }
+        if port != 0
+            && let Some(listener) = bind(&address, port, backlog)?
+        {
+            all[0].push((listener, true));
         }
         if base == 0 {
             continue;
@@ -234,7 +250,8 @@ fn try_bind(name: &str, port: u16, backlog: i32) -> std::io::Result<TcpListener>
 
 /// The directives of the control plane.
 pub fn cluster_options(config: &Config, cores: usize) -> Options {
-    let text = |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
+    let text =
+        |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
     let base: u16 = config.number("core-port-base");
     let owners = OwnerMap::even(cores);
     let ranges = (0..cores as u8).map(CoreId).map(|core| {
@@ -277,7 +294,8 @@ fn control_plane(
     let path = config.path("cluster-config-file").ok_or("cluster-config-file is empty")?;
     let (file, text) = NodesFile::open(&path)?;
     let cluster = match text {
-        Some(text) => Cluster::load(options, seeded, &text, office::now())?,
+        Some(text) => Cluster::load(options, seeded, &text, office::now())
+            .map_err(|error| format!("{error} (in {})", path.display()))?,
         None => Cluster::new(options, seeded)?,
     };
     let topology = cluster.topology();
@@ -291,7 +309,12 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
     let kilobytes = memory.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
     NodeFacts {
         run_id: (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect(),
-        os: format!("{} {} {}", words("/proc/sys/kernel/ostype"), words("/proc/sys/kernel/osrelease"), std::env::consts::ARCH),
+        os: format!(
+            "{} {} {}",
+            words("/proc/sys/kernel/ostype"),
+            words("/proc/sys/kernel/osrelease"),
+            std::env::consts::ARCH
+        ),
         port: config.number("port"),
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         config_file: config.file().map(|path| path.display().to_string()).unwrap_or_default(),

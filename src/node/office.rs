@@ -56,7 +56,13 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desk: Option<ClusterDesk>, topology: Arc<Topology>, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        desk: Option<ClusterDesk>,
+        topology: Arc<Topology>,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         NodeOffice { config, desk, topology, cores, drain, pending: HashMap::new(), last: 0, over: false }
     }
 
@@ -212,7 +218,9 @@ impl Office for NodeOffice {
                 }
                 let Some(Pending { sum, then, .. }) = self.pending.remove(&number) else { return };
                 match then {
-                    Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(bytes)))),
+                    Then::Reply(to, number, bytes) => {
+                        outgoing.push((to, Message::Answer(number, Answer::Reply(bytes))))
+                    }
                     Then::Cluster(from, number, command) => self.cluster(from, number, &command, sum, outgoing),
                     Then::Nothing => {}
                 }

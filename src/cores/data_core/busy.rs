@@ -11,7 +11,7 @@ const WINDOW_NS: u64 = 1_000_000;
 const SHARE: usize = 4;
 
 /// The most completions to wait for.
-const MOST: usize = 16;
+const MOST: usize = 32;
 
 /// Counts the sockets that sent something in the current window of time, and remembers the last one.
 #[derive(Default)]

@@ -35,9 +35,9 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// Whether answers are missing.
-    pub fn are_pending(&self) -> bool {
-        !self.pending.is_empty()
+    /// Whether no question is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
     }
 }
 
@@ -168,7 +168,7 @@ impl Plane {
             Inquiry::LatencyReset(events) => {
                 let events: Vec<&[u8]> = events.iter().map(|event| &**event).collect();
                 Answer::Names(self.latency.reset(&events))
-            },
+            }
             Inquiry::Sleep(time) => {
                 std::thread::sleep(*time);
                 Answer::Done
@@ -213,9 +213,7 @@ impl Plane {
                 store.swap(*a, *b);
                 Answer::Done
             }
-            Inquiry::RandomKey { db } => {
-                Answer::Sample(keyspace::random_key(store, *db, now))
-            }
+            Inquiry::RandomKey { db } => Answer::Sample(keyspace::random_key(store, *db, now)),
             Inquiry::Scan(part) => {
                 let options = ScanOptions {
                     pattern: part.pattern.as_deref(),
@@ -248,7 +246,11 @@ impl Plane {
     }
 
     /// Takes over new settings or a new topology.
-    fn adopt(&mut self, settings: Option<Arc<crate::contract::settings::Settings>>, topology: Option<Arc<crate::contract::topology::Topology>>) {
+    fn adopt(
+        &mut self,
+        settings: Option<Arc<crate::contract::settings::Settings>>,
+        topology: Option<Arc<crate::contract::topology::Topology>>,
+    ) {
         if let Some(settings) = settings {
             self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
             self.settings = settings;

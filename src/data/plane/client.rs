@@ -187,7 +187,8 @@ impl Client {
 
     /// Bytes of replies that wait for the socket or for earlier replies.
     pub fn output_bytes(&self) -> usize {
-        let queued: usize = self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();
+        let queued: usize =
+            self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();
         self.unsent.len() + self.in_flight + queued
     }
 }

@@ -13,8 +13,8 @@ use crate::data::command::Run;
 use crate::data::command::spec::flag;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::resp::{Error, Proto, Reply};
 use crate::resp::parse::Span;
+use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
 use bumpalo::Bump;
 
@@ -103,7 +103,7 @@ impl Plane {
 
     /// Whether other cores owe this one replies or answers.
     pub fn awaits_others(&self) -> bool {
-        self.batches_away > 0 || self.asks.are_pending() || self.locked
+        self.batches_away > 0 || !self.asks.is_empty() || self.locked
     }
 
     /// Sends off this turn's batches.
@@ -142,7 +142,7 @@ impl Plane {
         self.now.mono_ns = now;
         let track = self.settings.latency_tracking;
         for (entry, failed) in batch.commands.iter().zip(failed) {
-            self.commands.called(entry.command, each, failed, track);
+            self.commands.called(entry.command, 1, each, failed, track);
         }
         self.stats.commands += batch.commands.len() as u64;
         batch.replies = replies;

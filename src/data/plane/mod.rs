@@ -32,6 +32,11 @@ pub mod server;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
@@ -192,6 +197,7 @@ pub struct Plane {
     random: Xoshiro256PlusPlus,
     effects: Effects,
     hops: Vec<Option<Box<hop::HopBatch>>>,
+    #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
     batches_away: usize,
     asks: ask::Asks,

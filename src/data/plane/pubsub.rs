@@ -118,12 +118,17 @@ impl PubSub {
             PubSubQuestion::Channels { pattern, sharded } => Answer::Strings(
                 table(*sharded)
                     .keys()
-                    .filter(|channel| pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, Case::Sensitive)))
+                    .filter(|channel| {
+                        pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, Case::Sensitive))
+                    })
                     .map(|channel| channel.to_vec())
                     .collect(),
             ),
             PubSubQuestion::Subscribers { channels, sharded } => Answer::Counts(
-                channels.iter().map(|channel| table(*sharded).get(&**channel).map_or(0, |set| set.len() as u64)).collect(),
+                channels
+                    .iter()
+                    .map(|channel| table(*sharded).get(&**channel).map_or(0, |set| set.len() as u64))
+                    .collect(),
             ),
             PubSubQuestion::Patterns => Answer::Strings(self.patterns.keys().map(|pattern| pattern.to_vec()).collect()),
         }
@@ -143,7 +148,8 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
     }
     let (channel, message) = (request.args[1].into(), request.args[2].into());
     let finish: Finish = Box::new(|plane, at, answers| {
-        let receivers: u64 = answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
+        let receivers: u64 =
+            answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         plane.reply(at).int(receivers as i64);
     });
     Ok(plane.ask(at, plane.data_cores(), Inquiry::Publish { channel, message, sharded }, finish))
@@ -332,7 +338,10 @@ impl Plane {
         session.subscriptions.as_ref()?;
         let allowed = ["subscribe", "ssubscribe", "sunsubscribe", "psubscribe", "unsubscribe", "punsubscribe"];
         let also = ["ping", "quit", "reset"];
-        if session.proto == Proto::Resp3 || allowed.contains(&command.spec.name()) || also.contains(&command.spec.name()) {
+        if session.proto == Proto::Resp3
+            || allowed.contains(&command.spec.name())
+            || also.contains(&command.spec.name())
+        {
             return None;
         }
         Some(Error::new(format!(

@@ -3,14 +3,14 @@
 //! Owned by the data core. The driver calls [`Plane::tick`] about `hz` times a second and
 //! [`Plane::idle_work`] after every turn; neither takes longer than a few hundred microseconds.
 
+use super::client::{Client, ClientRef, Session};
 use super::message::Message;
 use super::{Action, Plane};
-use super::client::{Client, ClientRef, Session};
 use crate::base::ids::ClientId;
 use crate::base::limits;
+use crate::base::notify::Class;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::exec::Event;
-use crate::base::notify::Class;
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
