@@ -57,7 +57,8 @@ impl Registry {
             let KeyRange { first, last, .. } = spec.key_range();
             let single_key = if first > 0 && first == last && !spec.has_movable_keys() { first as u8 } else { 0 };
             let quick = spec.is(flag::FAST) || QUICK.contains(&name);
-            commands[spec.id()] = Some(Command { spec, run, quick, is_subcommand: spec.container().is_some(), single_key });
+            commands[spec.id()] =
+                Some(Command { spec, run, quick, is_subcommand: spec.container().is_some(), single_key });
         };
         for (name, handler) in [string::HANDLERS, generic::HANDLERS, memory::HANDLERS].into_iter().flatten() {
             add(name, Run::Keyed(*handler));
