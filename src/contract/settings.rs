@@ -82,6 +82,8 @@ pub struct EncodingLimits {
 pub struct Settings {
     /// Whether this is a cluster node.
     pub cluster_enabled: bool,
+    /// The port for clients.
+    pub port: u16,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
     /// The password of the default user, empty for none. Any bytes.
@@ -207,6 +209,7 @@ impl Default for Settings {
         const MIB: u64 = 1024 * 1024;
         Settings {
             cluster_enabled: false,
+            port: 6379,
             databases: 16,
             requirepass: Box::default(),
             protected_mode: true,

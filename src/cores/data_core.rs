@@ -29,8 +29,8 @@ pub struct DataCore {
     ring: Ring,
     port: Port<Message>,
     sockets: Sockets,
-    /// Listeners this core accepts on, and whether their connections are handed out to all cores.
-    listeners: Vec<(TcpListener, bool)>,
+    /// Listeners this core accepts on, by number, and whether their connections are handed out to all cores.
+    listeners: Vec<Option<(TcpListener, bool)>>,
     next_core: u16,
     /// The rings of the data cores, to wake them.
     rings: Vec<RawFd>,
@@ -62,7 +62,7 @@ pub struct Parts {
     /// Its ends of the mesh.
     pub port: Port<Message>,
     /// Its listeners; true: connections are handed out to all cores.
-    pub listeners: Vec<(TcpListener, bool)>,
+    pub share: Vec<(OwnedFd, bool)>,
     /// The rings of all data cores.
     pub rings: Vec<RawFd>,
     /// Wakes the bus core.
@@ -77,12 +77,12 @@ impl DataCore {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> DataCore {
         let cores = parts.rings.len();
-        DataCore {
+        let mut core = DataCore {
             plane: parts.plane,
             ring: parts.ring,
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
-            listeners: parts.listeners,
+            listeners: Vec::new(),
             next_core: 0,
             rings: parts.rings,
             bus_bell: parts.bus_bell,
@@ -99,6 +99,23 @@ impl DataCore {
             connections: vec![0; cores],
             busy: Busy::default(),
             to_close: Vec::new(),
+        };
+        core.listen(parts.share);
+        core
+    }
+
+    /// Accepts on these from now on, and on no others.
+    fn listen(&mut self, share: Vec<(OwnedFd, bool)>) {
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            if listener.take().is_some() {
+                self.ring.stop_accepting(number as u16);
+            }
+        }
+        for (fd, hand_out) in share {
+            // Numbers are not used twice: an old listener's last words must not be taken for a new one's.
+            let listener = TcpListener::from(fd);
+            self.ring.accept(&listener, self.listeners.len() as u16);
+            self.listeners.push(Some((listener, hand_out)));
         }
     }
 
@@ -107,9 +124,6 @@ impl DataCore {
     /// # Errors
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
-        for (number, (listener, _)) in self.listeners.iter().enumerate() {
-            self.ring.accept(listener, number as u16);
-        }
         self.ring.watch(self.ear.raw_fd(), EAR);
         while !self.stopping {
             self.turn()?;
@@ -187,12 +201,7 @@ impl DataCore {
                 }
             }
             Completion::Accepted(listener, fd) => self.accepted(listener, fd),
-            Completion::AcceptEnded(number, error) => {
-                log::warn!("Accepting client connection: {error}");
-                if let Some((listener, _)) = self.listeners.get(number as usize) {
-                    self.ring.accept(listener, number);
-                }
-            }
+            Completion::AcceptEnded(number, error) => self.accept_ended(number, &error),
             Completion::Readable(_) => {
                 self.ear.hush();
                 self.ring.watch(self.ear.raw_fd(), EAR);
@@ -209,9 +218,18 @@ impl DataCore {
         }
     }
 
+    /// Goes on accepting, unless the listener was replaced or shut to be replaced.
+    fn accept_ended(&mut self, number: u16, error: &io::Error) {
+        let Some(Some((listener, _))) = self.listeners.get(number as usize) else { return };
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            log::warn!("Accepting client connection: {error}");
+            self.ring.accept(listener, number);
+        }
+    }
+
     /// Takes a connection, or hands it to the core whose turn it is.
     fn accepted(&mut self, listener: u16, fd: OwnedFd) {
-        let hand_out = self.listeners.get(listener as usize).is_some_and(|(_, hand_out)| *hand_out);
+        let hand_out = matches!(self.listeners.get(listener as usize), Some(Some((_, true))));
         let new = Box::new(describe(fd));
         let me = self.plane.core().0 as u16;
         let core = if hand_out { self.next_core } else { me };
@@ -264,6 +282,7 @@ impl DataCore {
                 let Some(message) = self.port.pop(peer) else { break };
                 match message {
                     Message::Adopt(new) => self.adopt(*new),
+                    Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
@@ -391,9 +410,10 @@ fn describe(fd: OwnedFd) -> NewClient {
     let name = |address: io::Result<socket2::SockAddr>| address.ok().and_then(|address| address.as_socket());
     let (peer, here) = (name(socket.peer_addr()), name(socket.local_addr()));
     let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback());
+    let unix = socket.local_addr().ok().and_then(|address| Some(address.as_pathname()?.display().to_string()));
     let text = |address: Option<std::net::SocketAddr>| match address {
         Some(address) => std::net::SocketAddr::new(address.ip().to_canonical(), address.port()).to_string(),
-        None => "?:0".to_owned(),
+        None => format!("{}:0", unix.as_deref().unwrap_or("?")),
     };
     let (addr, laddr) = (text(peer), text(here));
     NewClient { fd, addr, laddr, local }

@@ -2,9 +2,11 @@
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
 use super::config::Config;
+use super::listeners::{Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
+use super::pid_file::PidFile;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
@@ -24,7 +26,6 @@ use crate::slot::Slot;
 use crate::slot::owner::OwnerMap;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier, Mutex};
@@ -52,7 +53,9 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
     greet(&config, cores);
-    let listeners = listen(&config, cores)?;
+    let listeners = Listeners::open(&config, cores)?;
+    let shares = listeners.shares()?;
+    let _pid_file = PidFile::write(&config);
     let (desk, topology) = control_plane(&config, cores, &mut random)?;
     let facts = Arc::new(facts(&config, &mut random));
     let hasher = KeyHasher::new(random.next_u64());
@@ -65,7 +68,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let (bus_bell, bus_ear) = wake::bell()?;
     let mut bells = Vec::new();
     let mut seats = Vec::new();
-    for (index, (port, listeners)) in ports.into_iter().zip(listeners).enumerate() {
+    for (index, (port, share)) in ports.into_iter().zip(shares).enumerate() {
         let (bell, ear) = wake::bell()?;
         bells.push(bell);
         let options = PlaneOptions {
@@ -80,7 +83,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         seats.push(Seat {
             options,
             port,
-            listeners,
+            share,
             ear,
             bus_bell: bus_bell.try_clone()?,
             cpu: cpu_for(&config, &cpus, index),
@@ -110,7 +113,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
-    let office = NodeOffice::new(config, desk, topology, cores, drain);
+    let office = NodeOffice::new(config, desk, topology, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -133,7 +136,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
 struct Seat {
     options: PlaneOptions,
     port: Port<Message>,
-    listeners: Vec<(TcpListener, bool)>,
+    share: Share,
     ear: Ear,
     bus_bell: Bell,
     cpu: Option<core_affinity::CoreId>,
@@ -181,71 +184,13 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
         plane,
         ring,
         port: seat.port,
-        listeners: seat.listeners,
+        share: seat.share,
         rings,
         bus_bell: seat.bus_bell,
         ear: seat.ear,
         sockets: shared.sockets,
     };
     DataCore::new(parts).run().map_err(|error| format!("data core {} stopped: {error}", core.0))
-}
-
-/// The listeners of each data core; core 0 has the ones whose connections are handed out.
-fn listen(config: &Config, cores: usize) -> Result<Vec<Vec<(TcpListener, bool)>>, StartError> {
-    let mut all: Vec<Vec<(TcpListener, bool)>> = (0..cores).map(|_| Vec::new()).collect();
-    let port: u16 = config.number("port");
-    let backlog: i32 = config.number("tcp-backlog");
-    let base: u16 = config.number("core-port-base");
-    for address in config.bind() {
-        let address = String::from_utf8_lossy(address).into_owned();
-        if port != 0
-            && let Some(listener) = bind(&address, port, backlog)?
-        {
-            all[0].push((listener, true));
-        }
-        if base == 0 {
-            continue;
-        }
-        for (core, listeners) in all.iter_mut().enumerate() {
-            let port = base.checked_add(core as u16).ok_or("core-port-base is too high for this many data cores")?;
-            if let Some(listener) = bind(&address, port, backlog)? {
-                listeners.push((listener, false));
-            }
-        }
-    }
-    if port != 0 && all[0].is_empty() {
-        return Err("Configured to not listen anywhere, exiting.".into());
-    }
-    Ok(all)
-}
-
-/// A listener; none if the address may be missing (`-::1`) and is.
-fn bind(address: &str, port: u16, backlog: i32) -> Result<Option<TcpListener>, StartError> {
-    let (name, optional) = address.strip_prefix('-').map_or((address, false), |name| (name, true));
-    let result = try_bind(name, port, backlog);
-    match result {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => {
-            Err(format!("Could not create server TCP listening socket {name}:{port}: bind: {error}. Cure: stop what uses the port, or choose another with --port").into())
-        }
-    }
-}
-
-fn try_bind(name: &str, port: u16, backlog: i32) -> std::io::Result<TcpListener> {
-    let address: SocketAddr = match name {
-        "*" => SocketAddr::from(([0, 0, 0, 0], port)),
-        "::*" => SocketAddr::from(([0u16; 8], port)),
-        name => (name, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?,
-    };
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(backlog)?;
-    Ok(socket.into())
 }
 
 /// The directives of the control plane.
@@ -315,7 +260,6 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
             words("/proc/sys/kernel/osrelease"),
             std::env::consts::ARCH
         ),
-        port: config.number("port"),
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         config_file: config.file().map(|path| path.display().to_string()).unwrap_or_default(),
         pid: std::process::id(),

@@ -2,6 +2,8 @@
 
 pub mod boot;
 pub mod config;
+pub mod listeners;
 pub mod log;
 pub mod nodes_file;
 pub mod office;
+pub mod pid_file;

@@ -4,7 +4,8 @@
 //! Owned by the bus core's thread. Files are written here (nodes.conf, redis.conf, the log), never on a
 //! data core.
 
-use super::config::{Caller, Config, reply_help};
+use super::config::{Caller, Changes, Config, reply_help, set_failed};
+use super::listeners::Listeners;
 use super::log::LogDrain;
 use super::nodes_file::NodesFile;
 use crate::cluster::command::{Facts, Inquiry as Wanted};
@@ -47,6 +48,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     topology: Arc<Topology>,
+    listeners: Listeners,
     cores: usize,
     drain: LogDrain,
     pending: HashMap<u64, Pending>,
@@ -60,10 +62,11 @@ impl NodeOffice {
         config: Config,
         desk: Option<ClusterDesk>,
         topology: Arc<Topology>,
+        listeners: Listeners,
         cores: usize,
         drain: LogDrain,
     ) -> Self {
-        NodeOffice { config, desk, topology, cores, drain, pending: HashMap::new(), last: 0, over: false }
+        NodeOffice { config, desk, topology, listeners, cores, drain, pending: HashMap::new(), last: 0, over: false }
     }
 
     /// Asks all data cores.
@@ -113,10 +116,10 @@ impl NodeOffice {
             }),
             _ => {
                 let caller = Caller { local: command.local, loading: false };
-                match self.config.set(&args[2..], caller) {
+                let changed = self.config.set(&args[2..], caller).and_then(|changes| self.follow(changes, outgoing));
+                match changed {
                     Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
-                    Ok(changes) => {
-                        log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+                    Ok(()) => {
                         self.reconfigured(outgoing);
                         let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
                         self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
@@ -124,6 +127,26 @@ impl NodeOffice {
                 }
             }
         }
+    }
+
+    /// Puts into effect what can fail, or undoes all changes.
+    fn follow(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<(), Error> {
+        log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+        let (name, refusal) = match (changes.contains("port"), changes.contains("bind")) {
+            (true, _) => ("port", "Unable to listen on this port. Check server logs."),
+            (_, true) => ("bind", "Failed to bind to specified addresses."),
+            _ => return Ok(()),
+        };
+        let mut result = self.listeners.reopen(&self.config);
+        match self.listeners.shares() {
+            Ok(shares) => outgoing.extend((0..).map(Peer).zip(shares.into_iter().map(Message::Listen))),
+            Err(error) => result = Err(error.into()),
+        }
+        result.map_err(|error| {
+            log::warn!("{error}");
+            self.config.undo(changes);
+            set_failed(name.as_bytes(), refusal)
+        })
     }
 
     /// Puts into effect what the bus core itself goes by.

@@ -273,7 +273,7 @@ impl Plane {
             Message::Lent(number, store) => self.lent(from, number, store, bump),
             Message::Returned(store) => self.returned(store, bump),
             Message::Tell(notice) => self.told(notice),
-            Message::Adopt(_) => {} // The driver takes these itself.
+            Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
         }
     }
 

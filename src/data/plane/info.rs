@@ -109,7 +109,7 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "process_id", facts.pid);
     field(out, "process_supervised", "no");
     field(out, "run_id", &facts.run_id);
-    field(out, "tcp_port", facts.port);
+    field(out, "tcp_port", plane.settings.port);
     field(out, "server_time_usec", (plane.options.wall_clock)());
     field(out, "uptime_in_seconds", uptime);
     field(out, "uptime_in_days", uptime / 86_400);

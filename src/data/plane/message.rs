@@ -39,6 +39,8 @@ pub enum Message {
     Returned(Box<Store>),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
+    /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
+    Listen(Vec<(OwnedFd, bool)>),
     /// Something to deliver or do; no answer.
     Tell(Notice),
 }

@@ -130,8 +130,6 @@ pub struct NodeFacts {
     pub run_id: String,
     /// The system, as `uname` tells it.
     pub os: String,
-    /// The configured port.
-    pub port: u16,
     /// Path of the program.
     pub executable: String,
     /// Path of the configuration file, empty without one.

@@ -274,7 +274,6 @@ fn facts() -> NodeFacts {
     NodeFacts {
         run_id: "0".repeat(40),
         os: "test".into(),
-        port: 7000,
         executable: String::new(),
         config_file: String::new(),
         pid: 1,

@@ -13,6 +13,7 @@ impl Config {
         let cluster_enabled = self.flag("cluster-enabled");
         Settings {
             cluster_enabled,
+            port: self.number("port"),
             databases: if cluster_enabled { 1 } else { self.number("databases") },
             requirepass: self.text("requirepass").into(),
             protected_mode: self.flag("protected-mode"),
