@@ -43,9 +43,12 @@ pub struct DataCore {
     /// Messages that found a full queue.
     backlog: VecDeque<(Peer, Message)>,
     next_tick_ns: u64,
+    /// When something last completed.
+    last_work_ns: u64,
     stopping: bool,
     clients_told: usize,
     connections: Vec<usize>,
+    busy: Busy,
     /// Sockets to close once this turn's replies have left.
     to_close: Vec<Socket>,
 }
@@ -90,9 +93,11 @@ impl DataCore {
             fresh: Vec::new(),
             backlog: VecDeque::new(),
             next_tick_ns: 0,
+            last_work_ns: 0,
             stopping: false,
             clients_told: 0,
             connections: vec![0; cores],
+            busy: Busy::default(),
             to_close: Vec::new(),
         };
         core.listen(parts.share);
@@ -128,8 +133,12 @@ impl DataCore {
 
     fn turn(&mut self) -> io::Result<()> {
         let started = clock::monotonic_ns();
+        self.busy.at(started);
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
+        if !self.completions.is_empty() {
+            self.last_work_ns = started;
+        }
         while let Some(completion) = self.completions.pop_front() {
             self.complete(completion)?;
         }
@@ -159,6 +168,7 @@ impl DataCore {
     fn complete(&mut self, completion: Completion) -> io::Result<()> {
         match completion {
             Completion::Received(socket, buffer, length) => {
+                self.busy.saw(socket.slot);
                 let client = client_of(socket);
                 if self.plane.clients.get(client).is_some_and(|client| !client.session.closing) {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
@@ -310,6 +320,18 @@ impl DataCore {
         }
     }
 
+    /// Looks for messages for a while: a core that is awake answers sooner than this one could fall asleep.
+    fn look_for_messages(&mut self, nanoseconds: u64) -> bool {
+        let until = clock::monotonic_ns() + nanoseconds;
+        while clock::monotonic_ns() < until {
+            if self.port.has_messages() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
     /// Does what the plane asks for.
     fn act(&mut self) {
         for action in std::mem::take(&mut self.plane.actions) {
@@ -344,15 +366,28 @@ impl DataCore {
         if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
             return Wait::Poll;
         }
-        if !self.port.lie_down() {
+        let awaits_others = self.plane.awaits_others();
+        let polls = u64::from(self.plane.settings.busy_poll_us) * 1000;
+        if awaits_others && self.look_for_messages(u64::from(self.plane.settings.hop_spin_us) * 1000)
+            || clock::monotonic_ns().saturating_sub(self.last_work_ns) < polls
+            || !self.port.lie_down()
+        {
             return Wait::Poll;
         }
-        let now = clock::monotonic_ns();
-        Wait::AtMost(Duration::from_nanos(self.next_tick_ns.saturating_sub(now).max(1000)))
+        let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
+        let events = self.busy.expected();
+        if events <= 1 || patience.is_zero() || awaits_others {
+            return Wait::AtMost(time);
+        }
+        Wait::Gather { events, patience, time: time.max(patience) }
     }
 }
 
+mod busy;
 mod output;
+
+use busy::Busy;
 
 /// Closes a connection that is not taken, with the reason.
 fn refuse(new: NewClient, reason: &str) {

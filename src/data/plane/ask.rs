@@ -34,7 +34,6 @@ pub struct Asks {
     last: u64,
 }
 
-#[cfg(test)]
 impl Asks {
     /// Whether no question is under way.
     pub(super) fn is_empty(&self) -> bool {

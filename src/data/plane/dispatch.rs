@@ -174,12 +174,16 @@ impl Plane {
             }
             // Resolve: arguments, command, first key; fetch the tables' lines.
             let mut first = 0;
+            let mut like: Option<&'static Command> = None;
             let requests = bump.alloc_slice_fill_with(count, |index| {
                 let (_, last) = ends[index];
                 let bytes = &input[starts[index]..];
                 let args: &[&[u8]] = bump.alloc_slice_fill_iter(spans[first..last].iter().map(|span| span.of(bytes)));
                 first = last;
-                self.resolve(args, bump)
+                // A pipeline mostly repeats one command: then its name needs no look-up.
+                let command = like.filter(|command| command.is_called(args[0])).or_else(|| self.registry.find(args));
+                like = command.filter(|command| !command.is_subcommand);
+                self.request(command, args, bump)
             });
             if count > 1 && !self.locked {
                 self.prefetch(at, requests);
@@ -260,7 +264,11 @@ impl Plane {
 
     /// Finds out what `args` are.
     pub fn resolve<'a>(&self, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
-        let command = self.registry.find(args);
+        self.request(self.registry.find(args), args, bump)
+    }
+
+    #[inline]
+    fn request<'a>(&self, command: Option<&'static Command>, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
         let key = command.and_then(|command| command.first_key(args)).map(|index| self.options.hasher.key(args[index]));
         Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
@@ -268,15 +276,18 @@ impl Plane {
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
         let db = self.clients[at].session.db;
         let home = self.core();
-        let keys =
-            || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
         let store = self.stores.home();
-        for key in keys() {
-            store.prefetch_slot(db, key.slot);
+        let mut keys = [const { None }; BATCH];
+        let mut count = 0;
+        for key in requests.iter().filter_map(|request| request.key) {
+            if self.routes.core(key.slot) == Some(home) {
+                store.prefetch_slot(db, key.slot);
+                keys[count] = Some(key);
+                count += 1;
+            }
         }
-        for key in keys() {
-            store.prefetch_entry(db, &key);
-        }
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_line(db, key));
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_entry(db, key));
     }
 
     /// Executes one command, or sends it where it belongs.
@@ -541,11 +552,11 @@ impl Plane {
         self.now.mono_ns = now;
         let each = elapsed / requests.len() as u64;
         let track = self.settings.latency_tracking;
-        for request in requests {
-            let (Some(command), outcome) = (request.command, request.outcome.get()) else { continue };
-            if outcome != Outcome::Not {
-                self.stats.commands += 1;
-                self.commands.called(command.id(), each, outcome == Outcome::Failed, track);
+        let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
+        for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
+            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed)) = kind(&run[0]) {
+                self.stats.commands += run.len() as u64;
+                self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
             }
         }
         if let [request] = requests {

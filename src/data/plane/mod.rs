@@ -197,6 +197,7 @@ pub struct Plane {
     hops: Vec<Option<Box<hop::HopBatch>>>,
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
+    batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
     stalled: Vec<(Peer, Message)>,
@@ -244,6 +245,7 @@ impl Plane {
             effects: Effects::default(),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
+            batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
             stalled: Vec::new(),
