@@ -185,7 +185,13 @@ impl DataCore {
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
                         self.sockets.receive(&mut self.ring, socket);
                     }
-                    _ => self.peer_is_gone(socket),
+                    Ok(_) => {
+                        let client = client_of(socket);
+                        if self.plane.clients.get(client).is_some() {
+                            self.plane.input_ended(client.index);
+                        }
+                    }
+                    Err(_) => self.peer_is_gone(socket),
                 }
             }
             Completion::Sent(socket, bytes, result) => {
