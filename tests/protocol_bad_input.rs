@@ -115,8 +115,6 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"ECHO 'unbalanced\r\n",
             b"ECHO \"a\"b\r\n",
             b"SET \"\"\"x\"\"\"\r\n",
-            b"\x00\r\n",
-            b"ECHO a\x00b\r\n",
             b"NOSUCHCOMMAND with 'some args'\r\n",
             b"\xff\xfe\xfd\r\n",
             b"GET / HTTP/1.1\r\n",
@@ -124,6 +122,16 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"PING\r\nHost: example\r\n",
         ],
     );
+}
+
+/// Redis waits for ever behind a zero byte, where its C string ends.
+#[test]
+fn a_zero_byte_in_an_inline_command_is_a_byte_like_any_other() {
+    let node = Node::start(&[]);
+    let mut client = node.connect();
+    client.send(b"ECHO a\x00b\r\n\x00\r\n");
+    assert_eq!(client.reply(), "$3\r\na\0b\r\n");
+    assert_eq!(client.reply(), "-ERR unknown command '', with args beginning with: \r\n");
 }
 
 #[test]
@@ -213,6 +221,13 @@ fn a_half_closed_connection_is_ended_after_what_it_asked() {
     assert_eq!(whole.reply(), "+OK\r\n");
     whole.half_close();
     assert_eq!(whole.read_to_end(), "");
+    // What other cores take part in is answered as well.
+    let mut asked = node.connect();
+    let lines = ["SET a 1", "SET b 2", "MGET a b c", "DBSIZE", "GET b", "PING"];
+    asked.send(&lines.iter().flat_map(|line| encode(&line.split(' ').collect::<Vec<_>>())).collect::<Vec<u8>>());
+    asked.half_close();
+    let replies = "+OK\r\n+OK\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n:3\r\n$1\r\n2\r\n+PONG\r\n";
+    assert_eq!(asked.read_to_end(), replies);
     let mut cut = node.connect();
     cut.send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$6\r\nnev");
     cut.half_close();

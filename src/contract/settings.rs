@@ -82,7 +82,7 @@ pub struct EncodingLimits {
 pub struct Settings {
     /// Whether this is a cluster node.
     pub cluster_enabled: bool,
-    /// The port for clients; 0: none.
+    /// The port for clients.
     pub port: u16,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
@@ -174,6 +174,8 @@ pub struct Settings {
     pub core_port_base: u16,
     /// Microseconds a core that waits for hops looks at its queues before it sleeps.
     pub hop_spin_us: u32,
+    /// Microseconds a busy core waits for more requests before it serves those it has; 0: none.
+    pub batch_wait_us: u32,
     /// Microseconds an idle core looks at its ring before it sleeps.
     pub busy_poll_us: u32,
     /// Answer no data commands while slots are uncovered.
@@ -253,6 +255,7 @@ impl Default for Settings {
             min_replicas_max_lag: 10,
             core_port_base: 0,
             hop_spin_us: 5,
+            batch_wait_us: 50,
             busy_poll_us: 0,
             cluster_require_full_coverage: true,
             cluster_allow_reads_when_down: false,

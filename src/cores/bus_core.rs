@@ -70,10 +70,8 @@ struct Bus {
 /// [`Unavailable`] when the executor can't be had.
 pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
     let placement = parts.cpu.map_or(Placement::Unbound, Placement::Fixed);
-    let executor = LocalExecutorBuilder::new(placement)
-        .name("bus")
-        .make()
-        .map_err(|error| Unavailable(error.to_string()))?;
+    let executor =
+        LocalExecutorBuilder::new(placement).name("bus").make().map_err(|error| Unavailable(error.to_string()))?;
     started();
     executor.run(async move {
         let bell = parts.bell;

@@ -29,7 +29,7 @@ pub struct DataCore {
     ring: Ring,
     port: Port<Message>,
     sockets: Sockets,
-    /// Listeners this core accepts on, and whether their connections are handed out to all cores.
+    /// Listeners this core accepts on, by number, and whether their connections are handed out to all cores.
     listeners: Vec<Option<(TcpListener, bool)>>,
     next_core: u16,
     /// The rings of the data cores, to wake them.
@@ -43,9 +43,12 @@ pub struct DataCore {
     /// Messages that found a full queue.
     backlog: VecDeque<(Peer, Message)>,
     next_tick_ns: u64,
+    /// When something last completed.
+    last_work_ns: u64,
     stopping: bool,
     clients_told: usize,
     connections: Vec<usize>,
+    busy: Busy,
     /// Sockets to close once this turn's replies have left.
     to_close: Vec<Socket>,
 }
@@ -59,7 +62,7 @@ pub struct Parts {
     /// Its ends of the mesh.
     pub port: Port<Message>,
     /// Its listeners; true: connections are handed out to all cores.
-    pub listeners: Vec<(TcpListener, bool)>,
+    pub share: Vec<(OwnedFd, bool)>,
     /// The rings of all data cores.
     pub rings: Vec<RawFd>,
     /// Wakes the bus core.
@@ -74,12 +77,12 @@ impl DataCore {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> DataCore {
         let cores = parts.rings.len();
-        DataCore {
+        let mut core = DataCore {
             plane: parts.plane,
             ring: parts.ring,
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
-            listeners: parts.listeners.into_iter().map(Some).collect(),
+            listeners: Vec::new(),
             next_core: 0,
             rings: parts.rings,
             bus_bell: parts.bus_bell,
@@ -90,10 +93,29 @@ impl DataCore {
             fresh: Vec::new(),
             backlog: VecDeque::new(),
             next_tick_ns: 0,
+            last_work_ns: 0,
             stopping: false,
             clients_told: 0,
             connections: vec![0; cores],
+            busy: Busy::default(),
             to_close: Vec::new(),
+        };
+        core.listen(parts.share);
+        core
+    }
+
+    /// Accepts on these from now on, and on no others.
+    fn listen(&mut self, share: Vec<(OwnedFd, bool)>) {
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            if listener.take().is_some() {
+                self.ring.stop_accepting(number as u16);
+            }
+        }
+        for (fd, hand_out) in share {
+            // Numbers are not used twice: an old listener's last words must not be taken for a new one's.
+            let listener = TcpListener::from(fd);
+            self.ring.accept(&listener, self.listeners.len() as u16);
+            self.listeners.push(Some((listener, hand_out)));
         }
     }
 
@@ -102,9 +124,6 @@ impl DataCore {
     /// # Errors
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
-        for (number, (listener, _)) in self.listeners.iter().flatten().enumerate() {
-            self.ring.accept(listener, number as u16);
-        }
         self.ring.watch(self.ear.raw_fd(), EAR);
         while !self.stopping {
             self.turn()?;
@@ -114,8 +133,12 @@ impl DataCore {
 
     fn turn(&mut self) -> io::Result<()> {
         let started = clock::monotonic_ns();
+        self.busy.at(started);
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
+        if !self.completions.is_empty() {
+            self.last_work_ns = started;
+        }
         while let Some(completion) = self.completions.pop_front() {
             self.complete(completion)?;
         }
@@ -145,6 +168,7 @@ impl DataCore {
     fn complete(&mut self, completion: Completion) -> io::Result<()> {
         match completion {
             Completion::Received(socket, buffer, length) => {
+                self.busy.saw(socket.slot);
                 let client = client_of(socket);
                 if self.plane.clients.get(client).is_some_and(|client| !client.session.closing) {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
@@ -161,7 +185,13 @@ impl DataCore {
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
                         self.sockets.receive(&mut self.ring, socket);
                     }
-                    _ => self.peer_is_gone(socket),
+                    Ok(_) => {
+                        let client = client_of(socket);
+                        if self.plane.clients.get(client).is_some() {
+                            self.plane.input_ended(client.index);
+                        }
+                    }
+                    Err(_) => self.peer_is_gone(socket),
                 }
             }
             Completion::Sent(socket, bytes, result) => {
@@ -194,32 +224,18 @@ impl DataCore {
         }
     }
 
-    /// Goes on accepting, unless the listener was shut down.
+    /// Goes on accepting, unless the listener was replaced or shut to be replaced.
     fn accept_ended(&mut self, number: u16, error: &io::Error) {
-        let Some(place) = self.listeners.get_mut(number as usize) else { return };
-        if error.raw_os_error() == Some(libc::EINVAL) {
-            *place = None;
-            return;
-        }
-        log::warn!("Accepting client connection: {error}");
-        if let Some((listener, _)) = place {
+        let Some(Some((listener, _))) = self.listeners.get(number as usize) else { return };
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            log::warn!("Accepting client connection: {error}");
             self.ring.accept(listener, number);
         }
     }
 
-    /// Accepts on one more listener.
-    fn listen(&mut self, listener: TcpListener, hand_out: bool) {
-        let number = self.listeners.iter().position(Option::is_none).unwrap_or(self.listeners.len());
-        if number == self.listeners.len() {
-            self.listeners.push(None);
-        }
-        self.ring.accept(&listener, number as u16);
-        self.listeners[number] = Some((listener, hand_out));
-    }
-
     /// Takes a connection, or hands it to the core whose turn it is.
     fn accepted(&mut self, listener: u16, fd: OwnedFd) {
-        let hand_out = self.listeners.get(listener as usize).is_some_and(|place| place.as_ref().is_some_and(|(_, hand_out)| *hand_out));
+        let hand_out = matches!(self.listeners.get(listener as usize), Some(Some((_, true))));
         let new = Box::new(describe(fd));
         let me = self.plane.core().0 as u16;
         let core = if hand_out { self.next_core } else { me };
@@ -271,8 +287,12 @@ impl DataCore {
             for _ in 0..limits::MESSAGES_PER_TURN {
                 let Some(message) = self.port.pop(peer) else { break };
                 match message {
-                    Message::Adopt(new) => self.adopt(*new),
-                    Message::Accept(listener, hand_out) => self.listen(listener, hand_out),
+                    Message::Adopt(new) => {
+                        self.adopt(*new);
+                        // Core 0 has counted it in advance: it must be told, also if it was refused.
+                        self.clients_told = usize::MAX;
+                    }
+                    Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
@@ -287,20 +307,35 @@ impl DataCore {
 
     /// Background work that is due; whether there is more that should not wait.
     fn upkeep(&mut self, now: u64) -> bool {
+        self.tell_clients();
         if now < self.next_tick_ns {
             return self.plane.idle_work();
         }
         self.next_tick_ns = now + 1_000_000_000 / u64::from(self.plane.settings.hz.max(1));
-        let clients = self.plane.clients.len();
-        if clients != self.clients_told {
-            self.clients_told = clients;
-            if self.plane.core().0 == 0 {
-                self.connections[0] = clients;
-            } else {
-                self.plane.outgoing.push((Peer(0), Message::Tell(Notice::Clients(clients))));
-            }
-        }
         self.plane.tick(&self.bump)
+    }
+
+    /// Tells core 0, which watches over `maxclients`, how many clients are here.
+    fn tell_clients(&mut self) {
+        let clients = self.plane.clients.len();
+        if self.plane.core().0 == 0 {
+            self.connections[0] = clients;
+        } else if clients != self.clients_told {
+            self.clients_told = clients;
+            self.plane.outgoing.push((Peer(0), Message::Tell(Notice::Clients(clients))));
+        }
+    }
+
+    /// Looks for messages for a while: a core that is awake answers sooner than this one could fall asleep.
+    fn look_for_messages(&mut self, nanoseconds: u64) -> bool {
+        let until = clock::monotonic_ns() + nanoseconds;
+        while clock::monotonic_ns() < until {
+            if self.port.has_messages() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
     }
 
     /// Does what the plane asks for.
@@ -337,15 +372,28 @@ impl DataCore {
         if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
             return Wait::Poll;
         }
-        if !self.port.lie_down() {
+        let awaits_others = self.plane.awaits_others();
+        let polls = u64::from(self.plane.settings.busy_poll_us) * 1000;
+        if awaits_others && self.look_for_messages(u64::from(self.plane.settings.hop_spin_us) * 1000)
+            || clock::monotonic_ns().saturating_sub(self.last_work_ns) < polls
+            || !self.port.lie_down()
+        {
             return Wait::Poll;
         }
-        let now = clock::monotonic_ns();
-        Wait::AtMost(Duration::from_nanos(self.next_tick_ns.saturating_sub(now).max(1000)))
+        let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
+        let events = self.busy.expected();
+        if events <= 1 || patience.is_zero() || awaits_others {
+            return Wait::AtMost(time);
+        }
+        Wait::Gather { events, patience, time: time.max(patience) }
     }
 }
 
+mod busy;
 mod output;
+
+use busy::Busy;
 
 /// Closes a connection that is not taken, with the reason.
 fn refuse(new: NewClient, reason: &str) {
@@ -375,9 +423,10 @@ fn describe(fd: OwnedFd) -> NewClient {
     let name = |address: io::Result<socket2::SockAddr>| address.ok().and_then(|address| address.as_socket());
     let (peer, here) = (name(socket.peer_addr()), name(socket.local_addr()));
     let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback());
+    let unix = socket.local_addr().ok().and_then(|address| Some(address.as_pathname()?.display().to_string()));
     let text = |address: Option<std::net::SocketAddr>| match address {
         Some(address) => std::net::SocketAddr::new(address.ip().to_canonical(), address.port()).to_string(),
-        None => "?:0".to_owned(),
+        None => format!("{}:0", unix.as_deref().unwrap_or("?")),
     };
     let (addr, laddr) = (text(peer), text(here));
     NewClient { fd, addr, laddr, local }

@@ -53,11 +53,13 @@ impl Sockets {
 
     /// Starts receiving, unless the socket is being closed, paused, or receives already.
     pub fn receive(&mut self, ring: &mut Ring, socket: Socket) {
-        if let Some(state) = self.state(socket) {
-            if !state.receiving && !state.closing && !state.paused {
-                state.receiving = true;
-                ring.receive(socket);
-            }
+        if let Some(state) = self.state(socket)
+            && !state.receiving
+            && !state.closing
+            && !state.paused
+        {
+            state.receiving = true;
+            ring.receive(socket);
         }
     }
 

@@ -101,6 +101,11 @@ impl<T: Send> Port<T> {
         }
     }
 
+    /// Whether [`pop`](Port::pop) would give a message of anybody.
+    pub fn has_messages(&mut self) -> bool {
+        self.receivers.iter_mut().any(Receiver::has_messages)
+    }
+
     /// The next message from `peer`.
     #[inline]
     pub fn pop(&mut self, peer: usize) -> Option<T> {

@@ -2,10 +2,11 @@
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
 use super::config::Config;
-use super::listen::{Accepting, Listeners};
+use super::listeners::{Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
+use super::pid_file::PidFile;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
@@ -25,7 +26,6 @@ use crate::slot::Slot;
 use crate::slot::owner::OwnerMap;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Barrier, Mutex};
@@ -53,11 +53,9 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
     greet(&config, cores);
-    let (listeners, accepting) = Listeners::open(&config, cores)?;
-    let mut listening: Vec<Vec<(TcpListener, bool)>> = (0..cores).map(|_| Vec::new()).collect();
-    for Accepting { core, socket, hand_out } in accepting {
-        listening[core.index()].push((socket, hand_out));
-    }
+    let listeners = Listeners::open(&config, cores)?;
+    let shares = listeners.shares()?;
+    let _pid_file = PidFile::write(&config);
     let (desk, topology) = control_plane(&config, cores, &mut random)?;
     let facts = Arc::new(facts(&config, &mut random));
     let hasher = KeyHasher::new(random.next_u64());
@@ -72,7 +70,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
     let (bus_bell, bus_ear) = wake::bell()?;
     let mut bells = Vec::new();
     let mut seats = Vec::new();
-    for (index, (port, listeners)) in ports.into_iter().zip(listening).enumerate() {
+    for (index, (port, share)) in ports.into_iter().zip(shares).enumerate() {
         let (bell, ear) = wake::bell()?;
         bells.push(bell);
         let options = PlaneOptions {
@@ -87,7 +85,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         seats.push(Seat {
             options,
             port,
-            listeners,
+            share,
             ear,
             bus_bell: bus_bell.try_clone()?,
             cpu: cpu_for(&config, &cpus, index),
@@ -109,13 +107,25 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         threads.push(std::thread::Builder::new().name(name).spawn(move || data_core_thread(seat, &shared))?);
     }
     shared.ready.wait();
-    let started: Result<(), String> =
-        shared.rings.lock().map_err(|_| "a data core died".to_owned())?.iter().try_for_each(|ring| ring.clone().map(drop));
+    let started: Result<(), String> = shared
+        .rings
+        .lock()
+        .map_err(|_| "a data core died".to_owned())?
+        .iter()
+        .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let office = NodeOffice::new(config, desk, topology, listeners, cores, drain);
     bus_core::run(
-        bus_core::Parts { office: Box::new(office), port: bus_port, bells, bell: bus_bell, ear: bus_ear, signals, cpu: bus_cpu },
+        bus_core::Parts {
+            office: Box::new(office),
+            port: bus_port,
+            bells,
+            bell: bus_bell,
+            ear: bus_ear,
+            signals,
+            cpu: bus_cpu,
+        },
         || log::warn!("Ready to accept connections"),
     )?;
     for thread in threads {
@@ -128,7 +138,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
 struct Seat {
     options: PlaneOptions,
     port: Port<Message>,
-    listeners: Vec<(TcpListener, bool)>,
+    share: Share,
     ear: Ear,
     bus_bell: Bell,
     cpu: Option<core_affinity::CoreId>,
@@ -147,10 +157,14 @@ struct Shared {
 
 fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let core = seat.options.core;
-    if let Some(cpu) = seat.cpu {
-        if !core_affinity::set_for_current(cpu) {
-            log::warn!("Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.", core.0, cpu.id);
-        }
+    if let Some(cpu) = seat.cpu
+        && !core_affinity::set_for_current(cpu)
+    {
+        log::warn!(
+            "Data core {} can't be pinned to CPU {}: the cpuset of this process forbids it. It runs unpinned.",
+            core.0,
+            cpu.id
+        );
     }
     let ring = Ring::new(RingOptions { sockets: shared.sockets, ..RingOptions::default() });
     let told = ring.as_ref().map(Ring::raw_fd).map_err(ToString::to_string);
@@ -161,17 +175,18 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let rings: Vec<Result<RawFd, String>> = shared.rings.lock().map_err(|_| "a data core died")?.clone();
     let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
     let ring = ring.map_err(|error| error.to_string())?;
-    let store = Store::new(StoreOptions {
+    let mut store = Store::new(StoreOptions {
         databases: shared.settings.databases,
         hasher: seat.options.hasher,
         seed: seat.options.seed,
     });
+    store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
     let parts = data_core::Parts {
         plane,
         ring,
         port: seat.port,
-        listeners: seat.listeners,
+        share: seat.share,
         rings,
         bus_bell: seat.bus_bell,
         ear: seat.ear,
@@ -182,7 +197,8 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
 
 /// The directives of the control plane.
 pub fn cluster_options(config: &Config, cores: usize) -> Options {
-    let text = |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
+    let text =
+        |name: &str| Some(String::from_utf8_lossy(config.text(name)).into_owned()).filter(|text| !text.is_empty());
     let base: u16 = config.number("core-port-base");
     let owners = OwnerMap::even(cores);
     let ranges = (0..cores as u8).map(CoreId).map(|core| {
@@ -225,7 +241,8 @@ fn control_plane(
     let path = config.path("cluster-config-file").ok_or("cluster-config-file is empty")?;
     let (file, text) = NodesFile::open(&path)?;
     let cluster = match text {
-        Some(text) => Cluster::load(options, seeded, &text, office::now())?,
+        Some(text) => Cluster::load(options, seeded, &text, office::now())
+            .map_err(|error| format!("{error} (in {})", path.display()))?,
         None => Cluster::new(options, seeded)?,
     };
     let topology = cluster.topology();
@@ -239,7 +256,12 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
     let kilobytes = memory.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
     NodeFacts {
         run_id: (0..5).map(|_| format!("{:08x}", random.next_u64() as u32)).collect(),
-        os: format!("{} {} {}", words("/proc/sys/kernel/ostype"), words("/proc/sys/kernel/osrelease"), std::env::consts::ARCH),
+        os: format!(
+            "{} {} {}",
+            words("/proc/sys/kernel/ostype"),
+            words("/proc/sys/kernel/osrelease"),
+            std::env::consts::ARCH
+        ),
         executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         config_file: config.file().map(|path| path.display().to_string()).unwrap_or_default(),
         pid: std::process::id(),

@@ -2,7 +2,8 @@
 
 pub mod boot;
 pub mod config;
-pub mod listen;
+pub mod listeners;
 pub mod log;
 pub mod nodes_file;
 pub mod office;
+pub mod pid_file;

@@ -4,8 +4,8 @@
 //! Owned by the bus core's thread. Files are written here (nodes.conf, redis.conf, the log), never on a
 //! data core.
 
-use super::config::{self, Caller, Changes, Config, reply_help};
-use super::listen::{Accepting, Listeners};
+use super::config::{Caller, Changes, Config, reply_help, set_failed};
+use super::listeners::Listeners;
 use super::log::LogDrain;
 use super::nodes_file::NodesFile;
 use crate::cluster::command::{Facts, Inquiry as Wanted};
@@ -58,7 +58,14 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desk: Option<ClusterDesk>, topology: Arc<Topology>, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        desk: Option<ClusterDesk>,
+        topology: Arc<Topology>,
+        listeners: Listeners,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         NodeOffice { config, desk, topology, listeners, cores, drain, pending: HashMap::new(), last: 0, over: false }
     }
 
@@ -84,6 +91,7 @@ impl NodeOffice {
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
             }
+            // DEBUG CONFIG-REWRITE-FORCE-ALL.
             b"debug" => answer(from, number, &command, outgoing, |reply| {
                 self.config.rewrite(true)?;
                 reply.ok();
@@ -113,11 +121,10 @@ impl NodeOffice {
             }),
             _ => {
                 let caller = Caller { local: command.local, loading: false };
-                let set = self.config.set(&args[2..], caller).and_then(|changes| self.listen(changes, outgoing));
-                match set {
+                let changed = self.config.set(&args[2..], caller).and_then(|changes| self.follow(changes, outgoing));
+                match changed {
                     Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
-                    Ok(changes) => {
-                        log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+                    Ok(()) => {
                         self.reconfigured(outgoing);
                         let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
                         self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
@@ -127,20 +134,24 @@ impl NodeOffice {
         }
     }
 
-    /// Listens where changed settings say; takes all of them back where that can't be done.
-    fn listen(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<Changes, Error> {
-        let Some(name) = ["port", "bind"].into_iter().find(|name| changes.contains(name)) else { return Ok(changes) };
-        let (accepting, result) = self.listeners.follow(&self.config, self.cores);
-        for Accepting { core, socket, hand_out } in accepting {
-            outgoing.push((core.into(), Message::Accept(socket, hand_out)));
+    /// Puts into effect what can fail, or undoes all changes.
+    fn follow(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<(), Error> {
+        log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+        let (name, refusal) = match (changes.contains("port"), changes.contains("bind")) {
+            (true, _) => ("port", "Unable to listen on this port. Check server logs."),
+            (_, true) => ("bind", "Failed to bind to specified addresses."),
+            _ => return Ok(()),
+        };
+        let mut result = self.listeners.reopen(&self.config);
+        match self.listeners.shares() {
+            Ok(shares) => outgoing.extend((0..).map(Peer).zip(shares.into_iter().map(Message::Listen))),
+            Err(error) => result = Err(error.into()),
         }
-        let Err(refusal) = result else { return Ok(changes) };
-        log::warn!("{refusal}");
-        self.config.undo(changes);
-        Err(config::set_failed(name.as_bytes(), match name {
-            "port" => "Unable to listen on this port. Check server logs.",
-            _ => "Failed to bind to specified addresses.",
-        }))
+        result.map_err(|error| {
+            log::warn!("{error}");
+            self.config.undo(changes);
+            set_failed(name.as_bytes(), refusal)
+        })
     }
 
     /// Puts into effect what the bus core itself goes by.
@@ -214,6 +225,7 @@ impl NodeOffice {
     }
 
     fn end(&mut self) {
+        self.listeners.close();
         log::warn!("Redis is now ready to exit, bye bye...");
         self.over = true;
     }
@@ -235,7 +247,9 @@ impl Office for NodeOffice {
                 }
                 let Some(Pending { sum, then, .. }) = self.pending.remove(&number) else { return };
                 match then {
-                    Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+                    Then::Reply(to, number, bytes) => {
+                        outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes)))))
+                    }
                     Then::Cluster(from, number, command) => self.cluster(from, number, &command, sum, outgoing),
                     Then::Nothing => {}
                 }

@@ -96,6 +96,16 @@ pub enum Wait {
     Poll,
     /// Until something completes or this much time has passed.
     AtMost(Duration),
+    /// The same, but while fewer than `events` have completed, sleep on for `patience`: fewer and fuller turns.
+    /// On kernels before 6.12, which can't, the same as `AtMost`.
+    Gather {
+        /// How many completions end the sleep at once.
+        events: usize,
+        /// How long fewer than that may be kept waiting.
+        patience: Duration,
+        /// How long to sleep at most while nothing completes.
+        time: Duration,
+    },
 }
 
 /// One core's ring.
@@ -305,6 +315,12 @@ impl Ring {
                 Wait::AtMost(time) => {
                     let time = types::Timespec::from(time);
                     self.uring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&time))
+                }
+                Wait::Gather { events, patience, time } => {
+                    let events = if self.uring.params().is_feature_min_timeout() { events } else { 1 };
+                    let time = types::Timespec::from(time);
+                    let args = types::SubmitArgs::new().timespec(&time).min_wait_usec(patience.as_micros() as u32);
+                    self.uring.submitter().submit_with_args(events, &args)
                 }
             };
             match result {

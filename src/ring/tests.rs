@@ -1,3 +1,5 @@
+//! The ring against the kernel's own sockets.
+
 use super::*;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -29,11 +29,11 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts a call that took `nanoseconds`.
-    pub fn record(&mut self, nanoseconds: u64) {
+    /// Counts calls that took `nanoseconds` each.
+    pub fn record(&mut self, calls: u64, nanoseconds: u64) {
         let (octave, cell) = place(nanoseconds.clamp(1, LONGEST));
-        self.octaves[octave].get_or_insert_with(|| Box::new([0; CELLS]))[cell] += 1;
-        self.count += 1;
+        self.octaves[octave].get_or_insert_with(|| Box::new([0; CELLS]))[cell] += calls;
+        self.count += calls;
     }
 
     /// Adds another core's counts.
@@ -129,7 +129,7 @@ mod tests {
 
     fn of(microseconds: &[u64]) -> Histogram {
         let mut histogram = Histogram::default();
-        microseconds.iter().for_each(|time| histogram.record(time * 1000));
+        microseconds.iter().for_each(|time| histogram.record(1, time * 1000));
         histogram
     }
 
@@ -166,10 +166,10 @@ mod tests {
         fn merging_is_counting_in_one(first: Vec<u64>, second: Vec<u64>) {
             let (mut merged, mut one) = (Histogram::default(), Histogram::default());
             let mut other = Histogram::default();
-            first.iter().for_each(|time| merged.record(*time));
-            second.iter().for_each(|time| other.record(*time));
+            first.iter().for_each(|time| merged.record(1, *time));
+            second.iter().for_each(|time| other.record(1, *time));
             merged.merge(&other);
-            first.iter().chain(&second).for_each(|time| one.record(*time));
+            first.iter().chain(&second).for_each(|time| one.record(1, *time));
             prop_assert_eq!(merged.distribution(), one.distribution());
             prop_assert_eq!(merged.percentile(90.0), one.percentile(90.0));
         }

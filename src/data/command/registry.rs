@@ -32,6 +32,8 @@ pub struct Command {
     pub run: Run,
     /// Whether it takes about the same short time whatever its arguments.
     pub quick: bool,
+    /// Whether it is called by two words.
+    pub is_subcommand: bool,
     /// Its only key's index, when it has exactly one at a fixed place; 0 otherwise.
     pub single_key: u8,
 }
@@ -58,7 +60,8 @@ impl Registry {
             let KeyRange { first, last, .. } = spec.key_range();
             let single_key = if first > 0 && first == last && !spec.has_movable_keys() { first as u8 } else { 0 };
             let quick = spec.is(flag::FAST) || QUICK.contains(&name);
-            commands[spec.id()] = Some(Command { spec, run, quick, single_key });
+            commands[spec.id()] =
+                Some(Command { spec, run, quick, is_subcommand: spec.container().is_some(), single_key });
         };
         for (name, handler) in [string::HANDLERS, generic::HANDLERS, memory::HANDLERS].into_iter().flatten() {
             add(name, Run::Keyed(*handler));
@@ -174,6 +177,12 @@ impl Command {
     /// Its number.
     pub fn id(&self) -> u16 {
         self.spec.id() as u16
+    }
+
+    /// Whether `name` is its name, in lower or upper case.
+    #[inline]
+    pub fn is_called(&self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(self.spec.name().as_bytes())
     }
 
     /// Its first key's index in `args`, if it has a key.

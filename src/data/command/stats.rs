@@ -29,14 +29,14 @@ impl CommandStats {
         CommandStats { rows: vec![Row::default(); usize::from(commands)].into_boxed_slice() }
     }
 
-    /// Counts a call of command `id`; `track` is the setting `latency-tracking`.
-    pub fn called(&mut self, id: u16, nanoseconds: u64, failed: bool, track: bool) {
+    /// Counts `calls` of command `id` that took `nanoseconds` each; `track` is the setting `latency-tracking`.
+    pub fn called(&mut self, id: u16, calls: u64, nanoseconds: u64, failed: bool, track: bool) {
         let row = &mut self.rows[usize::from(id)];
-        row.calls += 1;
-        row.nanoseconds += nanoseconds;
-        row.failed += u64::from(failed);
+        row.calls += calls;
+        row.nanoseconds += calls * nanoseconds;
+        row.failed += if failed { calls } else { 0 };
         if track {
-            row.times.get_or_insert_default().record(nanoseconds);
+            row.times.get_or_insert_default().record(calls, nanoseconds);
         }
     }
 
@@ -196,9 +196,9 @@ mod tests {
 
     fn counted() -> CommandStats {
         let (mut one, mut other) = (CommandStats::new(3), CommandStats::new(3));
-        one.called(0, 3_000, false, true);
-        one.called(0, 3_000, true, true);
-        other.called(0, 11_000, false, true);
+        one.called(0, 1, 3_000, false, true);
+        one.called(0, 1, 3_000, true, true);
+        other.called(0, 1, 11_000, false, true);
         other.rejected(2);
         one.merge(&other);
         one

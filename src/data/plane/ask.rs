@@ -35,9 +35,22 @@ pub struct Asks {
     last: u64,
 }
 
+impl Asks {
+    /// Whether no question is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
 impl Plane {
     /// Asks `whom` and calls `finish` when all have answered: at once if only this core is asked.
-    pub fn ask(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, finish: Finish) -> Result<Flow, Error> {
+    pub fn ask(
+        &mut self,
+        at: u32,
+        whom: impl Iterator<Item = Peer>,
+        inquiry: Inquiry,
+        finish: Finish,
+    ) -> Result<Flow, Error> {
         let next: Next = Box::new(|plane, at, answers| {
             finish(plane, at, answers);
             Ok(Flow::Done)
@@ -46,7 +59,13 @@ impl Plane {
     }
 
     /// Asks `whom` and goes on with `next` when all have answered.
-    pub fn ask_then(&mut self, at: u32, whom: impl Iterator<Item = Peer>, inquiry: Inquiry, next: Next) -> Result<Flow, Error> {
+    pub fn ask_then(
+        &mut self,
+        at: u32,
+        whom: impl Iterator<Item = Peer>,
+        inquiry: Inquiry,
+        next: Next,
+    ) -> Result<Flow, Error> {
         let mut asked: Vec<Peer> = whom.collect();
         if inquiry.is_for_store() && self.transacting(at) {
             // A transaction holds every store it needs.
@@ -164,7 +183,7 @@ impl Plane {
             Inquiry::LatencyReset(events) => {
                 let events: Vec<&[u8]> = events.iter().map(|event| &**event).collect();
                 Answer::Names(self.latency.reset(&events))
-            },
+            }
             Inquiry::Sleep(time) => {
                 std::thread::sleep(*time);
                 Answer::Done
@@ -209,9 +228,7 @@ impl Plane {
                 store.swap(*a, *b);
                 Answer::Done
             }
-            Inquiry::RandomKey { db } => {
-                Answer::Sample(keyspace::random_key(store, *db, now))
-            }
+            Inquiry::RandomKey { db } => Answer::Sample(keyspace::random_key(store, *db, now)),
             Inquiry::Scan(part) => {
                 let options = ScanOptions {
                     pattern: part.pattern.as_deref(),
@@ -244,7 +261,11 @@ impl Plane {
     }
 
     /// Takes over new settings or a new topology.
-    fn adopt(&mut self, settings: Option<Arc<crate::contract::settings::Settings>>, topology: Option<Arc<crate::contract::topology::Topology>>) {
+    fn adopt(
+        &mut self,
+        settings: Option<Arc<crate::contract::settings::Settings>>,
+        topology: Option<Arc<crate::contract::topology::Topology>>,
+    ) {
         if let Some(settings) = settings {
             self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
             self.settings = settings;
@@ -267,7 +288,7 @@ impl Plane {
             Message::Lent(number, store) => self.lent(from, number, store, bump),
             Message::Returned(store) => self.returned(store, bump),
             Message::Tell(notice) => self.told(notice),
-            Message::Accept(..) | Message::Adopt(_) => {} // The driver takes these itself.
+            Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
         }
     }
 

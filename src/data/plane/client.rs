@@ -151,6 +151,8 @@ pub struct Client {
     pub in_flight: usize,
     /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
     pub over_soft_since: u64,
+    /// Whether it will send no more, but is owed replies.
+    pub ended: bool,
     /// Whether the driver was told to stop reading from it.
     pub reading_paused: bool,
 }
@@ -175,6 +177,7 @@ impl Client {
             unsent: Vec::new(),
             in_flight: 0,
             over_soft_since: 0,
+            ended: false,
             reading_paused: false,
         };
         client.refresh_plain();
@@ -221,7 +224,8 @@ impl Client {
 
     /// Bytes of replies that wait for the socket or for earlier replies.
     pub fn output_bytes(&self) -> usize {
-        let queued: usize = self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();
+        let queued: usize =
+            self.queue.iter().map(|owed| if let Owed::Ready(bytes) = owed { bytes.len() } else { 0 }).sum();
         self.unsent.len() + self.in_flight + queued
     }
 }

@@ -107,7 +107,7 @@ fn hello(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     }
     if !plane.clients[at].session.authenticated {
         return Err(Error::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }
     let session = &mut plane.clients[at].session;
@@ -154,7 +154,7 @@ fn auth(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 }
 
 fn select(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    let index = number::parse_i64(request.args[1]).ok_or(Error::new("ERR invalid DB index"))?;
+    let index = number::parse_i64(request.args[1]).ok_or(Error::NotAnInteger)?;
     if plane.settings.cluster_enabled && index != 0 {
         return Err(Error::new("ERR SELECT is not allowed in cluster mode"));
     }
@@ -316,8 +316,7 @@ fn client_pause(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         Some(mode) if mode.eq_ignore_ascii_case(b"write") => false,
         Some(_) => return Err(Error::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let time = number::parse_i64(request.args[2])
-        .ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
+    let time = number::parse_i64(request.args[2]).ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
     let time = u64::try_from(time).map_err(|_| Error::new("ERR timeout is negative"))?;
     let mut pause = Pause { until: plane.now.unix_ms.saturating_add(time), all };
     if let Some(standing) = plane.pause {
@@ -430,7 +429,8 @@ impl Plane {
     pub(super) fn client_line(&self, at: u32) -> String {
         let client = &self.clients[at];
         let session = &client.session;
-        let (sub, psub, ssub) = session.subscriptions.as_ref().map_or((0, 0, 0), |subscriptions| subscriptions.counts());
+        let (sub, psub, ssub) =
+            session.subscriptions.as_ref().map_or((0, 0, 0), |subscriptions| subscriptions.counts());
         let multi = session.multi.as_ref().map_or(-1, |transaction| transaction.commands.len() as i64);
         let mut flags = String::new();
         if session.subscriptions.is_some() {

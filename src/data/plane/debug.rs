@@ -56,12 +56,13 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on))
         }
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => {
-            let count = number::parse_i64(count).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotAnInteger)?;
+            let count =
+                number::parse_i64(count).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotAnInteger)?;
             let prefix = rest.first().map_or(b"key".to_vec(), |prefix| prefix.to_vec());
             let size = match rest.get(1) {
-                Some(size) => {
-                    Some(number::parse_i64(size).and_then(|size| usize::try_from(size).ok()).ok_or(Error::NotAnInteger)?)
-                }
+                Some(size) => Some(
+                    number::parse_i64(size).and_then(|size| usize::try_from(size).ok()).ok_or(Error::NotAnInteger)?,
+                ),
                 None => None,
             };
             let db = plane.clients[at].session.db;
@@ -69,9 +70,9 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             plane.tell_all_and_ok(at, Inquiry::Populate(Arc::new(populate)))
         }
         (b"object", [key]) => object(plane, at, key),
-        (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => Err(Error::new(
-            "ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot",
-        )),
+        (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => {
+            Err(Error::new("ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot"))
+        }
         (b"protocol", [kind]) => protocol(plane, at, kind),
         (b"quicklist-packed-threshold" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))

@@ -9,8 +9,8 @@ use super::hop::HopCommand;
 use super::{Action, Plane};
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::spec::flag;
 use crate::data::command::slowlog::SlowLog;
+use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
@@ -168,12 +168,16 @@ impl Plane {
             }
             // Resolve: arguments, command, first key; fetch the tables' lines.
             let mut first = 0;
+            let mut like: Option<&'static Command> = None;
             let requests = bump.alloc_slice_fill_with(count, |index| {
                 let (_, last) = ends[index];
                 let bytes = &input[starts[index]..];
                 let args: &[&[u8]] = bump.alloc_slice_fill_iter(spans[first..last].iter().map(|span| span.of(bytes)));
                 first = last;
-                self.resolve(args, bump)
+                // A pipeline mostly repeats one command: then its name needs no look-up.
+                let command = like.filter(|command| command.is_called(args[0])).or_else(|| self.registry.find(args));
+                like = command.filter(|command| !command.is_subcommand);
+                self.request(command, args, bump)
             });
             if count > 1 && !self.locked {
                 self.prefetch(at, requests);
@@ -190,11 +194,14 @@ impl Plane {
                     Flow::Done => used = ends[index].0,
                     Flow::Wait => {
                         used = ends[index].0;
+                        // What was parsed ahead is parsed again.
+                        *state = ParseState::default();
                         self.account(at, &requests[timed..=index]);
                         self.hold(at, Hold::Answer);
                         break 'batches Some(used);
                     }
                     Flow::Retry(hold) => {
+                        *state = ParseState::default();
                         self.account(at, &requests[timed..index]);
                         self.hold(at, hold);
                         break 'batches Some(used);
@@ -254,35 +261,42 @@ impl Plane {
 
     /// Finds out what `args` are.
     pub fn resolve<'a>(&self, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
-        let command = self.registry.find(args);
-        let key = command
-            .and_then(|command| command.first_key(args))
-            .map(|index| self.options.hasher.key(args[index]));
+        self.request(self.registry.find(args), args, bump)
+    }
+
+    #[inline]
+    fn request<'a>(&self, command: Option<&'static Command>, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
+        let key = command.and_then(|command| command.first_key(args)).map(|index| self.options.hasher.key(args[index]));
         Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
 
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
         let db = self.clients[at].session.db;
         let home = self.core();
-        let keys = || requests.iter().filter_map(|request| request.key).filter(|key| self.routes.core(key.slot) == Some(home));
         let store = self.stores.home();
-        for key in keys() {
-            store.prefetch_slot(db, key.slot);
+        let mut keys = [const { None }; BATCH];
+        let mut count = 0;
+        for key in requests.iter().filter_map(|request| request.key) {
+            if self.routes.core(key.slot) == Some(home) {
+                store.prefetch_slot(db, key.slot);
+                keys[count] = Some(key);
+                count += 1;
+            }
         }
-        for key in keys() {
-            store.prefetch_entry(db, &key);
-        }
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_line(db, key));
+        keys[..count].iter().flatten().for_each(|key| store.prefetch_entry(db, key));
     }
 
     /// Executes one command, or sends it where it belongs.
     fn dispatch(&mut self, at: u32, request: &Request<'_>) -> Flow {
-        if self.free && self.clients[at].plain {
-            if let Some(command) = request.command {
-                if let (Run::Keyed(handler), true) = (&command.run, command.spec.arity_fits(request.args.len())) {
-                    self.clients[at].session.last = Some(command.spec);
-                    return self.keyed(at, request, command, *handler);
-                }
-            }
+        if self.free
+            && self.clients[at].plain
+            && let Some(command) = request.command
+            && let Run::Keyed(handler) = &command.run
+            && command.spec.arity_fits(request.args.len())
+        {
+            self.clients[at].session.last = Some(command.spec);
+            return self.keyed(at, request, command, *handler);
         }
         self.dispatch_checked(at, request)
     }
@@ -519,17 +533,18 @@ impl Plane {
     /// Tries all clients again that wait for the store or the end of a pause.
     pub fn release_held(&mut self, bump: &Bump) {
         for reference in std::mem::take(&mut self.held) {
-            if let Some(client) = self.clients.get(reference) {
-                if let Some(hold @ (Hold::Store | Hold::Pause)) = client.hold {
-                    self.release(reference.index, hold, bump);
-                }
+            if let Some(hold @ (Hold::Store | Hold::Pause)) = self.clients.get(reference).and_then(|client| client.hold)
+            {
+                self.release(reference.index, hold, bump);
             }
         }
     }
 
     /// Whether a pause stands against this command.
     fn paused(&self, at: u32, command: &Command) -> bool {
-        self.pause.is_some_and(|pause| pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0)
+        self.pause.is_some_and(|pause| {
+            pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
+        })
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.
@@ -542,11 +557,11 @@ impl Plane {
         self.now.mono_ns = now;
         let each = elapsed / requests.len() as u64;
         let track = self.settings.latency_tracking;
-        for request in requests {
-            let (Some(command), outcome) = (request.command, request.outcome.get()) else { continue };
-            if outcome != Outcome::Not {
-                self.stats.commands += 1;
-                self.commands.called(command.id(), each, outcome == Outcome::Failed, track);
+        let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
+        for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
+            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed)) = kind(&run[0]) {
+                self.stats.commands += run.len() as u64;
+                self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
             }
         }
         if let [request] = requests {

@@ -41,9 +41,23 @@ pub struct Gathers {
     waiting: VecDeque<(Peer, u64)>,
 }
 
+#[cfg(test)]
+impl Gathers {
+    /// Whether nothing is borrowed or wanted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.waiting.is_empty()
+    }
+}
+
 impl Plane {
     /// Executes a command when the stores of `cores` (ascending) are here.
-    pub(super) fn gather_command(&mut self, at: u32, request: &Request<'_>, _: &'static Command, cores: Vec<CoreId>) -> Flow {
+    pub(super) fn gather_command(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        _: &'static Command,
+        cores: Vec<CoreId>,
+    ) -> Flow {
         let args = request.args.iter().map(|arg| arg.to_vec()).collect();
         self.gather(at, cores, Purpose::Command(args), request.bump)
     }
@@ -159,6 +173,7 @@ impl Plane {
     /// This core's store is home again.
     pub(super) fn returned(&mut self, store: Box<Store>, bump: &Bump) {
         self.stores.put(self.options.core, store);
+        // Settings may have changed while it was away: `unlock` sees to them.
         self.unlock();
         self.after_unlock(bump);
     }

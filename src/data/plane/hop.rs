@@ -12,8 +12,8 @@ use crate::base::limits;
 use crate::data::command::Run;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::resp::{Error, Proto, Reply};
 use crate::resp::parse::Span;
+use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
 use bumpalo::Bump;
 
@@ -100,11 +100,17 @@ impl Plane {
         self.hops[core.index()].get_or_insert_with(|| spare.pop().unwrap_or_default())
     }
 
+    /// Whether other cores owe this one replies or answers.
+    pub fn awaits_others(&self) -> bool {
+        self.batches_away > 0 || !self.asks.is_empty() || self.locked
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
             if let Some(batch) = batch.take() {
                 self.stats.hops += batch.commands.len() as u64;
+                self.batches_away += 1;
                 self.outgoing.push((Peer(core as u16), Message::Hop(batch)));
             }
         }
@@ -135,7 +141,7 @@ impl Plane {
         self.now.mono_ns = now;
         let track = self.settings.latency_tracking;
         for (entry, failed) in batch.commands.iter().zip(failed) {
-            self.commands.called(entry.command, each, failed, track);
+            self.commands.called(entry.command, 1, each, failed, track);
         }
         self.stats.commands += batch.commands.len() as u64;
         batch.replies = replies;
@@ -193,6 +199,7 @@ impl Plane {
 
     /// Hands the replies of a batch that came back to its clients.
     pub(super) fn batch_done(&mut self, mut batch: Box<HopBatch>, bump: &Bump) {
+        self.batches_away -= 1;
         let mut start = 0;
         for (entry, end) in batch.commands.iter().zip(&batch.ends) {
             self.deliver(entry.client, entry.number, &batch.replies[start..*end]);

@@ -12,8 +12,18 @@ use std::fmt::Write;
 pub struct Sections(Vec<String>);
 
 const DEFAULT: &[&str] = &[
-    "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "errorstats", "cluster",
-    "keyspace", "coreslot",
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "modules",
+    "errorstats",
+    "cluster",
+    "keyspace",
+    "coreslot",
 ];
 const MORE: &[&str] = &["commandstats", "latencystats"];
 
@@ -105,7 +115,7 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "uptime_in_days", uptime / 86_400);
     field(out, "hz", plane.settings.hz);
     field(out, "configured_hz", plane.settings.hz);
-    field(out, "lru_clock", plane.now.unix_ms / 1000 & 0xff_ffff);
+    field(out, "lru_clock", (plane.now.unix_ms / 1000) & 0xff_ffff);
     field(out, "executable", &facts.executable);
     field(out, "config_file", &facts.config_file);
     field(out, "io_threads_active", 0);
@@ -245,7 +255,8 @@ fn cpu(out: &mut String, _: &Plane, _: &Figures) {
     // Fields 14 and 15 of /proc/self/stat, in ticks of 10 ms; the name before them may hold spaces.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = |place: usize| after_name.split(' ').nth(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    let ticks =
+        |place: usize| after_name.split(' ').nth(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     field(out, "used_cpu_sys", format!("{:.6}", ticks(13) / 100.0));
     field(out, "used_cpu_user", format!("{:.6}", ticks(12) / 100.0));
     field(out, "used_cpu_sys_children", "0.000000");

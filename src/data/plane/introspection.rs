@@ -50,7 +50,8 @@ fn command(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 }
 
 fn merged_slowlog(plane: &Plane, answers: Vec<Answer>) -> Vec<slowlog::Entry> {
-    let logs = answers.into_iter().map(|answer| if let Answer::SlowLog(entries) = answer { entries } else { Vec::new() });
+    let logs =
+        answers.into_iter().map(|answer| if let Answer::SlowLog(entries) = answer { entries } else { Vec::new() });
     slowlog::merge(logs, &plane.settings)
 }
 
@@ -105,8 +106,10 @@ fn latency_report(plane: &mut Plane, at: u32, request: &Request<'_>, report: Rep
 fn latency_reset(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let events = request.args[2..].iter().map(|event| Box::from(*event)).collect();
     let finish: Finish = Box::new(|plane, at, answers| {
-        let names: BTreeSet<&'static str> =
-            answers.into_iter().flat_map(|answer| if let Answer::Names(names) = answer { names } else { Vec::new() }).collect();
+        let names: BTreeSet<&'static str> = answers
+            .into_iter()
+            .flat_map(|answer| if let Answer::Names(names) = answer { names } else { Vec::new() })
+            .collect();
         plane.reply(at).int(names.len() as i64);
     });
     plane.ask(at, plane.data_cores(), Inquiry::LatencyReset(events), finish)

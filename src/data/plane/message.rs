@@ -8,7 +8,6 @@ use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
 use crate::resp::{Error, Proto};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -38,10 +37,10 @@ pub enum Message {
     Lent(u64, Box<Store>),
     /// A borrowed store comes home.
     Returned(Box<Store>),
-    /// A socket to accept connections on, until it is shut down; true: to be handed out to all cores.
-    Accept(TcpListener, bool),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
+    /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
+    Listen(Vec<(OwnedFd, bool)>),
     /// Something to deliver or do; no answer.
     Tell(Notice),
 }

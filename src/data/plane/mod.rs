@@ -32,6 +32,11 @@ pub mod server;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::topology::Topology;
@@ -194,7 +199,9 @@ pub struct Plane {
     random: Xoshiro256PlusPlus,
     effects: Effects,
     hops: Vec<Option<Box<hop::HopBatch>>>,
+    #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
+    batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
     stalled: Vec<(Peer, Message)>,
@@ -244,6 +251,7 @@ impl Plane {
             effects: Effects::default(),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
+            batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
             stalled: Vec::new(),

@@ -125,12 +125,17 @@ impl PubSub {
             PubSubQuestion::Channels { pattern, sharded } => Answer::Strings(
                 table(*sharded)
                     .keys()
-                    .filter(|channel| pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, Case::Sensitive)))
+                    .filter(|channel| {
+                        pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, channel, Case::Sensitive))
+                    })
                     .map(|channel| channel.to_vec())
                     .collect(),
             ),
             PubSubQuestion::Subscribers { channels, sharded } => Answer::Counts(
-                channels.iter().map(|channel| table(*sharded).get(&**channel).map_or(0, |set| set.len() as u64)).collect(),
+                channels
+                    .iter()
+                    .map(|channel| table(*sharded).get(&**channel).map_or(0, |set| set.len() as u64))
+                    .collect(),
             ),
             PubSubQuestion::Patterns => Answer::Strings(self.patterns.keys().map(|pattern| pattern.to_vec()).collect()),
         }
@@ -150,7 +155,8 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
     }
     let (channel, message) = (request.args[1].into(), request.args[2].into());
     let finish: Finish = Box::new(|plane, at, answers| {
-        let receivers: u64 = answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
+        let receivers: u64 =
+            answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         plane.reply(at).int(receivers as i64);
     });
     plane.ask(at, plane.data_cores(), Inquiry::Publish { channel, message, sharded }, finish)
@@ -327,10 +333,21 @@ impl Plane {
     /// Whether a subscriber may use this command: in RESP2 only a few, since messages look like replies.
     pub(super) fn admit_subscriber(&self, at: u32, command: &Command) -> Result<(), Error> {
         const ALLOWED: [&str; 9] = [
-            "ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset",
+            "ping",
+            "subscribe",
+            "ssubscribe",
+            "unsubscribe",
+            "sunsubscribe",
+            "psubscribe",
+            "punsubscribe",
+            "quit",
+            "reset",
         ];
         let session = &self.clients[at].session;
-        if session.subscriptions.is_none() || session.proto == Proto::Resp3 || ALLOWED.contains(&command.spec.full_name()) {
+        if session.subscriptions.is_none()
+            || session.proto == Proto::Resp3
+            || ALLOWED.contains(&command.spec.full_name())
+        {
             return Ok(());
         }
         Err(Error::new(format!(

@@ -110,7 +110,8 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let db = plane.clients[at].session.db;
     let finish: Finish = Box::new(|plane, at, answers| {
-        let candidates = answers.into_iter().filter_map(|answer| if let Answer::Sample(sample) = answer { sample } else { None });
+        let candidates =
+            answers.into_iter().filter_map(|answer| if let Answer::Sample(sample) = answer { sample } else { None });
         let chosen = keyspace::choose_random(candidates, plane.random.next_u64());
         plane.reply(at).bulk_or_null(chosen.as_deref());
     });

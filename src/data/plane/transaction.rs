@@ -23,8 +23,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Handlers of this file.
-pub const HANDLERS: &[(&str, SessionHandler)] =
-    &[("multi", multi), ("discard", discard), ("unwatch", unwatch)];
+pub const HANDLERS: &[(&str, SessionHandler)] = &[("multi", multi), ("discard", discard), ("unwatch", unwatch)];
 
 /// Handlers that wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[("exec", exec), ("watch", watch)];
@@ -50,7 +49,7 @@ pub struct Watch {
     pub db: usize,
     /// The key.
     pub key: Box<[u8]>,
-    /// Its version when it was watched.
+    /// Its version when it was watched, counted from 1.
     pub version: u64,
 }
 
@@ -280,13 +279,13 @@ impl Plane {
         let watches = std::mem::take(&mut self.clients[at].session.watches);
         let changed = watches.iter().any(|watch| {
             let key = self.options.hasher.key(&watch.key);
-            self.stores.of(key.slot).watch_version(watch.db, &key, now) != watch.version
+            self.stores.of(key.slot).watch_version(watch.db, &key, now) + 1 != watch.version
         });
         self.clients[at].session.watches = watches;
         changed
     }
 
-    /// The versions of those of `keys` that live on the store of core `core`, 0 for others; watches them.
+    /// The versions, from 1 on, of those of `keys` that live on the store of core `core`, 0 for others; watches them.
     pub(super) fn watch_here(&mut self, core: usize, db: usize, keys: &[Box<[u8]>]) -> Vec<u64> {
         let now = self.now.unix_ms;
         keys.iter()
@@ -295,7 +294,7 @@ impl Plane {
                 if self.routes.owners().of(key.slot).index() != core {
                     return 0;
                 }
-                self.stores.of(key.slot).watch(db, &key, now)
+                self.stores.of(key.slot).watch(db, &key, now) + 1
             })
             .collect()
     }

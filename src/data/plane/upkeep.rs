@@ -3,15 +3,15 @@
 //! Owned by the data core. The driver calls [`Plane::tick`] about `hz` times a second and
 //! [`Plane::idle_work`] after every turn; neither takes longer than a few hundred microseconds.
 
+use super::client::{Client, ClientRef, Hold, Session};
 use super::message::Message;
 use super::{Action, Plane};
-use super::client::{Client, ClientRef, Hold, Session};
 use crate::base::ids::{ClientId, CoreId};
 use crate::base::limits;
+use crate::base::notify::Class;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::spec::flag;
 use crate::data::exec::Event;
-use crate::base::notify::Class;
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
@@ -262,6 +262,18 @@ impl Plane {
         }
     }
 
+    /// A client sends no more: it is closed, but not before it has what it asked for.
+    pub fn input_ended(&mut self, at: u32) {
+        let client = &mut self.clients[at];
+        client.ended = true;
+        if self.may_close(at) {
+            self.close(at);
+        } else {
+            let reference = self.clients[at].reference;
+            self.goodbyes.push(reference);
+        }
+    }
+
     /// Closes a client once it has its replies; executes nothing more of it.
     pub(super) fn say_goodbye(&mut self, at: u32) {
         let client = &mut self.clients[at];
@@ -273,7 +285,9 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
-        client.session.closing && client.hold != Some(Hold::Answer) && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
+        let session_over = client.session.closing && client.hold != Some(Hold::Answer);
+        let over = session_over || client.ended && client.hold.is_none();
+        over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
     }
 
     /// Messages for others, if there are any.

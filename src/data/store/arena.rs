@@ -123,7 +123,7 @@ impl Arena {
         arena
     }
 
-    /// All of the memory; a handle's cell starts at [`offset`](offset).
+    /// All of the memory; a handle's cell starts at [`offset`].
     #[inline(always)]
     pub fn memory(&self) -> &[u8] {
         &self.pages

@@ -205,3 +205,85 @@ pub fn shed<T>(list: &mut Vec<T>) {
         list.shrink_to_fit();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Deadline;
+    use super::super::model_tests::store;
+    use super::*;
+
+    /// Sets `count` keys in each of two databases, every third with a deadline.
+    fn filled(count: usize) -> (Store, crate::data::key::KeyHasher) {
+        let (mut store, hasher) = store(2);
+        for number in 0..count * 2 {
+            let deadline = if number % 3 == 0 { Deadline::At(1000) } else { Deadline::Clear };
+            let key = format!("{}", number / 2).into_bytes();
+            store.set_string(number % 2, &hasher.key(&key), &vec![1; number % 4000], deadline, 1);
+        }
+        (store, hasher)
+    }
+
+    #[test]
+    fn one_flushed_database_is_freed_in_steps_and_the_other_stays() {
+        let count = if cfg!(miri) { 20 } else { 5000 };
+        let (mut store, hasher) = filled(count);
+        let before = store.arena.live();
+        store.flush(Some(0));
+        assert_eq!((store.len(0), store.volatile_len(0), store.len(1)), (0, 0, count));
+        let mut steps = 0;
+        loop {
+            let live = store.arena.live();
+            let more = store.reclaim(1);
+            // An entry and its part of a line.
+            assert!(live - store.arena.live() <= (ENTRIES + 10) * (2048 + 64));
+            steps += 1;
+            if !more {
+                break;
+            }
+        }
+        assert!(steps > count / ENTRIES && store.arena.live() < before * 6 / 10);
+        for number in 0..count {
+            assert!(store.peek(1, &hasher.key(format!("{number}").as_bytes()), 1).is_some());
+        }
+    }
+
+    #[test]
+    fn flushing_all_counts_at_once_and_is_freed_in_steps() {
+        let (mut store, _) = filled(if cfg!(miri) { 20 } else { 2000 });
+        // What waits to be freed piece by piece goes with the rest.
+        store.flush(Some(1));
+        store.flush(None);
+        assert_eq!((store.len(0), store.len(1), store.arena.live(), store.heap, store.bookkeeping), (0, 0, 0, 0, 0));
+        assert!(store.reclaim(1));
+        while store.reclaim(1) {}
+        let left = &store.graveyard;
+        assert!(left.slabs.is_empty() && left.lists.is_empty() && left.tables.is_empty() && left.doomed.is_empty());
+    }
+
+    #[test]
+    fn a_large_value_shrinks_by_pieces() {
+        let mut graveyard = Graveyard::default();
+        graveyard.bury(Object::String(vec![1; 5 * PIECE]));
+        for left in (1..5).rev() {
+            assert!(graveyard.step());
+            assert_eq!(graveyard.objects.first().map(Object::heap_bytes), (left > 1).then_some(left * PIECE));
+        }
+        assert!(!graveyard.step());
+        graveyard.bury(Object::String(vec![1; LARGE]));
+        assert!(!graveyard.step(), "this one is freed at once");
+    }
+
+    #[test]
+    fn entries_of_a_flushed_slot_keep_their_deadlines_apart_from_later_databases() {
+        let (mut store, hasher) = store(2);
+        let key = hasher.key(b"k");
+        store.set_string(0, &key, b"v", Deadline::At(9), 1);
+        store.set_string(1, &key, b"v", Deadline::At(9), 1);
+        store.flush_slot(key.slot);
+        store.swap(0, 1);
+        store.set_string(1, &hasher.key(b"other"), b"v", Deadline::At(9), 1);
+        store.flush(Some(0));
+        while store.reclaim(1) {}
+        assert_eq!((store.volatile_len(0), store.volatile_len(1), store.len(1)), (0, 1, 1));
+    }
+}

@@ -157,3 +157,60 @@ impl Store {
         writes << 1 | u64::from(self.locate_live(db, key, now).is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Deadline;
+    use super::super::model_tests::store;
+    use crate::slot::Slot;
+    use std::collections::HashMap;
+
+    #[test]
+    fn a_random_key_is_any_key_with_the_same_probability() {
+        let (mut store, hasher) = store(1);
+        // Most in one slot, the others each in its own.
+        for number in 0..40 {
+            let key = if number < 30 { format!("{{tag}}{number}") } else { format!("{number}") };
+            store.set_string(0, &hasher.key(key.as_bytes()), b"", Deadline::Clear, 1);
+        }
+        let mut drawn: HashMap<Vec<u8>, usize> = HashMap::new();
+        let draws = if cfg!(miri) { 40 } else { 40_000 };
+        for _ in 0..draws {
+            let handle = store.random_key(0, 1).unwrap();
+            *drawn.entry(store.key_of(handle).to_vec()).or_default() += 1;
+        }
+        if !cfg!(miri) {
+            assert!(drawn.len() == 40 && drawn.values().all(|&count| (800..1200).contains(&count)));
+        }
+    }
+
+    #[test]
+    fn a_random_key_is_not_past_its_deadline_unless_such_keys_are_kept() {
+        let (mut store, hasher) = store(1);
+        let key = hasher.key(b"k");
+        store.set_string(0, &key, b"", Deadline::At(5), 1);
+        store.keep_expired = true;
+        assert!(store.random_key(0, 6).is_some());
+        store.keep_expired = false;
+        assert!(store.random_key(0, 6).is_none());
+        assert_eq!((store.len(0), store.stats.expired), (0, 1));
+    }
+
+    #[test]
+    fn a_slot_lists_and_loses_its_keys() {
+        let (mut store, hasher) = store(2);
+        for number in 0..30 {
+            store.set_string(0, &hasher.key(format!("{{tag}}{number}").as_bytes()), b"", Deadline::Clear, 1);
+        }
+        let other = hasher.key(b"other");
+        store.set_string(0, &other, b"", Deadline::Clear, 1);
+        let slot = Slot::of_key(b"tag");
+        let mut seen = Vec::new();
+        store.slot_keys(0, slot, 10, |key| seen.push(key.to_vec()));
+        assert_eq!((seen.len(), store.slot_len(0, slot), store.slot_len(1, slot)), (10, 30, 0));
+        assert!(seen.iter().all(|key| key.starts_with(b"{tag}")));
+        store.flush_slot(slot);
+        assert_eq!((store.slot_len(0, slot), store.len(0)), (0, 1));
+        assert!(store.peek(0, &other, 1).is_some());
+    }
+}

@@ -35,6 +35,9 @@ const MANY: u32 = 255;
 /// Lines in a run, and the most lines whose home is told by the tag alone: 8 bits of the tag are left to tell entries apart.
 pub const TAGGED: usize = RUN / LINE;
 
+/// How many lines ahead of the one that is moved the entries are prefetched, when moving reads them.
+const AHEAD: usize = 3;
+
 const _: () = assert!(META + 4 == HANDLES && HANDLES + 4 * PLACES == LINE && 2 * PLACES <= META);
 const _: () = assert!(LINE.is_multiple_of(GRANULE));
 
@@ -211,7 +214,7 @@ impl SlotTable {
             // A copy, because the new lines are in the same memory.
             let line = old.all(arena.memory())[number];
             if lines > TAGGED {
-                old.prefetch_entries(arena.memory(), number + 1);
+                old.prefetch_entries(arena.memory(), number + AHEAD);
             }
             let mut taken = meta(&line) & TAKEN;
             while taken != 0 {

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn without_a_file_there_is_nothing_to_rewrite() {
-        let error = Config::default().rewrite().unwrap_err();
+        let error = Config::default().rewrite(false).unwrap_err();
         assert_eq!(error.to_string(), "ERR The server is running without a config file");
     }
 
@@ -231,7 +231,7 @@ mod tests {
         let mut config = Config::default();
         config.load_file(&path, b"maxclients 7").unwrap();
         let _changes = config.set(&[b"hz", b"50"], Caller::default()).unwrap();
-        config.rewrite().unwrap();
+        config.rewrite(false).unwrap();
         let mut again = Config::default();
         again.load_file(&path, b"").unwrap();
         assert_eq!((again.number::<u32>("hz"), again.number::<u32>("maxclients")), (50, 7));
@@ -253,7 +253,7 @@ mod tests {
                 }
             }
             let _ = config.set(&[b"requirepass", password.as_bytes()], Caller::default());
-            let text = config.rewritten(b"");
+            let text = config.rewritten(b"", false);
             let mut again = Config::default();
             again.load_text(&text).unwrap();
             prop_assert_eq!(&again.values, &config.values);

@@ -59,6 +59,7 @@ impl Config {
             min_replicas_max_lag: self.number("min-replicas-max-lag"),
             core_port_base: self.number("core-port-base"),
             hop_spin_us: self.number("hop-spin-us"),
+            batch_wait_us: self.number("batch-wait-us"),
             busy_poll_us: self.number("busy-poll-us"),
             cluster_require_full_coverage: self.flag("cluster-require-full-coverage"),
             cluster_allow_reads_when_down: self.flag("cluster-allow-reads-when-down"),

@@ -60,7 +60,9 @@ impl Options {
                     rest
                 }
                 [word, index, rest @ ..] if word.eq_ignore_ascii_case(b"DB") => {
-                    options.target = database(index, exec.settings.databases)?;
+                    // A cluster node has one database, but refuses the others for what they are.
+                    let databases = if exec.settings.cluster_enabled { usize::MAX } else { exec.settings.databases };
+                    options.target = database(index, databases)?;
                     rest
                 }
                 _ => return Err(Error::Syntax),

@@ -1,6 +1,6 @@
 //! Redis Cluster.
 
-use super::{INT, LONG, NO_TLS, NOT_BUILT, PORT, ULONG};
+use super::{INT, LONG, NO_REPLICATION, NO_TLS, NOT_BUILT, PORT, ULONG};
 use crate::node::config::directive::{Directive, choice, flag, memory, number, text};
 use crate::node::config::value::Value;
 
@@ -26,8 +26,9 @@ pub(super) const ROWS: &[Directive] = &[
     number("cluster-announce-bus-port", 0, PORT, "0", "The bus port that others are told; 0 means the real one."),
     choice("cluster-preferred-endpoint-type", ENDPOINTS, "ip", "How redirections and CLUSTER SLOTS name nodes."),
     flag("cluster-require-full-coverage", "yes", "Refuse all queries while a slot has no owner."),
-    flag("cluster-allow-reads-when-down", "no", "Answer reads while the cluster is down."),
-    flag("cluster-allow-pubsubshard-when-down", "yes", "Serve shard channels while the cluster is down."),
+    flag("cluster-allow-reads-when-down", "no", "Answer reads while the cluster is down.").without_effect(NOT_BUILT),
+    flag("cluster-allow-pubsubshard-when-down", "yes", "Serve shard channels while the cluster is down.")
+        .without_effect(NOT_BUILT),
     flag("cluster-replica-no-failover", "no", "As a replica, never try to become primary by itself.")
         .alias("cluster-slave-no-failover"),
     number(
@@ -45,7 +46,8 @@ pub(super) const ROWS: &[Directive] = &[
         INT,
         "1",
         "Replicas a primary must keep before one may leave for an orphan.",
-    ),
+    )
+    .without_effect(NO_REPLICATION),
     flag("cluster-allow-replica-migration", "yes", "Let this node's replicas move to orphaned primaries."),
     memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit.")
         .without_effect(NOT_BUILT),

@@ -39,6 +39,14 @@ pub(super) const ROWS: &[Directive] = &[
         "How many microseconds a core that waits for other cores' answers looks at its queues before it sleeps.",
     ),
     number(
+        "batch-wait-us",
+        0,
+        1000,
+        "50",
+        "How many microseconds a core that many clients keep busy waits for more requests before it serves those it \
+         has; 0 serves at once. A core with one or two active clients never waits.",
+    ),
+    number(
         "busy-poll-us",
         0,
         INT,

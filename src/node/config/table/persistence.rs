@@ -1,6 +1,6 @@
 //! Databases and what is kept of them on disk.
 
-use super::{INT, INT_MIN, LONG, NO_FILES};
+use super::{INT, INT_MIN, LONG, NO_FILES, NOT_BUILT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 use crate::node::config::value::Value;
 
@@ -33,7 +33,8 @@ pub(super) const ROWS: &[Directive] = &[
         .hidden()
         .without_effect(NO_FILES),
     flag("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot failed.").without_effect(NO_FILES),
-    choice("sanitize-dump-payload", &["no", "yes", "clients"], "no", "Whose RESTORE payloads are checked in depth."),
+    choice("sanitize-dump-payload", &["no", "yes", "clients"], "no", "Whose RESTORE payloads are checked in depth.")
+        .without_effect(NOT_BUILT),
     flag("appendonly", "no", "Log every write to disk.").not_while_loading().without_effect(NO_FILES),
     choice("appendfsync", FSYNC, "everysec", "When logged writes are synced to disk.").without_effect(NO_FILES),
     text("appendfilename", "appendonly.aof", "The base name of the log's files.")

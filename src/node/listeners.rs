@@ -1,0 +1,213 @@
+//! The sockets the node listens on: which there are, for which core, and how they change while it runs.
+//!
+//! Owned by the bus core, which binds them. The data cores accept on duplicates: core 0 on the canonical port and the
+//! Unix socket, whose connections are handed out to all cores in turn; each core on its own port, if core ports are on.
+//!
+//! CONFIG SET of `port` and `bind`: the old listeners are shut first, since new ones may want the same addresses, and
+//! listen again if the new ones can't be had. Whatever comes of it, every core is told what to accept on now.
+
+use super::boot::StartError;
+use super::config::Config;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// What one data core accepts on; true: connections are handed out to all cores.
+pub type Share = Vec<(OwnedFd, bool)>;
+
+/// All listeners of the node.
+pub struct Listeners {
+    tcp: Vec<Listener>,
+    unix: Option<(UnixListener, PathBuf)>,
+    cores: usize,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// The core that accepts on it.
+    core: usize,
+    handed_out: bool,
+}
+
+impl Listeners {
+    /// Binds all that the configuration asks for.
+    ///
+    /// # Errors
+    /// Names the address that can't be had.
+    pub fn open(config: &Config, cores: usize) -> Result<Listeners, StartError> {
+        let tcp = bind_all(config, cores)?;
+        let unix = match config.path("unixsocket") {
+            Some(path) => Some((bind_unix(&path, config.number("unixsocketperm"))?, path)),
+            None => None,
+        };
+        Ok(Listeners { tcp, unix, cores })
+    }
+
+    /// Duplicates for the data cores, in their order.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn shares(&self) -> io::Result<Vec<Share>> {
+        let mut shares: Vec<Share> = (0..self.cores).map(|_| Vec::new()).collect();
+        for listener in &self.tcp {
+            shares[listener.core].push((listener.socket.try_clone()?.into(), listener.handed_out));
+        }
+        if let Some((socket, _)) = &self.unix {
+            shares[0].push((socket.try_clone()?.into(), true));
+        }
+        Ok(shares)
+    }
+
+    /// Follows a change of `port` or `bind`. After an error the old listeners listen again.
+    ///
+    /// # Errors
+    /// Names the address that can't be had.
+    pub fn reopen(&mut self, config: &Config) -> Result<(), StartError> {
+        for listener in &self.tcp {
+            // One that is not listening any more has what it should have.
+            let _ = socket2::SockRef::from(&listener.socket).shutdown(Shutdown::Both);
+        }
+        match bind_all(config, self.cores) {
+            Ok(tcp) => self.tcp = tcp,
+            Err(error) => {
+                for listener in &self.tcp {
+                    socket2::SockRef::from(&listener.socket).listen(config.number("tcp-backlog"))?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no more connections. The Unix socket's file goes.
+    pub fn close(&mut self) {
+        self.tcp.clear();
+        if let Some((_, path)) = self.unix.take() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn bind_all(config: &Config, cores: usize) -> Result<Vec<Listener>, StartError> {
+    let port: u16 = config.number("port");
+    let backlog: i32 = config.number("tcp-backlog");
+    let base: u16 = config.number("core-port-base");
+    let mut all = Vec::new();
+    for address in config.bind() {
+        let address = String::from_utf8_lossy(address);
+        if port != 0
+            && let Some(socket) = bind(&address, port, backlog)?
+        {
+            all.push(Listener { socket, core: 0, handed_out: true });
+        }
+        for core in (0..cores).filter(|_| base != 0) {
+            let port = base.checked_add(core as u16).ok_or("core-port-base is too high for this many data cores")?;
+            if let Some(socket) = bind(&address, port, backlog)? {
+                all.push(Listener { socket, core, handed_out: false });
+            }
+        }
+    }
+    if port != 0 && !all.iter().any(|listener| listener.handed_out) {
+        return Err("Configured to not listen anywhere, exiting.".into());
+    }
+    Ok(all)
+}
+
+/// A listener; none if the address may be missing (`-::1`) and is.
+fn bind(address: &str, port: u16, backlog: i32) -> Result<Option<TcpListener>, StartError> {
+    let (name, optional) = address.strip_prefix('-').map_or((address, false), |name| (name, true));
+    match try_bind(name, port, backlog) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(format!(
+            "Could not create server TCP listening socket {name}:{port}: bind: {error}. \
+             Cure: stop what uses the port, or choose another with --port"
+        )
+        .into()),
+    }
+}
+
+fn try_bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
+    let address: SocketAddr = match name {
+        "*" => SocketAddr::from(([0, 0, 0, 0], port)),
+        "::*" => SocketAddr::from(([0u16; 8], port)),
+        name => (name, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?,
+    };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// The Unix socket. A file that is in the way is taken for a dead node's, as Redis does.
+fn bind_unix(path: &Path, mode: u32) -> Result<UnixListener, StartError> {
+    let refused = |error| format!("Failed opening Unix socket {}: bind: {error}", path.display());
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path).map_err(refused)?;
+    if mode != 0 {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).map_err(refused)?;
+    }
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    fn config(lines: String) -> Config {
+        let mut config = Config::default();
+        config.load_text(lines.as_bytes()).unwrap();
+        config
+    }
+
+    /// Two ports that nobody has; they stay bound until dropped.
+    fn two_ports() -> (TcpListener, TcpListener, u16, u16) {
+        let (first, second) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (a, b) = (first.local_addr().unwrap().port(), second.local_addr().unwrap().port());
+        (first, second, a, b)
+    }
+
+    #[test]
+    fn a_port_that_is_taken_leaves_the_old_listener_listening() {
+        let (first, taken, port, other) = two_ports();
+        drop(first);
+        let mut listeners = Listeners::open(&config(format!("bind 127.0.0.1\nport {port}\n")), 2).unwrap();
+        let error = listeners.reopen(&config(format!("bind 127.0.0.1\nport {other}\n"))).unwrap_err();
+        assert!(error.to_string().contains(&other.to_string()), "{error}");
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+        drop(taken);
+        listeners.reopen(&config(format!("bind 127.0.0.1\nport {other}\n"))).unwrap();
+        assert!(TcpStream::connect(("127.0.0.1", other)).is_ok() && TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+
+    #[test]
+    fn an_address_may_become_wider_on_the_same_port() {
+        let (first, _second, port, _) = two_ports();
+        drop(first);
+        let mut listeners = Listeners::open(&config(format!("bind 127.0.0.1\nport {port}\n")), 1).unwrap();
+        listeners.reopen(&config(format!("bind *\nport {port}\n"))).unwrap();
+        assert!(TcpStream::connect(("127.0.0.2", port)).is_ok());
+        assert_eq!(listeners.shares().unwrap()[0].len(), 1);
+    }
+
+    #[test]
+    fn a_unix_socket_is_for_core_0_and_goes_with_the_node() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let lines = format!("port 0\nunixsocket {}\nunixsocketperm 700\n", path.display());
+        let mut listeners = Listeners::open(&config(lines), 2).unwrap();
+        let shares: Vec<usize> = listeners.shares().unwrap().iter().map(Vec::len).collect();
+        assert_eq!(shares, [1, 0]);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        listeners.close();
+        assert!(!path.exists());
+    }
+}
