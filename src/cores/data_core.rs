@@ -185,7 +185,13 @@ impl DataCore {
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
                         self.sockets.receive(&mut self.ring, socket);
                     }
-                    _ => self.peer_is_gone(socket),
+                    Ok(_) => {
+                        let client = client_of(socket);
+                        if self.plane.clients.get(client).is_some() {
+                            self.plane.input_ended(client.index);
+                        }
+                    }
+                    Err(_) => self.peer_is_gone(socket),
                 }
             }
             Completion::Sent(socket, bytes, result) => {
@@ -281,7 +287,11 @@ impl DataCore {
             for _ in 0..limits::MESSAGES_PER_TURN {
                 let Some(message) = self.port.pop(peer) else { break };
                 match message {
-                    Message::Adopt(new) => self.adopt(*new),
+                    Message::Adopt(new) => {
+                        self.adopt(*new);
+                        // Core 0 has counted it in advance: it must be told, also if it was refused.
+                        self.clients_told = usize::MAX;
+                    }
                     Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
@@ -297,20 +307,23 @@ impl DataCore {
 
     /// Background work that is due; whether there is more that should not wait.
     fn upkeep(&mut self, now: u64) -> bool {
+        self.tell_clients();
         if now < self.next_tick_ns {
             return self.plane.idle_work();
         }
         self.next_tick_ns = now + 1_000_000_000 / u64::from(self.plane.settings.hz.max(1));
-        let clients = self.plane.clients.len();
-        if clients != self.clients_told {
-            self.clients_told = clients;
-            if self.plane.core().0 == 0 {
-                self.connections[0] = clients;
-            } else {
-                self.plane.outgoing.push((Peer(0), Message::Tell(Notice::Clients(clients))));
-            }
-        }
         self.plane.tick(&self.bump)
+    }
+
+    /// Tells core 0, which watches over `maxclients`, how many clients are here.
+    fn tell_clients(&mut self) {
+        let clients = self.plane.clients.len();
+        if self.plane.core().0 == 0 {
+            self.connections[0] = clients;
+        } else if clients != self.clients_told {
+            self.clients_told = clients;
+            self.plane.outgoing.push((Peer(0), Message::Tell(Notice::Clients(clients))));
+        }
     }
 
     /// Looks for messages for a while: a core that is awake answers sooner than this one could fall asleep.

@@ -81,11 +81,11 @@ impl Listeners {
         }
         Ok(())
     }
-}
 
-impl Drop for Listeners {
-    fn drop(&mut self) {
-        if let Some((_, path)) = &self.unix {
+    /// Takes no more connections. The Unix socket's file goes.
+    pub fn close(&mut self) {
+        self.tcp.clear();
+        if let Some((_, path)) = self.unix.take() {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -203,11 +203,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let lines = format!("port 0\nunixsocket {}\nunixsocketperm 700\n", path.display());
-        let listeners = Listeners::open(&config(lines), 2).unwrap();
+        let mut listeners = Listeners::open(&config(lines), 2).unwrap();
         let shares: Vec<usize> = listeners.shares().unwrap().iter().map(Vec::len).collect();
         assert_eq!(shares, [1, 0]);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        drop(listeners);
+        listeners.close();
         assert!(!path.exists());
     }
 }

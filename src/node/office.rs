@@ -220,6 +220,7 @@ impl NodeOffice {
     }
 
     fn end(&mut self) {
+        self.listeners.close();
         log::warn!("Redis is now ready to exit, bye bye...");
         self.over = true;
     }

@@ -20,6 +20,20 @@ impl Raw {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
     }
+
+    /// An integer reply.
+    pub fn int(&self) -> i64 {
+        let text = self.text();
+        text.strip_prefix(':').and_then(|rest| rest.trim_end().parse().ok()).unwrap_or_else(|| panic!("{self:?}"))
+    }
+
+    /// The bulk strings of a RESP2 reply, in order, whatever they are nested in.
+    pub fn strings(&self) -> Vec<String> {
+        let text = self.text();
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        let headed = lines.windows(2).filter(|pair| pair[0].starts_with('$') && pair[0] != "$-1");
+        headed.map(|pair| pair[1].to_owned()).collect()
+    }
 }
 
 impl Deref for Raw {
@@ -69,6 +83,16 @@ impl Client {
     /// Sends one command, returns its whole reply.
     pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Raw {
         self.try_call(args).unwrap_or_else(|error| panic!("no reply to {:?}: {error}", Raw(encode(args))))
+    }
+
+    /// Sends one command, written with single spaces between its words; returns its whole reply.
+    pub fn run(&mut self, line: &str) -> Raw {
+        self.call(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Sends one command like [`Client::run`], and does not wait for its reply.
+    pub fn begin(&mut self, line: &str) {
+        self.send(&encode(&line.split(' ').collect::<Vec<_>>()));
     }
 
     /// Like [`Client::call`], for connections that may end.
@@ -126,7 +150,13 @@ impl Client {
 
     fn read_more(&mut self) -> io::Result<usize> {
         let mut chunk = [0; 64 * 1024];
-        let count = self.stream.read(&mut chunk)?;
+        let count = loop {
+            match self.stream.read(&mut chunk) {
+                // A read with a timeout is not taken up again by itself after a signal.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.ahead.extend_from_slice(&chunk[..count]);
         Ok(count)
     }

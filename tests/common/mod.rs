@@ -120,6 +120,12 @@ impl Node {
         }
     }
 
+    /// A port that this node's test may use and nobody else has: the `number`th behind those of the cores.
+    pub fn spare_port(&self, number: u16) -> u16 {
+        assert!(number < 6);
+        self.ports.base() + Ports::SIZE - 1 - number
+    }
+
     /// The port for clients.
     pub fn port(&self) -> u16 {
         self.ports.base()
@@ -195,6 +201,15 @@ impl Drop for Node {
         // Only ever our own child; it may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until `condition` holds; fails with `what` if it never does.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

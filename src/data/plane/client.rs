@@ -128,6 +128,8 @@ pub struct Client {
     pub in_flight: usize,
     /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
     pub over_soft_since: u64,
+    /// Whether it will send no more, but is owed replies.
+    pub ended: bool,
     /// Whether the driver was told to stop reading from it.
     pub reading_paused: bool,
 }
@@ -151,6 +153,7 @@ impl Client {
             unsent: Vec::new(),
             in_flight: 0,
             over_soft_since: 0,
+            ended: false,
             reading_paused: false,
         };
         client.refresh_plain();

@@ -226,6 +226,18 @@ impl Plane {
         }
     }
 
+    /// A client sends no more: it is closed, but not before it has what it asked for.
+    pub fn input_ended(&mut self, at: u32) {
+        let client = &mut self.clients[at];
+        client.ended = true;
+        if self.may_close(at) {
+            self.close(at);
+        } else {
+            let reference = self.clients[at].reference;
+            self.goodbyes.push(reference);
+        }
+    }
+
     /// Closes a client once it has its replies; executes nothing more of it.
     pub(super) fn say_goodbye(&mut self, at: u32) {
         let client = &mut self.clients[at];
@@ -237,7 +249,8 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
-        client.session.closing && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
+        let over = client.session.closing || client.ended && client.hold.is_none();
+        over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
     }
 
     /// Messages for others, if there are any.
