@@ -187,10 +187,10 @@ impl NodeOffice {
         for action in actions {
             match action {
                 Action::SaveConfig(text) => {
-                    if let Some(desk) = &mut self.desk {
-                        if let Err(error) = desk.file.save(&text) {
-                            log::error!("Fatal: can't update cluster config file: {error}");
-                        }
+                    if let Some(desk) = &mut self.desk
+                        && let Err(error) = desk.file.save(&text)
+                    {
+                        log::error!("Fatal: can't update cluster config file: {error}");
                     }
                 }
                 Action::PublishTopology(topology) => adopt = Some(topology),

@@ -44,6 +44,7 @@ impl<'b> Reply<'b> {
     }
 
     /// Bytes that are a reply already.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
@@ -79,9 +80,16 @@ impl<'b> Reply<'b> {
     }
 
     /// A byte string.
+    #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.out.reserve(bytes.len() + 32);
-        self.prefixed(b'$', bytes.len() as i64);
+        // Nearly all strings are shorter than 100 bytes: no formatting is needed for their length.
+        let digit = |number: usize| b'0' + number as u8;
+        match bytes.len() {
+            length @ 0..10 => self.raw(&[b'$', digit(length), b'\r', b'\n']),
+            length @ 10..100 => self.raw(&[b'$', digit(length / 10), digit(length % 10), b'\r', b'\n']),
+            length => self.prefixed(b'$', length as i64),
+        }
         self.raw(bytes);
         self.raw(b"\r\n");
     }

@@ -5,7 +5,7 @@
 //!
 //! Shapes worth knowing:
 //! - **Receiving**: one multishot receive a socket, into buffers that the kernel takes from a shared
-//!   pool ([`buffers`]) only when data is there. An idle connection holds no buffer.
+//!   pool (`buffers`) only when data is there. An idle connection holds no buffer.
 //! - **Sending**: all replies of a turn lie in one buffer ([`Outbox`]). Its sends are `MSG_DONTWAIT |
 //!   MSG_WAITALL` with `IOSQE_CQE_SKIP_SUCCESS`: the kernel either takes everything while it processes
 //!   the submission, and then says nothing, or reports at once how much it took. Either way nobody but

@@ -18,6 +18,7 @@ impl Slot {
 
     /// The slot of `key`: CRC16 (XMODEM) of its hash tag, or of all of it, modulo 16384.
     /// Source: the cluster specification, "Key distribution model".
+    #[inline]
     pub fn of_key(key: &[u8]) -> Slot {
         Slot(crc::crc16(hash_tag(key)) % SLOTS as u16)
     }

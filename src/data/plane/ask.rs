@@ -26,6 +26,8 @@ struct Pending {
     asked: Vec<Peer>,
     answers: Vec<Option<Answer>>,
     next: Next,
+    /// The keys that WATCH asks about.
+    watched: Option<(usize, Arc<[Box<[u8]>]>)>,
 }
 
 /// Questions under way, by number.
@@ -90,8 +92,14 @@ impl Plane {
         if answers.iter().all(Option::is_some) {
             return next(self, at, answers.into_iter().flatten().collect());
         }
+<<<<<<< HEAD
         self.asks.pending.insert(number, Pending { client, asked, answers, next });
         Ok(Flow::Wait)
+=======
+        let watched = if let Inquiry::Watch(db, keys) = inquiry { Some((db, keys)) } else { None };
+        self.asks.pending.insert(number, Pending { client, asked, answers, next, watched });
+        Flow::Wait
+>>>>>>> main
     }
 
     /// Asks the bus core to execute a command, and passes its reply on.
@@ -124,6 +132,9 @@ impl Plane {
         }
         let Some(pending) = self.asks.pending.remove(&number) else { return };
         if self.clients.get(pending.client).is_none() {
+            if let Some((db, keys)) = pending.watched {
+                self.unwatch(keys.iter().map(|key| (db, key.clone())));
+            }
             return;
         }
         let at = pending.client.index;
@@ -287,6 +298,9 @@ impl Plane {
             Message::Borrow(number) => self.borrow_requested(from, number),
             Message::Lent(number, store) => self.lent(from, number, store, bump),
             Message::Returned(store) => self.returned(store, bump),
+            Message::Tell(notice @ Notice::Unwatch(_)) if self.locked => {
+                self.stalled.push((from, Message::Tell(notice)));
+            }
             Message::Tell(notice) => self.told(notice),
             Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
         }

@@ -264,30 +264,25 @@ impl Plane {
         self.request(self.registry.find(args), args, bump)
     }
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&self, command: Option<&'static Command>, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
         let key = command.and_then(|command| command.first_key(args)).map(|index| self.options.hasher.key(args[index]));
         Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
 
+    /// Brings nearer what the requests will look at: tables, lines of tables, entries. (That of a key of another core
+    /// is looked for in vain, which harms nobody.)
     fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
         let db = self.clients[at].session.db;
-        let home = self.core();
         let store = self.stores.home();
-        let mut keys = [const { None }; BATCH];
-        let mut count = 0;
-        for key in requests.iter().filter_map(|request| request.key) {
-            if self.routes.core(key.slot) == Some(home) {
-                store.prefetch_slot(db, key.slot);
-                keys[count] = Some(key);
-                count += 1;
-            }
-        }
-        keys[..count].iter().flatten().for_each(|key| store.prefetch_line(db, key));
-        keys[..count].iter().flatten().for_each(|key| store.prefetch_entry(db, key));
+        let keys = || requests.iter().filter_map(|request| request.key.as_ref());
+        keys().for_each(|key| store.prefetch_slot(db, key.slot));
+        keys().for_each(|key| store.prefetch_line(db, key));
+        keys().for_each(|key| store.prefetch_entry(db, key));
     }
 
     /// Executes one command, or sends it where it belongs.
+    #[inline(always)]
     fn dispatch(&mut self, at: u32, request: &Request<'_>) -> Flow {
         if self.free
             && self.clients[at].plain
@@ -419,12 +414,23 @@ impl Plane {
     }
 
     /// Executes a keyed command here, sends it to the core that owns its slot, or borrows what it needs.
+    #[inline(always)]
     fn keyed(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
+<<<<<<< HEAD
         match self.routes.route(command, request, self.core(), &self.topology) {
             Route::Here if self.lacks_room(command.spec.flags(), &[self.core()]) => {
                 self.refuse(at, request, Error::OutOfMemory)
             }
             Route::Here => self.execute(at, request, handler),
+=======
+        let here = self.core();
+        if command.single_key > 0 && request.key.is_some_and(|key| self.routes.core(key.slot) == Some(here)) {
+            return self.execute(at, request, command, handler);
+        }
+        match self.routes.route(command, request, here, &self.topology) {
+            Route::Here => self.execute(at, request, command, handler),
+            Route::Hop(_) | Route::Span(_) if self.transacting(at) => self.execute(at, request, command, handler),
+>>>>>>> main
             Route::Hop(core) => self.hop(at, request, command, core),
             Route::Span(cores) => {
                 if !self.clients[at].queue.is_empty() {
@@ -437,7 +443,21 @@ impl Plane {
     }
 
     /// Runs the handler of a keyed command on the stores that are here.
+<<<<<<< HEAD
     pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, handler: Handler) -> Flow {
+=======
+    #[inline(always)]
+    pub(super) fn execute(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        command: &'static Command,
+        handler: Handler,
+    ) -> Flow {
+        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
+            return self.refuse(at, request, Error::OutOfMemory);
+        }
+>>>>>>> main
         request.outcome.set(Outcome::Done);
         let client = &mut self.clients[at];
         let (db, proto) = (client.session.db, client.session.proto);

@@ -154,11 +154,16 @@ impl Plane {
         for entry in &batch.commands {
             store.prefetch_slot(entry.db as usize, entry.slot);
         }
-        let mut first = 0;
-        for entry in &batch.commands {
-            store.prefetch_entry(entry.db as usize, &HopBatch::key(entry, &args[first..]));
-            first += entry.argc as usize;
-        }
+        let keys = || {
+            let mut first = 0;
+            batch.commands.iter().map(move |entry| {
+                let key = HopBatch::key(entry, &args[first..]);
+                first += entry.argc as usize;
+                (entry.db as usize, key)
+            })
+        };
+        keys().for_each(|(db, key)| store.prefetch_line(db, &key));
+        keys().for_each(|(db, key)| store.prefetch_entry(db, &key));
     }
 
     fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) {

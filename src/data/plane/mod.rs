@@ -336,6 +336,7 @@ impl Out {
     }
 
     /// Makes the end of `bytes` a part of the client's segment.
+    #[inline]
     pub fn open(&mut self, client: &mut Client) {
         if self.open == Some(client.segment) {
             return;

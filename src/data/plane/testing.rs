@@ -149,11 +149,15 @@ impl Node {
 
     /// Panics where something is held, owed or under way although everybody's work is done.
     pub fn assert_at_rest(&mut self) {
+        let watching =
+            self.planes.iter().any(|plane| plane.clients.iter().any(|client| !client.session.watches.is_empty()));
         for plane in &mut self.planes {
             let core = plane.core();
             assert!(!plane.locked && plane.stores.at(core).is_some(), "the store of {core:?} is away or reserved");
             assert!(plane.asks.is_empty() && plane.gathers.is_empty(), "{core:?} still waits for answers");
             assert!(plane.stalled.is_empty() && plane.held.is_empty(), "{core:?} still holds work back");
+            let watched = plane.stores.at(core).is_some_and(|store| store.is_watched());
+            assert!(!watched || watching, "keys of {core:?} are watched for nobody");
             for client in plane.clients.iter() {
                 assert!(client.hold.is_none() && client.queue.is_empty(), "a client of {core:?} is owed something");
             }

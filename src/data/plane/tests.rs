@@ -125,7 +125,10 @@ proptest! {
             let asked = scripts[number].iter().filter(|line| !line.starts_with("CLIENT REPLY")).count();
             let got = count_replies(&node.take_replies(client));
             prop_assert!(got == asked || deaths[number] && got < asked, "{got} replies to {asked} commands");
+            node.disconnect(client);
         }
+        node.settle();
+        node.assert_at_rest();
     }
 
     #[test]

@@ -302,13 +302,17 @@ impl Plane {
     /// Takes back the client's interest in all keys it watches.
     pub(super) fn forget_watches(&mut self, at: u32) {
         let watches = std::mem::take(&mut self.clients[at].session.watches);
-        if watches.is_empty() {
-            return;
+        if !watches.is_empty() {
+            self.unwatch(watches.into_iter().map(|watch| (watch.db, watch.key)));
         }
+    }
+
+    /// Takes back one client's interest in these keys.
+    pub(super) fn unwatch(&mut self, keys: impl Iterator<Item = (usize, Box<[u8]>)>) {
         let mut by_core: Vec<Vec<(usize, Box<[u8]>)>> = vec![Vec::new(); self.options.cores];
-        for watch in watches {
-            let core = self.routes.owners().of(Slot::of_key(&watch.key));
-            by_core[core.index()].push((watch.db, watch.key));
+        for (db, key) in keys {
+            let core = self.routes.owners().of(Slot::of_key(&key));
+            by_core[core.index()].push((db, key));
         }
         for (core, keys) in by_core.into_iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
             if self.stores.at(CoreId(core as u8)).is_some() {

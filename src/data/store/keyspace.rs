@@ -141,6 +141,12 @@ impl Store {
         self.version(db, key, writes, now)
     }
 
+    /// Whether any key is watched.
+    #[cfg(test)]
+    pub fn is_watched(&self) -> bool {
+        !self.watches.is_empty()
+    }
+
     /// Ends one watching of a key.
     pub fn unwatch(&mut self, db: usize, key: &Key<'_>) {
         self.watches.remove(db, key);
