@@ -92,14 +92,9 @@ impl Plane {
         if answers.iter().all(Option::is_some) {
             return next(self, at, answers.into_iter().flatten().collect());
         }
-<<<<<<< HEAD
-        self.asks.pending.insert(number, Pending { client, asked, answers, next });
-        Ok(Flow::Wait)
-=======
         let watched = if let Inquiry::Watch(db, keys) = inquiry { Some((db, keys)) } else { None };
         self.asks.pending.insert(number, Pending { client, asked, answers, next, watched });
-        Flow::Wait
->>>>>>> main
+        Ok(Flow::Wait)
     }
 
     /// Asks the bus core to execute a command, and passes its reply on.

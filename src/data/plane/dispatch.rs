@@ -416,21 +416,12 @@ impl Plane {
     /// Executes a keyed command here, sends it to the core that owns its slot, or borrows what it needs.
     #[inline(always)]
     fn keyed(&mut self, at: u32, request: &Request<'_>, command: &'static Command, handler: Handler) -> Flow {
-<<<<<<< HEAD
-        match self.routes.route(command, request, self.core(), &self.topology) {
-            Route::Here if self.lacks_room(command.spec.flags(), &[self.core()]) => {
-                self.refuse(at, request, Error::OutOfMemory)
-            }
-            Route::Here => self.execute(at, request, handler),
-=======
         let here = self.core();
         if command.single_key > 0 && request.key.is_some_and(|key| self.routes.core(key.slot) == Some(here)) {
-            return self.execute(at, request, command, handler);
+            return self.execute_within_limits(at, request, command, handler);
         }
         match self.routes.route(command, request, here, &self.topology) {
-            Route::Here => self.execute(at, request, command, handler),
-            Route::Hop(_) | Route::Span(_) if self.transacting(at) => self.execute(at, request, command, handler),
->>>>>>> main
+            Route::Here => self.execute_within_limits(at, request, command, handler),
             Route::Hop(core) => self.hop(at, request, command, core),
             Route::Span(cores) => {
                 if !self.clients[at].queue.is_empty() {
@@ -443,21 +434,8 @@ impl Plane {
     }
 
     /// Runs the handler of a keyed command on the stores that are here.
-<<<<<<< HEAD
-    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, handler: Handler) -> Flow {
-=======
     #[inline(always)]
-    pub(super) fn execute(
-        &mut self,
-        at: u32,
-        request: &Request<'_>,
-        command: &'static Command,
-        handler: Handler,
-    ) -> Flow {
-        if command.spec.is(flag::DENYOOM) && self.settings.maxmemory != 0 && !self.make_room() {
-            return self.refuse(at, request, Error::OutOfMemory);
-        }
->>>>>>> main
+    pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, handler: Handler) -> Flow {
         request.outcome.set(Outcome::Done);
         let client = &mut self.clients[at];
         let (db, proto) = (client.session.db, client.session.proto);
@@ -482,6 +460,21 @@ impl Plane {
         }
         self.settle();
         Flow::Done
+    }
+
+    /// The same, unless this core's share of `maxmemory` is used up and the command may take more.
+    #[inline(always)]
+    fn execute_within_limits(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        command: &'static Command,
+        handler: Handler,
+    ) -> Flow {
+        if self.lacks_room(command.spec.flags(), &[self.core()]) {
+            return self.refuse(at, request, Error::OutOfMemory);
+        }
+        self.execute(at, request, handler)
     }
 
     /// Deals with what a command changed.
