@@ -13,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::cluster::options::{EndpointType, Options};
 use crate::contract::topology::{CoreRange, Topology};
 use crate::cores::data_core::{self, DataCore};
+use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
 use crate::cores::{bus_core, clock};
 use crate::data::command::Registry;
@@ -182,11 +183,13 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     });
     store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    let mut doors = Doors::new().map_err(|error| error.to_string())?;
+    doors.replace(seat.share).map_err(|error| error.to_string())?;
     let parts = data_core::Parts {
         plane,
         ring,
         port: seat.port,
-        share: seat.share,
+        doors,
         rings,
         bus_bell: seat.bus_bell,
         ear: seat.ear,
