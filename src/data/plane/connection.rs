@@ -1,13 +1,13 @@
 //! Commands about the connection itself: PING, HELLO, AUTH, SELECT, CLIENT ... Run on the core that has
 //! the connection.
 
+use super::Pause;
 use super::Plane;
+use super::ask::{Finish, Next};
 use super::client::ReplyMode;
 use super::client_filter::{ClientFilter, ClientType};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
-use super::Pause;
-use super::ask::{Finish, Next};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::data::command::{SessionHandler, help, number};
