@@ -119,7 +119,7 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"\xff\xfe\xfd\r\n",
             b"GET / HTTP/1.1\r\n",
             b"POST / HTTP/1.1\r\n",
-            b"PING\r\nHost: example\r\n",
+            b"Host: example\r\n",
         ],
     );
 }

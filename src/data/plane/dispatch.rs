@@ -6,7 +6,7 @@
 
 use super::client::{Hold, ReplyMode};
 use super::hop::HopCommand;
-use super::{Action, Plane};
+use super::{Action, Plane, connection};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::slowlog::SlowLog;
@@ -327,6 +327,10 @@ impl Plane {
     /// Everything that can stand between a command and its execution, in Redis's order.
     fn dispatch_in_order(&mut self, at: u32, request: &Request<'_>) -> Flow {
         let Some(command) = request.command else {
+            if connection::is_http(request.args) {
+                self.abort_http(at);
+                return Flow::Gone;
+            }
             return self.refuse(at, request, self.registry.refusal(request.args));
         };
         self.clients[at].session.last = Some(command.spec);
