@@ -46,6 +46,27 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("client|unblock", client_unblock),
 ];
 
+/// Whether this is a browser that was tricked into talking to this port: no client begins a command so.
+pub(super) fn is_http(args: &[&[u8]]) -> bool {
+    args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
+}
+
+impl Plane {
+    /// Closes a connection that speaks HTTP, and tells of it once a minute at most.
+    pub(super) fn abort_http(&mut self, at: u32) {
+        const QUIET_MS: u64 = 60_000;
+        if self.now.unix_ms.saturating_sub(self.warned_of_http) > QUIET_MS {
+            self.warned_of_http = self.now.unix_ms;
+            log::warn!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
+                 This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
+                 instance. Connection aborted."
+            );
+        }
+        self.close(at);
+    }
+}
+
 type Done = Result<Flow, Error>;
 
 fn ping(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
