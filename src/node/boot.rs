@@ -6,6 +6,7 @@ use super::listeners::{Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
+use super::open_files;
 use super::pid_file::PidFile;
 use crate::base::ids::CoreId;
 use crate::base::limits;
@@ -49,11 +50,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
     result
 }
 
-fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
+fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
     greet(&config, cores);
+    open_files::adjust(&mut config);
     let listeners = Listeners::open(&config, cores)?;
     let shares = listeners.shares()?;
     let _pid_file = PidFile::write(&config);
@@ -99,7 +101,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
         ready: Barrier::new(cores + 1),
-        sockets: (config.settings().maxclients as u32).saturating_add(64),
+        sockets: config.number::<u32>("maxclients").saturating_add(open_files::RESERVED as u32),
     });
     let mut threads: Vec<JoinHandle<Result<(), String>>> = Vec::new();
     for seat in seats {
