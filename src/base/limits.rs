@@ -54,8 +54,8 @@ pub const MAX_SUBSCRIPTIONS: usize = 1_000_000;
 /// Keys active expiry looks at in one turn, for each point of `active-expire-effort`.
 pub const EXPIRE_PER_TURN: usize = 200;
 
-/// What the store frees of its graveyard in one turn.
-pub const RECLAIM_PER_TURN: usize = 64;
+/// Steps in which the store frees its graveyard in one turn, each of at most about 0.1 ms.
+pub const RECLAIM_PER_TURN: usize = 4;
 
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;

@@ -6,6 +6,7 @@
 //! whoever has something for it wakes it.
 
 use super::clock;
+use super::doors::Doors;
 use super::sockets::{Sockets, client_of, socket_of};
 use super::wake::{Bell, Ear};
 use crate::base::limits;
@@ -16,12 +17,14 @@ use crate::ring::{Completion, Outbox, Ring, Socket, Wait};
 use bumpalo::Bump;
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// The watch number of the bell.
 const EAR: u16 = 0;
+
+/// The watch number of the doors.
+const DOORS: u16 = 1;
 
 /// What a data core is made of. Made on its own thread, since a ring can't move.
 pub struct DataCore {
@@ -29,8 +32,10 @@ pub struct DataCore {
     ring: Ring,
     port: Port<Message>,
     sockets: Sockets,
-    /// Listeners this core accepts on, by number, and whether their connections are handed out to all cores.
-    listeners: Vec<Option<(TcpListener, bool)>>,
+    /// The listeners this core accepts on.
+    doors: Doors,
+    /// Whether accepting failed and must be tried again.
+    doors_stuck: bool,
     next_core: u16,
     /// The rings of the data cores, to wake them.
     rings: Vec<RawFd>,
@@ -61,8 +66,8 @@ pub struct Parts {
     pub ring: Ring,
     /// Its ends of the mesh.
     pub port: Port<Message>,
-    /// Its listeners; true: connections are handed out to all cores.
-    pub share: Vec<(OwnedFd, bool)>,
+    /// The listeners it accepts on.
+    pub doors: Doors,
     /// The rings of all data cores.
     pub rings: Vec<RawFd>,
     /// Wakes the bus core.
@@ -77,12 +82,13 @@ impl DataCore {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> DataCore {
         let cores = parts.rings.len();
-        let mut core = DataCore {
+        DataCore {
             plane: parts.plane,
             ring: parts.ring,
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
-            listeners: Vec::new(),
+            doors: parts.doors,
+            doors_stuck: false,
             next_core: 0,
             rings: parts.rings,
             bus_bell: parts.bus_bell,
@@ -99,23 +105,13 @@ impl DataCore {
             connections: vec![0; cores],
             busy: Busy::default(),
             to_close: Vec::new(),
-        };
-        core.listen(parts.share);
-        core
+        }
     }
 
     /// Accepts on these from now on, and on no others.
     fn listen(&mut self, share: Vec<(OwnedFd, bool)>) {
-        for (number, listener) in self.listeners.iter_mut().enumerate() {
-            if listener.take().is_some() {
-                self.ring.stop_accepting(number as u16);
-            }
-        }
-        for (fd, hand_out) in share {
-            // Numbers are not used twice: an old listener's last words must not be taken for a new one's.
-            let listener = TcpListener::from(fd);
-            self.ring.accept(&listener, self.listeners.len() as u16);
-            self.listeners.push(Some((listener, hand_out)));
+        if let Err(error) = self.doors.replace(share) {
+            log::warn!("Accepting client connections: {error}");
         }
     }
 
@@ -125,6 +121,7 @@ impl DataCore {
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
         self.ring.watch(self.ear.raw_fd(), EAR);
+        self.ring.watch(self.doors.raw_fd(), DOORS);
         while !self.stopping {
             self.turn()?;
         }
@@ -206,8 +203,7 @@ impl DataCore {
                     }
                 }
             }
-            Completion::Accepted(listener, fd) => self.accepted(listener, fd),
-            Completion::AcceptEnded(number, error) => self.accept_ended(number, &error),
+            Completion::Readable(DOORS) => self.open_doors(),
             Completion::Readable(_) => {
                 self.ear.hush();
                 self.ring.watch(self.ear.raw_fd(), EAR);
@@ -224,18 +220,22 @@ impl DataCore {
         }
     }
 
-    /// Goes on accepting, unless the listener was replaced or shut to be replaced.
-    fn accept_ended(&mut self, number: u16, error: &io::Error) {
-        let Some(Some((listener, _))) = self.listeners.get(number as usize) else { return };
-        if error.raw_os_error() != Some(libc::EINVAL) {
-            log::warn!("Accepting client connection: {error}");
-            self.ring.accept(listener, number);
+    /// Takes the connections that wait.
+    fn open_doors(&mut self) {
+        let mut new = Vec::new();
+        match self.doors.open(|fd, hand_out| new.push((fd, hand_out))) {
+            Ok(()) => self.ring.watch(self.doors.raw_fd(), DOORS),
+            Err(error) => {
+                // The next tick tries again; until then the kernel keeps who waits.
+                log::warn!("Accepting client connection: {error}");
+                self.doors_stuck = true;
+            }
         }
+        new.into_iter().for_each(|(fd, hand_out)| self.accepted(hand_out, fd));
     }
 
     /// Takes a connection, or hands it to the core whose turn it is.
-    fn accepted(&mut self, listener: u16, fd: OwnedFd) {
-        let hand_out = matches!(self.listeners.get(listener as usize), Some(Some((_, true))));
+    fn accepted(&mut self, hand_out: bool, fd: OwnedFd) {
         let new = Box::new(describe(fd));
         let me = self.plane.core().0 as u16;
         let core = if hand_out { self.next_core } else { me };

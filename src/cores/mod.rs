@@ -4,5 +4,6 @@
 pub mod bus_core;
 pub mod clock;
 pub mod data_core;
+pub mod doors;
 pub mod sockets;
 pub mod wake;

@@ -6,6 +6,7 @@ use super::listeners::{Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
+use super::open_files;
 use super::pid_file::PidFile;
 use crate::base::ids::CoreId;
 use crate::base::limits;
@@ -13,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::cluster::options::{EndpointType, Options};
 use crate::contract::topology::{CoreRange, Topology};
 use crate::cores::data_core::{self, DataCore};
+use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
 use crate::cores::{bus_core, clock};
 use crate::data::command::Registry;
@@ -48,11 +50,12 @@ pub fn run(config: Config) -> Result<(), StartError> {
     result
 }
 
-fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
+fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
     greet(&config, cores);
+    open_files::adjust(&mut config);
     let listeners = Listeners::open(&config, cores)?;
     let shares = listeners.shares()?;
     let _pid_file = PidFile::write(&config);
@@ -98,7 +101,7 @@ fn start(config: Config, drain: LogDrain) -> Result<(), StartError> {
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
         ready: Barrier::new(cores + 1),
-        sockets: (config.settings().maxclients as u32).saturating_add(64),
+        sockets: config.number::<u32>("maxclients").saturating_add(open_files::RESERVED as u32),
     });
     let mut threads: Vec<JoinHandle<Result<(), String>>> = Vec::new();
     for seat in seats {
@@ -182,11 +185,13 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     });
     store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    let mut doors = Doors::new().map_err(|error| error.to_string())?;
+    doors.replace(seat.share).map_err(|error| error.to_string())?;
     let parts = data_core::Parts {
         plane,
         ring,
         port: seat.port,
-        share: seat.share,
+        doors,
         rings,
         bus_bell: seat.bus_bell,
         ear: seat.ear,

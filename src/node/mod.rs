@@ -6,4 +6,5 @@ pub mod listeners;
 pub mod log;
 pub mod nodes_file;
 pub mod office;
+pub mod open_files;
 pub mod pid_file;

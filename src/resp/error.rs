@@ -56,6 +56,9 @@ pub enum Error {
     /// Any other text, code word included.
     #[error("{0}")]
     Other(Cow<'static, str>),
+    /// The same, repeating what a client sent, which need not be text.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Bytes(Vec<u8>),
 }
 
 impl Error {
@@ -76,14 +79,14 @@ impl Error {
             shown.extend_from_slice(up_to(arg, room));
             shown.extend_from_slice(b"' ");
         }
-        let (name, shown) = (text(up_to(name, SHOWN)), text(&shown));
-        Error::new(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+        let name = up_to(name, SHOWN);
+        Error::Bytes([b"ERR unknown command '", name, b"', with args beginning with: ", &shown].concat())
     }
 
     /// `container` is a command, but has no subcommand of this name.
     pub fn unknown_subcommand(container: &[u8], name: &[u8]) -> Error {
-        let (container, name) = (text(container).to_ascii_uppercase(), text(up_to(name, SHOWN)));
-        Error::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+        let (container, name) = (container.to_ascii_uppercase(), up_to(name, SHOWN));
+        Error::Bytes([b"ERR unknown subcommand '", name, b"'. Try ", &container, b" HELP."].concat())
     }
 }
 
@@ -94,11 +97,6 @@ const SHOWN: usize = 128;
 fn up_to(bytes: &[u8], length: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(length)];
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
-}
-
-/// Error texts are UTF-8: other bytes are shown as U+FFFD.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }
 
 #[cfg(test)]

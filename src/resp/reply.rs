@@ -65,7 +65,10 @@ impl<'b> Reply<'b> {
     pub fn error(&mut self, error: &Error) {
         self.out.push(b'-');
         let start = self.out.len();
-        self.raw(error.to_string().as_bytes());
+        match error {
+            Error::Bytes(bytes) => self.raw(bytes),
+            other => self.raw(other.to_string().as_bytes()),
+        }
         for byte in &mut self.out[start..] {
             if matches!(*byte, b'\r' | b'\n') {
                 *byte = b' ';

@@ -24,8 +24,7 @@ use buffers::BufferPool;
 use io_uring::squeue::Flags;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// A connection as the ring knows it: its slot in the file table and a generation that tells it from
@@ -41,10 +40,6 @@ pub struct Socket {
 /// What the kernel finished.
 #[derive(Debug)]
 pub enum Completion {
-    /// A listener (by the number it was armed with) got a connection.
-    Accepted(u16, OwnedFd),
-    /// A listener stopped accepting and must be armed again.
-    AcceptEnded(u16, io::Error),
     /// Bytes from a socket: buffer and length. Give the buffer back with [`Ring::release`].
     Received(Socket, BufferId, usize),
     /// The socket's receive has ended: by the peer's end of stream (`Ok`), by an error, or because no
@@ -122,7 +117,6 @@ pub struct Ring {
 #[repr(u8)]
 enum Op {
     Ignore = 0,
-    Accept = 1,
     Receive = 2,
     Send = 3,
     OwnedSend = 4,
@@ -150,20 +144,6 @@ impl Ring {
     /// The descriptor other rings ring at.
     pub fn raw_fd(&self) -> RawFd {
         self.uring.as_raw_fd()
-    }
-
-    /// Accepts connections of `listener` until [`Completion::AcceptEnded`]. The listener must outlive the ring's use of it.
-    pub fn accept(&mut self, listener: &TcpListener, number: u16) {
-        let entry = opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd()))
-            .flags(libc::SOCK_CLOEXEC)
-            .build()
-            .user_data(user_data(Op::Accept, 0, u32::from(number)));
-        self.push(entry);
-    }
-
-    /// Stops accepting for the listener armed with `number`.
-    pub fn stop_accepting(&mut self, number: u16) {
-        self.cancel(user_data(Op::Accept, 0, u32::from(number)));
     }
 
     /// Reports once when `fd` becomes readable.
@@ -396,21 +376,6 @@ fn decode(
                 Err(error) => Err(error),
             };
             out.push(Completion::Sent(socket, bytes, result));
-        }
-        op if op == Op::Accept as u8 => {
-            match result {
-                // SAFETY: a non-negative result of accept is a descriptor that now belongs to us alone.
-                Ok(fd) => out.push(Completion::Accepted(low as u16, unsafe { OwnedFd::from_raw_fd(fd as RawFd) })),
-                Err(ref error) if !more => {
-                    let error = io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(0));
-                    out.push(Completion::AcceptEnded(low as u16, error));
-                    return;
-                }
-                Err(_) => {}
-            }
-            if !more {
-                out.push(Completion::AcceptEnded(low as u16, io::ErrorKind::Interrupted.into()));
-            }
         }
         op if op == Op::Wake as u8 => out.push(Completion::Woken),
         op if op == Op::Watch as u8 => out.push(Completion::Readable(low as u16)),

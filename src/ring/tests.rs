@@ -2,6 +2,7 @@
 
 use super::*;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::net::TcpStream;
 
 /// A ring with one adopted socket and its peer.

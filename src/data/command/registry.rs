@@ -205,7 +205,6 @@ impl Command {
     pub fn runs_inside_multi(&self) -> bool {
         matches!(self.spec.full_name(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
     }
-
 }
 
 #[cfg(test)]

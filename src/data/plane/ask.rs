@@ -21,13 +21,15 @@ pub type Finish = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>)>;
 /// The same, for a command that may fail then, or have to wait for something else.
 pub type Next = Box<dyn FnOnce(&mut Plane, u32, Vec<Answer>) -> Result<Flow, Error>>;
 
+type Keys = Arc<[Box<[u8]>]>;
+
 struct Pending {
     client: ClientRef,
     asked: Vec<Peer>,
     answers: Vec<Option<Answer>>,
     next: Next,
-    /// The keys that WATCH asks about.
-    watched: Option<(usize, Arc<[Box<[u8]>]>)>,
+    /// The keys that WATCH asks about, and their database.
+    watched: Option<(usize, Keys)>,
 }
 
 /// Questions under way, by number.

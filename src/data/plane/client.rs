@@ -65,6 +65,8 @@ pub enum Hold {
     Store,
     /// CLIENT PAUSE.
     Pause,
+    /// The turn has made so much output that it is to be sent first.
+    Output,
 }
 
 /// One place in the order of replies.

@@ -1,13 +1,13 @@
 //! Commands about the connection itself: PING, HELLO, AUTH, SELECT, CLIENT ... Run on the core that has
 //! the connection.
 
+use super::Pause;
 use super::Plane;
+use super::ask::{Finish, Next};
 use super::client::ReplyMode;
 use super::client_filter::{ClientFilter, ClientType};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
-use super::Pause;
-use super::ask::{Finish, Next};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::data::command::{SessionHandler, help, number};
@@ -45,6 +45,27 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("client|unpause", client_unpause),
     ("client|unblock", client_unblock),
 ];
+
+/// Whether this is a browser that was tricked into talking to this port: no client begins a command so.
+pub(super) fn is_http(args: &[&[u8]]) -> bool {
+    args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
+}
+
+impl Plane {
+    /// Closes a connection that speaks HTTP, and tells of it once a minute at most.
+    pub(super) fn abort_http(&mut self, at: u32) {
+        const QUIET_MS: u64 = 60_000;
+        if self.now.unix_ms.saturating_sub(self.warned_of_http) > QUIET_MS {
+            self.warned_of_http = self.now.unix_ms;
+            log::warn!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
+                 This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
+                 instance. Connection aborted."
+            );
+        }
+        self.close(at);
+    }
+}
 
 type Done = Result<Flow, Error>;
 

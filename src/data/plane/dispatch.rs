@@ -6,7 +6,7 @@
 
 use super::client::{Hold, ReplyMode};
 use super::hop::HopCommand;
-use super::{Action, Plane};
+use super::{Action, Plane, connection};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::slowlog::SlowLog;
@@ -208,6 +208,13 @@ impl Plane {
                     }
                     Flow::Gone => break 'batches None,
                 }
+                if self.out.bytes.len() > limits::FLUSH_OUTPUT && used < input.len() {
+                    // Short commands can have long replies: the socket's limits must have their say in between.
+                    *state = ParseState::default();
+                    self.account(at, &requests[timed..=index]);
+                    self.hold(at, Hold::Output);
+                    break 'batches Some(used);
+                }
                 if alone {
                     self.account(at, &requests[timed..=index]);
                     timed = index + 1;
@@ -312,6 +319,7 @@ impl Plane {
         let flow = self.dispatch_in_order(at, request);
         if matches!(flow, Flow::Retry(_)) {
             self.clients[at].session.reply_mode = mode;
+            self.clients[at].refresh_plain();
         }
         flow
     }
@@ -319,6 +327,10 @@ impl Plane {
     /// Everything that can stand between a command and its execution, in Redis's order.
     fn dispatch_in_order(&mut self, at: u32, request: &Request<'_>) -> Flow {
         let Some(command) = request.command else {
+            if connection::is_http(request.args) {
+                self.abort_http(at);
+                return Flow::Gone;
+            }
             return self.refuse(at, request, self.registry.refusal(request.args));
         };
         self.clients[at].session.last = Some(command.spec);
@@ -521,7 +533,7 @@ impl Plane {
     pub(super) fn hold(&mut self, at: u32, hold: Hold) {
         let client = &mut self.clients[at];
         client.hold = Some(hold);
-        if matches!(hold, Hold::Store | Hold::Pause) {
+        if matches!(hold, Hold::Store | Hold::Pause | Hold::Output) {
             self.held.push(client.reference);
         }
     }
@@ -543,10 +555,11 @@ impl Plane {
         }
     }
 
-    /// Tries all clients again that wait for the store or the end of a pause.
+    /// Tries all clients again that wait for the store, the end of a pause, or for output to leave.
     pub fn release_held(&mut self, bump: &Bump) {
         for reference in std::mem::take(&mut self.held) {
-            if let Some(hold @ (Hold::Store | Hold::Pause)) = self.clients.get(reference).and_then(|client| client.hold)
+            if let Some(hold @ (Hold::Store | Hold::Pause | Hold::Output)) =
+                self.clients.get(reference).and_then(|client| client.hold)
             {
                 self.release(reference.index, hold, bump);
             }

@@ -208,6 +208,7 @@ pub struct Plane {
     held: Vec<ClientRef>,
     spans: Args,
     next_serial: u64,
+    warned_of_http: u64,
     upkeep: upkeep::Upkeep,
 }
 
@@ -258,6 +259,7 @@ impl Plane {
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],
             next_serial: 1,
+            warned_of_http: 0,
             upkeep: upkeep::Upkeep::default(),
             settings,
             topology,

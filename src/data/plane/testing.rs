@@ -205,7 +205,9 @@ impl Node {
 /// The bus core of the bench says OK to everything.
 fn bus_answer(message: Message) -> Option<Message> {
     match message {
-        Message::Ask(number, Inquiry::Command(_)) => Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec())))),
+        Message::Ask(number, Inquiry::Command(_)) => {
+            Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec()))))
+        }
         _ => None,
     }
 }

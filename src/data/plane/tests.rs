@@ -18,29 +18,31 @@ fn command() -> impl Strategy<Value = String> {
     let value = select(vec!["1", "22", "text", "-7", ""]);
     let two = (key(), key());
     prop_oneof![
-        8 => (key(), value.clone()).prop_map(|(key, value)| format!("SET {key} {value}")),
-        8 => key().prop_map(|key| format!("GET {key}")),
-        3 => key().prop_map(|key| format!("INCR {key}")),
-        2 => (key(), value.clone()).prop_map(|(key, value)| format!("APPEND {key} {value}")),
-        2 => (key(), select(vec!["PXAT 1", "EX 100", "NX", "XX GET"])).prop_map(|(key, how)| format!("SET {key} v {how}")),
-        2 => key().prop_map(|key| format!("TTL {key}")),
-        2 => two.clone().prop_map(|(one, other)| format!("DEL {one} {other}")),
-        2 => two.clone().prop_map(|(one, other)| format!("EXISTS {one} {other} {one}")),
-        3 => (two.clone(), value.clone()).prop_map(|((one, other), value)| format!("MSET {one} {value} {other} 2")),
-        2 => two.clone().prop_map(|(one, other)| format!("MSETNX {one} 1 {other} 2")),
-        4 => two.clone().prop_map(|(one, other)| format!("MGET {one} {other} nothing")),
-        2 => two.clone().prop_map(|(one, other)| format!("RENAME {one} {other}")),
-        1 => two.clone().prop_map(|(one, other)| format!("RENAMENX {one} {other}")),
-        2 => two.prop_map(|(one, other)| format!("COPY {one} {other} REPLACE")),
-        2 => select(vec!["MULTI", "EXEC", "MULTI", "EXEC", "DISCARD"]).prop_map(str::to_owned),
-        1 => key().prop_map(|key| format!("WATCH {key} c")),
-        1 => select(vec![
-            "PING", "ECHO hello", "DBSIZE", "UNWATCH", "SELECT 0", "SELECT 1", "SELECT 99", "FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "GET", "NOSUCH a",
-            "CONFIG GET x", "PUBLISH channel message", "CLIENT GETNAME", "CLIENT SETNAME me", "CLIENT REPLY ON",
-            "KEYS *", "OBJECT ENCODING a", "TYPE b", "DEBUG SLEEP 0", "RANDOMKEY x",
-        ])
-        .prop_map(str::to_owned),
-    ]
+           8 => (key(), value.clone()).prop_map(|(key, value)| format!("SET {key} {value}")),
+           8 => key().prop_map(|key| format!("GET {key}")),
+           3 => key().prop_map(|key| format!("INCR {key}")),
+           2 => (key(), value.clone()).prop_map(|(key, value)| format!("APPEND {key} {value}")),
+           2 => (key(), select(vec!["PXAT 1", "EX 100", "NX", "XX GET"])).prop_map(|(key, how)| format!("SET {key} v {how}")),
+           2 => key().prop_map(|key| format!("TTL {key}")),
+           2 => two.clone().prop_map(|(one, other)| format!("DEL {one} {other}")),
+           2 => two.clone().prop_map(|(one, other)| format!("EXISTS {one} {other} {one}")),
+           3 => (two.clone(), value.clone()).prop_map(|((one, other), value)| format!("MSET {one} {value} {other} 2")),
+           2 => two.clone().prop_map(|(one, other)| format!("MSETNX {one} 1 {other} 2")),
+           4 => two.clone().prop_map(|(one, other)| format!("MGET {one} {other} nothing")),
+           2 => two.clone().prop_map(|(one, other)| format!("RENAME {one} {other}")),
+           1 => two.clone().prop_map(|(one, other)| format!("RENAMENX {one} {other}")),
+           2 => two.prop_map(|(one, other)| format!("COPY {one} {other} REPLACE")),
+           2 => select(vec!["MULTI", "EXEC", "MULTI", "EXEC", "DISCARD"]).prop_map(str::to_owned),
+           1 => key().prop_map(|key| format!("WATCH {key} c")),
+           1 => select(vec![
+               "PING", "ECHO hello", "DBSIZE", "UNWATCH", "SELECT 0", "SELECT 1", "SELECT 99", "FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "GET", "NOSUCH a",
+               "CONFIG GET x", "PUBLISH channel message", "CLIENT GETNAME", "CLIENT SETNAME me", "CLIENT REPLY ON",
+    "CLIENT REPLY SKIP",
+    "CLIENT REPLY OFF",
+               "KEYS *", "OBJECT ENCODING a", "TYPE b", "DEBUG SLEEP 0", "RANDOMKEY x",
+           ])
+           .prop_map(str::to_owned),
+       ]
 }
 
 /// Commands as they come from one client, cut into pieces anywhere.

@@ -142,7 +142,11 @@ impl Plane {
     }
 
     /// Whether a command may be used between MULTI and EXEC.
-    pub(super) fn admit_to_transaction(&mut self, request: &Request<'_>, command: &'static Command) -> Result<(), Error> {
+    pub(super) fn admit_to_transaction(
+        &mut self,
+        request: &Request<'_>,
+        command: &'static Command,
+    ) -> Result<(), Error> {
         if command.spec.is(flag::NO_MULTI) {
             return Err(Error::new("ERR Command not allowed inside a transaction"));
         }
