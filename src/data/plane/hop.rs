@@ -6,11 +6,12 @@
 
 use super::Plane;
 use super::client::{ClientRef, Hold, Owed};
+use super::dispatch::Outcome;
 use super::message::{Message, Peer};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Run;
-use crate::data::exec::Exec;
+use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
@@ -125,14 +126,12 @@ impl Plane {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
         let args = batch.args(bump);
-        let mut failed = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
+        let mut outcomes = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
         let mut first = 0;
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
-            let start = replies.len();
-            self.execute_hop(entry, &args[first..last], &mut replies, bump);
-            failed.push(replies.get(start) == Some(&b'-'));
+            outcomes.push(self.execute_hop(entry, &args[first..last], &mut replies, bump));
             ends.push(replies.len());
             first = last;
         }
@@ -140,10 +139,12 @@ impl Plane {
         let each = now.saturating_sub(self.now.mono_ns) / batch.commands.len().max(1) as u64;
         self.now.mono_ns = now;
         let track = self.settings.latency_tracking;
-        for (entry, failed) in batch.commands.iter().zip(failed) {
-            self.commands.called(entry.command, 1, each, failed, track);
+        for (entry, outcome) in batch.commands.iter().zip(outcomes) {
+            if outcome != Outcome::Not {
+                self.stats.commands += 1;
+                self.commands.called(entry.command, 1, each, outcome == Outcome::Failed, track);
+            }
         }
-        self.stats.commands += batch.commands.len() as u64;
         batch.replies = replies;
         batch.ends = ends;
         self.outgoing.push((from, Message::HopDone(batch)));
@@ -166,23 +167,34 @@ impl Plane {
         keys().for_each(|(db, key)| store.prefetch_entry(db, &key));
     }
 
-    fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) {
-        let start = replies.len();
+    /// Whether a command may be executed here, and by what code.
+    fn admit_hop(&mut self, entry: &HopCommand) -> Result<Handler, Error> {
         let command = self.registry.by_id(entry.command);
-        let mut reply = Reply::new(replies, entry.proto);
         let Run::Keyed(handler) = &command.run else {
-            reply.error(&Error::new("ERR this command can't be executed on another core"));
-            return;
+            return Err(Error::new("ERR this command can't be executed on another core"));
         };
         if self.routes.core(entry.slot) != Some(self.options.core) {
             // The slot went away while the command travelled.
-            reply.error(&self.routes.refusal(entry.slot, &self.topology));
-            return;
+            return Err(self.routes.refusal(entry.slot, &self.topology));
         }
         if self.lacks_room(command.spec.flags(), &[self.core()]) {
-            reply.error(&Error::OutOfMemory);
-            return;
+            return Err(Error::OutOfMemory);
         }
+        Ok(*handler)
+    }
+
+    fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
+        let start = replies.len();
+        let handler = match self.admit_hop(entry) {
+            Ok(handler) => handler,
+            Err(error) => {
+                self.commands.rejected(entry.command);
+                self.errors.replied(error.to_string().as_bytes());
+                Reply::new(replies, entry.proto).error(&error);
+                return Outcome::Not;
+            }
+        };
+        let mut outcome = Outcome::Done;
         let mut exec = Exec {
             stores: &mut self.stores,
             db: entry.db as usize,
@@ -198,8 +210,10 @@ impl Plane {
             exec.reply.truncate(start);
             exec.reply.error(&error);
             self.errors.replied(error.to_string().as_bytes());
+            outcome = Outcome::Failed;
         }
         self.settle();
+        outcome
     }
 
     /// Hands the replies of a batch that came back to its clients.

@@ -12,6 +12,7 @@ use crate::base::notify::Class;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::spec::flag;
 use crate::data::exec::Event;
+use crate::data::store::Store;
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
@@ -113,7 +114,16 @@ impl Plane {
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
-        flags & flag::DENYOOM != 0 && self.settings.maxmemory != 0 && !cores.iter().all(|core| self.make_room(*core))
+        flags & flag::DENYOOM != 0 && self.settings.maxmemory != 0 && !self.make_room_on(cores)
+    }
+
+    fn make_room_on(&mut self, cores: &[CoreId]) -> bool {
+        if cores.iter().all(|core| self.make_room(*core)) {
+            return true;
+        }
+        // Clients may have taken their replies, or left, since the last tick.
+        self.count_client_memory();
+        cores.iter().all(|core| self.make_room(*core))
     }
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
@@ -122,18 +132,8 @@ impl Plane {
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
-        let mut evicted = 0;
-        while store.used_bytes() as u64 > share {
-            if policy == EvictionPolicy::NoEviction || evicted >= limits::EVICT_PER_COMMAND {
-                break;
-            }
-            if !store.evict_one(policy, samples, now) {
-                break;
-            }
-            evicted += 1;
-        }
-        let room = store.used_bytes() as u64 <= share || evicted > 0;
-        if evicted > 0 && self.stores.has_removed() {
+        let room = make_room_in(store, share, policy, samples, now);
+        if self.stores.has_removed() {
             self.announce_removed();
         }
         room
@@ -167,6 +167,10 @@ impl Plane {
             }
         }
         self.evict_clients();
+        self.count_client_memory();
+    }
+
+    fn count_client_memory(&mut self) {
         self.upkeep.client_bytes = self.clients.iter().map(|client| client.memory() as u64).sum();
     }
 
@@ -257,7 +261,8 @@ impl Plane {
         self.forget_watches(at);
         self.drop_subscriptions(at);
         let reference = self.clients[at].reference;
-        if self.clients.remove(reference).is_some() {
+        if let Some(client) = self.clients.remove(reference) {
+            self.upkeep.client_bytes = self.upkeep.client_bytes.saturating_sub(client.memory() as u64);
             self.actions.push(Action::Close(reference));
         }
     }
@@ -294,4 +299,22 @@ impl Plane {
     pub fn take_outgoing(&mut self) -> Vec<(super::message::Peer, Message)> {
         std::mem::take(&mut self.outgoing)
     }
+}
+
+/// Frees and evicts until `store` is within `share`, a bounded number of steps; whether there is room, or will be.
+fn make_room_in(store: &mut Store, share: u64, policy: EvictionPolicy, samples: usize, now: u64) -> bool {
+    for _ in 0..limits::EVICT_PER_COMMAND {
+        if store.used_bytes() as u64 <= share {
+            return true;
+        }
+        // What was deleted counts until it is freed, so that goes first.
+        let more = store.reclaim(limits::RECLAIM_PER_TURN);
+        if more || store.used_bytes() as u64 <= share {
+            continue;
+        }
+        if policy == EvictionPolicy::NoEviction || !store.evict_one(policy, samples, now) {
+            return false;
+        }
+    }
+    true
 }

@@ -32,9 +32,9 @@ impl Database {
         self.len
     }
 
-    /// Bytes of all this beside the arena.
+    /// Bytes that grow with the keys, beside the arena. The array of tables does not, and no eviction frees it.
     pub fn bookkeeping(&self) -> usize {
-        self.tables.len() * size_of::<SlotTable>() + self.volatile.capacity() * size_of::<u32>()
+        self.volatile.capacity() * size_of::<u32>()
     }
 
     /// The table of a slot; `None`: this database was never written.
@@ -43,7 +43,7 @@ impl Database {
         self.tables.get(slot)
     }
 
-    /// Adds an entry. Returns how many bytes of bookkeeping that took.
+    /// Adds an entry.
     pub fn insert(
         &mut self,
         arena: &mut Arena,
@@ -51,16 +51,14 @@ impl Database {
         hash: u64,
         handle: u32,
         rehash: impl Fn(&[u8], u32) -> u64,
-    ) -> usize {
-        let before = self.tables.len();
-        if before == 0 {
+    ) {
+        if self.tables.is_empty() {
             self.tables.resize_with(SLOTS, SlotTable::default);
             self.groups.resize(GROUPS, 0);
         }
         self.tables[slot].insert(arena, hash, handle, rehash);
         self.groups[slot / GROUP] += 1;
         self.len += 1;
-        (self.tables.len() - before) * size_of::<SlotTable>()
     }
 
     /// Takes an entry out of its table.

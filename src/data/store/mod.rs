@@ -133,7 +133,7 @@ pub struct Store {
     long_keys: Slab<Box<[u8]>>,
     /// Bytes the objects and long keys have on the heap.
     heap: usize,
-    /// Bytes of the databases' own bookkeeping.
+    /// Bytes of the databases' own bookkeeping that grow with their keys.
     bookkeeping: usize,
     hasher: KeyHasher,
     random: Random,

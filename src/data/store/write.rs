@@ -295,10 +295,9 @@ impl Store {
             self.add_volatile(db, handle);
         }
         let (hasher, long_keys) = (self.hasher, &self.long_keys);
-        self.bookkeeping +=
-            self.databases[db].insert(&mut self.arena, key.slot.index(), key.hash, handle, |memory, handle| {
-                hasher.hash(key_at(memory, long_keys, handle))
-            });
+        self.databases[db].insert(&mut self.arena, key.slot.index(), key.hash, handle, |memory, handle| {
+            hasher.hash(key_at(memory, long_keys, handle))
+        });
         (handle, header)
     }
 
