@@ -71,7 +71,7 @@ impl Node {
         let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let mut out = Vec::new();
         let mut reply = Reply::new(&mut out, proto);
-        match self.cluster.command(&args, at(self.now), self.facts, &mut reply) {
+        match self.cluster.command(&args, at(self.now), self.facts.clone(), &mut reply) {
             Ok(actions) => self.actions = actions,
             Err(error) => {
                 assert_eq!(reply.position(), 0, "a refusal writes nothing");

@@ -168,7 +168,8 @@ impl NodeOffice {
 
     fn cluster(&mut self, from: Peer, number: u64, command: &BusCommand, keys: u64, outgoing: &mut Outgoing) {
         let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
-        let facts = Facts { keys, keys_in_slot: keys, replication_offset: 0 };
+        let reached = command.reached.clone();
+        let facts = Facts { reached, keys, keys_in_slot: keys, replication_offset: 0 };
         let Some(desk) = &mut self.desk else {
             let error = Error::new("ERR This instance has cluster support disabled");
             return answer(from, number, command, outgoing, |_| Err(error));

@@ -19,8 +19,11 @@ use std::borrow::Cow;
 
 /// What a call may have to know of the data plane. Whoever calls asks the data cores first, for what
 /// [`Inquiry::of`] says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The address by which the client reached this node; empty when not known. While the node has not learnt its own
+    /// address from others, clients are told this one: it is true for them, and some can't do with none.
+    pub reached: String,
     /// Keys of the whole node.
     pub keys: u64,
     /// Keys in the slot that [`Inquiry::KeysInSlot`] named.

@@ -20,7 +20,7 @@ pub(super) fn slots(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
         .into_iter()
         .flat_map(|run| pieces(cluster, run.owner, run.start, run.end).into_iter().map(move |piece| (piece, run.owner)))
         .collect();
-    let teller = Teller { cluster, offset: call.facts.replication_offset };
+    let teller = Teller { cluster, offset: call.facts.replication_offset, reached: &call.facts.reached };
     let replicas = replicas_by_primary(cluster);
     reply.array(pieces.len());
     for (piece, owner) in pieces {
@@ -47,7 +47,7 @@ pub(super) fn shards(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'
         let by_port = group_by_port(runs.remove(&primary).unwrap_or_default());
         shards.extend(by_port.into_iter().map(|(port, pieces)| (primary, port, pieces)));
     }
-    let teller = Teller { cluster, offset: call.facts.replication_offset };
+    let teller = Teller { cluster, offset: call.facts.replication_offset, reached: &call.facts.reached };
     let replicas = replicas_by_primary(cluster);
     reply.array(shards.len());
     for (primary, port, pieces) in shards {
@@ -133,9 +133,22 @@ struct Teller<'c> {
     cluster: &'c Cluster,
     /// This node's own replication offset: its entry in the table does not hold it.
     offset: u64,
+    /// See [`Facts::reached`](super::Facts::reached).
+    reached: &'c str,
 }
 
 impl Teller<'_> {
+    fn ip<'n>(&'n self, node: &'n Node) -> &'n str {
+        if node.is_myself() && node.ip.is_empty() { self.reached } else { &node.ip }
+    }
+
+    fn endpoint<'n>(&'n self, node: &'n Node) -> &'n str {
+        match self.cluster.options.endpoint {
+            EndpointType::Ip => self.ip(node),
+            preferred => node.endpoint(preferred),
+        }
+    }
+
     fn offset_of(&self, node: &Node) -> u64 {
         if node.is_myself() { self.offset } else { node.replication_offset }
     }
@@ -157,13 +170,13 @@ impl Teller<'_> {
         reply.array(4);
         match preferred {
             EndpointType::Unknown => reply.null(),
-            _ => reply.bulk(node.endpoint(preferred).as_bytes()),
+            _ => reply.bulk(self.endpoint(node).as_bytes()),
         }
         reply.int(self.port_of(ix, core_port));
         reply.bulk(node.id.as_bytes());
-        let ip = (preferred != EndpointType::Ip).then_some(("ip", &node.ip));
+        let ip = (preferred != EndpointType::Ip).then_some(("ip", self.ip(node)));
         let has_other_name = preferred != EndpointType::Hostname && !node.hostname.is_empty();
-        let hostname = has_other_name.then_some(("hostname", &node.hostname));
+        let hostname = has_other_name.then_some(("hostname", node.hostname.as_str()));
         let rest = ip.into_iter().chain(hostname);
         reply.map(rest.clone().count());
         for (name, value) in rest {
@@ -185,8 +198,8 @@ impl Teller<'_> {
             reply.bulk(b"port");
             reply.int(port);
         }
-        text(reply, "ip", &node.ip);
-        text(reply, "endpoint", node.endpoint(self.cluster.options.endpoint));
+        text(reply, "ip", self.ip(node));
+        text(reply, "endpoint", self.endpoint(node));
         if !node.hostname.is_empty() {
             text(reply, "hostname", &node.hostname);
         }

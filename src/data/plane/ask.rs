@@ -107,6 +107,7 @@ impl Plane {
             proto: session.proto,
             client: session.id,
             local: session.local,
+            reached: host_of(&session.laddr).to_owned(),
         };
         let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
             Some(Answer::Reply(reply)) => {
@@ -336,5 +337,13 @@ impl Inquiry {
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Populate(_)
         )
+    }
+}
+
+/// The host of `host:port`; brackets of an IPv6 address are not part of it. A Unix socket has none.
+fn host_of(address: &str) -> &str {
+    match address.rsplit_once(':') {
+        Some((host, _)) if !host.starts_with(['/', '?']) => host.trim_matches(['[', ']']),
+        _ => "",
     }
 }

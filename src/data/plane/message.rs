@@ -201,6 +201,8 @@ pub struct BusCommand {
     pub client: ClientId,
     /// Whether the client is on this machine.
     pub local: bool,
+    /// The address by which it reached this node, without the port.
+    pub reached: String,
 }
 
 /// An answer.
