@@ -18,6 +18,8 @@
 pub mod command;
 pub mod describe;
 pub mod epochs;
+pub mod failover;
+pub mod gossip;
 pub mod load;
 pub mod nodes;
 pub mod nodes_conf;
@@ -27,6 +29,7 @@ pub mod slots;
 pub mod snapshot;
 pub mod state;
 pub mod stats;
+pub mod wire;
 
 use crate::contract::topology::{NodeFlags, NodeId, Topology};
 use crate::slot::Slot;
@@ -39,6 +42,7 @@ use slots::{Direction, SlotMap};
 use state::State;
 use stats::BusStats;
 use std::sync::Arc;
+use wire::Packet;
 
 /// What the owner of the control plane has to do, in this order, before the reply of the command leaves.
 #[derive(Clone, Debug)]
@@ -58,6 +62,67 @@ pub enum Action {
     SaveConfig(String),
     /// Send this to every data core.
     PublishTopology(Arc<Topology>),
+    /// Connect to a node's bus and call it this; answer with [`Cluster::opened`] or [`Cluster::closed`].
+    Connect {
+        /// What the link will be called.
+        link: LinkId,
+        /// The node's address.
+        ip: String,
+        /// Its bus port.
+        port: u16,
+    },
+    /// Send a packet over a link, if it is still open.
+    Send(LinkId, Arc<Packet>),
+    /// Close a link, if it is still open; it is not answered with [`Cluster::closed`].
+    Close(LinkId),
+    /// Delete the keys of these slots: they are another node's now.
+    DropSlots(Vec<Slot>),
+    /// Hold back the clients' writes until this time (Unix, ms), for a manual failover; none: no longer.
+    PauseWrites(Option<u64>),
+    /// Hand a message to the subscribers on this node.
+    Deliver {
+        /// Whether the channel is a shard's.
+        sharded: bool,
+        /// The channel.
+        channel: Vec<u8>,
+        /// The message.
+        message: Vec<u8>,
+    },
+}
+
+/// A connection of the bus. Links that others made to this node are numbered by the owner of the sockets from
+/// [`LinkId::INBOUND`] on; those this node makes, by the control plane, below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+impl LinkId {
+    /// The first number of a link that another node made.
+    pub const INBOUND: u64 = 1 << 63;
+
+    /// Whether another node made it.
+    pub fn is_inbound(self) -> bool {
+        self.0 >= LinkId::INBOUND
+    }
+}
+
+/// Why a link is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// The other side refused the connection: nothing listens on its bus port, so its process is most likely dead.
+    Refused,
+    /// Anything else: closed, reset, unreachable, too much to send, a malformed packet.
+    Lost,
+}
+
+/// What the owner of the data knows, as of now, for the regular work of the control plane.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Replication {
+    /// This node's replication offset.
+    pub offset: u64,
+    /// A replica's: milliseconds since its primary was last heard, `None` if it never was since the start.
+    pub primary_silent_ms: Option<u64>,
+    /// Whether a replica's link to its primary is up and it has the primary's data.
+    pub link_up: bool,
 }
 
 /// The control plane of one node.

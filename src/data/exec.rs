@@ -30,6 +30,8 @@ pub struct Exec<'t> {
     pub effects: &'t mut Effects,
     /// Memory that lives until the end of the turn.
     pub scratch: &'t Bump,
+    /// Whether the command may leave its client waiting ([`block`](Exec::block)): not inside MULTI or a script.
+    pub may_block: bool,
     /// The command's first key if routing has hashed it already.
     pub routed: Option<Key<'t>>,
 }
@@ -68,6 +70,19 @@ impl Exec<'_> {
         }
     }
 
+    /// Says that a command which waits for `key` may find something there now. To be called when a list, sorted set or
+    /// stream comes into being at `key` or gets elements.
+    pub fn signal_ready(&mut self, key: &Key<'_>) {
+        self.effects.ready.push((self.db, key.bytes.into()));
+    }
+
+    /// Leaves the client waiting: the same command runs again when one of its keys is ready; when time is up the
+    /// client gets `block.timeout_reply`. The handler returns without having written a reply. Only if `may_block`.
+    pub fn block(&mut self, block: Block) {
+        debug_assert!(self.may_block);
+        self.effects.block = Some(block);
+    }
+
     /// Replicates `commands` in place of the command as it was sent: by effect, where sending it
     /// again would not do the same (relative expiry, random choice, floats).
     pub fn replicate_as(&mut self, command: &[&[u8]]) {
@@ -82,8 +97,31 @@ pub struct Effects {
     pub changed: u64,
     /// Keyspace events, in order.
     pub events: Vec<Event>,
+    /// Keys that waiting commands may look at again, with their databases.
+    pub ready: Vec<(usize, Box<[u8]>)>,
+    /// The command waits, and has written no reply.
+    pub block: Option<Block>,
     /// The commands to replicate instead; empty means the command as it was sent.
     pub rewritten: Vec<Box<[Box<[u8]>]>>,
+}
+
+/// How a command waits.
+pub struct Block {
+    /// The keys it waits for.
+    pub keys: Vec<Box<[u8]>>,
+    /// Unix time in milliseconds when it has waited long enough; none: never.
+    pub deadline: Option<u64>,
+    /// What its client gets then.
+    pub timeout_reply: TimeoutReply,
+}
+
+/// What a client gets that waited in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutReply {
+    /// A null array (`*-1` in RESP2).
+    NullArray,
+    /// A null string.
+    Null,
 }
 
 /// One keyspace event.

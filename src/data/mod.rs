@@ -6,3 +6,4 @@ pub mod key;
 pub mod plane;
 pub mod route;
 pub mod store;
+pub mod types;

@@ -4,9 +4,18 @@
 pub mod registry;
 pub mod spec;
 
+pub mod bitmap;
 pub mod generic;
+pub mod geo;
+pub mod hash;
+pub mod hyperloglog;
+pub mod list;
 pub mod memory;
+pub mod set;
+pub mod sort;
+pub mod stream;
 pub mod string;
+pub mod zset;
 
 pub mod debug;
 pub mod expiry_args;

@@ -3,7 +3,7 @@
 //! Built once at the start and shared by all cores; never changes.
 
 use super::spec::{self, KeyRange, Spec, flag, keys};
-use super::{generic, memory, string};
+use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, stream, string, zset};
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{Plane, connection, debug, introspection, pubsub, server, transaction};
@@ -63,7 +63,21 @@ impl Registry {
             commands[spec.id()] =
                 Some(Command { spec, run, quick, is_subcommand: spec.container().is_some(), single_key });
         };
-        for (name, handler) in [string::HANDLERS, generic::HANDLERS, memory::HANDLERS].into_iter().flatten() {
+        let keyed = [
+            string::HANDLERS,
+            generic::HANDLERS,
+            memory::HANDLERS,
+            list::HANDLERS,
+            hash::HANDLERS,
+            set::HANDLERS,
+            zset::HANDLERS,
+            geo::HANDLERS,
+            stream::HANDLERS,
+            bitmap::HANDLERS,
+            hyperloglog::HANDLERS,
+            sort::HANDLERS,
+        ];
+        for (name, handler) in keyed.into_iter().flatten() {
             add(name, Run::Keyed(*handler));
         }
         let session = [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS];

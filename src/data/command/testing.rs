@@ -72,6 +72,7 @@ impl Bench {
             hasher: self.hasher,
             effects: &mut self.effects,
             scratch: &self.scratch,
+            may_block: false,
             routed: None,
         };
         if let Err(error) = handler(&mut exec, args) {

@@ -462,6 +462,7 @@ impl Plane {
             hasher: self.options.hasher,
             effects: &mut self.effects,
             scratch: request.bump,
+            may_block: false,
             routed: request.key,
         };
         if let Err(error) = handler(&mut exec, request.args) {

@@ -204,6 +204,7 @@ impl Plane {
             hasher: self.options.hasher,
             effects: &mut self.effects,
             scratch: bump,
+            may_block: false,
             routed: Some(HopBatch::key(entry, args)),
         };
         if let Err(error) = handler(&mut exec, args) {

@@ -196,6 +196,11 @@ fn shrink(object: &mut Object) -> bool {
             bytes.shrink_to(kept);
             kept <= PIECE
         }
+        Object::List(list) => !list.release(ENTRIES),
+        Object::Set(set) => !set.release(ENTRIES),
+        Object::Zset(zset) => !zset.release(ENTRIES),
+        Object::Hash(hash) => !hash.release(ENTRIES),
+        Object::Stream(stream) => !stream.release(ENTRIES),
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Deadline {
 }
 
 /// A key's value, to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'s> {
     /// A string's bytes, short or long.
     Bytes(&'s [u8]),
@@ -211,6 +211,7 @@ impl Store {
         }
         match self.objects.get(entry::object_number(memory, handle.0, header)) {
             Object::String(bytes) => Value::Bytes(bytes),
+            object => Value::Object(object),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::entry::{self, Header, Kind, OUTSIDE, RAW};
 use super::write::{Content, fits};
-use super::{Deadline, Handle, Object, Store};
+use super::{Deadline, Handle, Object, Store, Value};
 use crate::data::key::Key;
 
 /// The longest string Redis embeds in its object. Source: `OBJ_ENCODING_EMBSTR_SIZE_LIMIT`.
@@ -87,7 +87,9 @@ impl Store {
             return edit(entry::value_part_mut(self.arena.memory_mut(), handle.0, header));
         }
         let number = entry::object_number(self.arena.memory(), handle.0, header);
-        let Object::String(bytes) = self.objects.get_mut(number);
+        let Object::String(bytes) = self.objects.get_mut(number) else {
+            unreachable!("the caller has seen that it is a string")
+        };
         let before = bytes.capacity();
         if bytes.len() < least {
             if least > before {
@@ -106,7 +108,10 @@ impl Store {
 
     /// The word OBJECT ENCODING answers with.
     pub fn encoding(&self, handle: Handle) -> &'static str {
-        let Some(value) = self.string(handle) else { return "raw" };
+        let value = match self.value(handle) {
+            Value::Bytes(bytes) => bytes,
+            Value::Object(object) => return object.encoding(),
+        };
         if self.header(handle).has(RAW) || value.len() > EMBEDDED {
             "raw"
         } else if is_integer(value) {

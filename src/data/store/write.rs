@@ -8,7 +8,7 @@ use super::{Deadline, Handle, Object, Store};
 use crate::data::key::Key;
 
 /// A value lifted out of its key, with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
     content: TakenContent,
     flags: u64,
@@ -17,7 +17,7 @@ pub struct Taken {
     pub deadline: Option<u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum TakenContent {
     Bytes(Box<[u8]>),
     Object(Object),

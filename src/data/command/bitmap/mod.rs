@@ -1,0 +1,6 @@
+//! The bitmap commands. Run on the core that owns the key's slot.
+
+use crate::data::exec::Handler;
+
+/// The bitmap commands by name.
+pub const HANDLERS: &[(&str, Handler)] = &[];

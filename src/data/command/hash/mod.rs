@@ -1,0 +1,6 @@
+//! The hash commands. Run on the core that owns the key's slot.
+
+use crate::data::exec::Handler;
+
+/// The hash commands by name.
+pub const HANDLERS: &[(&str, Handler)] = &[];

@@ -1,0 +1,6 @@
+//! The set commands. Run on the core that owns the key's slot.
+
+use crate::data::exec::Handler;
+
+/// The set commands by name.
+pub const HANDLERS: &[(&str, Handler)] = &[];

@@ -1,0 +1,6 @@
+//! The stream commands. Run on the core that owns the key's slot.
+
+use crate::data::exec::Handler;
+
+/// The stream commands by name.
+pub const HANDLERS: &[(&str, Handler)] = &[];

@@ -1,0 +1,13 @@
+//! The collections: what lists, hashes, sets, sorted sets and streams are made of. Pure data structures; they know no
+//! store, no command and no clock.
+//!
+//! Each has a compact form while it is small and one for any size, as Redis's directives say, and tells
+//! - `heap_bytes()`, O(1): what it has on the heap;
+//! - `release(budget)`: frees at most about `budget` elements and says whether any are left, so that deleting a large
+//!   collection never holds a turn.
+
+pub mod hash;
+pub mod list;
+pub mod set;
+pub mod stream;
+pub mod zset;

@@ -1,0 +1,22 @@
+//! The stream: its forms and what can be done with each.
+
+/// A stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {}
+
+impl Stream {
+    /// Bytes it has on the heap. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        0
+    }
+
+    /// The word OBJECT ENCODING answers with.
+    pub fn encoding(&self) -> &'static str {
+        "stream"
+    }
+
+    /// Frees at most about `budget` elements; whether any are left.
+    pub fn release(&mut self, _budget: usize) -> bool {
+        false
+    }
+}
