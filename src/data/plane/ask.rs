@@ -157,11 +157,20 @@ impl Plane {
             return;
         }
         let answer = self.answer(&inquiry);
+        if from == self.bus() {
+            // What was done before the answer is in the log before it.
+            self.flush_log();
+        }
         self.send(from, Message::Answer(number, answer));
     }
 
     fn answer_of(&mut self, peer: Peer, inquiry: &Inquiry) -> Answer {
         if peer == self.core().into() { self.answer(inquiry) } else { self.answer_from_store(peer.0 as usize, inquiry) }
+    }
+
+    /// The answers of all stores, which are here.
+    pub(super) fn answer_for_all(&mut self, inquiry: &Inquiry) -> Vec<Answer> {
+        (0..self.options.cores).map(|core| self.answer_from_store(core, inquiry)).collect()
     }
 
     /// This core's answer.
@@ -201,6 +210,10 @@ impl Plane {
                 self.active_expire = *on;
                 Answer::Done
             }
+            Inquiry::Stand(standing) => {
+                self.stand(standing.clone());
+                Answer::Done
+            }
             Inquiry::Adopt(settings, topology) => {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
@@ -211,7 +224,7 @@ impl Plane {
     }
 
     /// The answer of the store of core number `core`, which is here.
-    fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
+    pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
@@ -294,13 +307,16 @@ impl Plane {
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
-            Message::Lent(number, store) => self.lent(from, number, store, bump),
-            Message::Returned(store) => self.returned(store, bump),
+            Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
+            Message::Returned(store, mark) => self.returned(store, mark, bump),
+            Message::Order(number, order) => self.ordered(number, order, bump),
             Message::Tell(notice @ Notice::Unwatch(_)) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
-            Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
+            Message::Apply(batch) => self.apply(from, batch, bump),
+            // The driver, or the bus core, takes these.
+            Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
         }
     }
 

@@ -370,6 +370,9 @@ impl Plane {
         if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
             return Err(Error::NotEnoughReplicas);
         }
+        if self.standing.restricts() {
+            self.admit_standing(command, self.flags_in_effect(at, command))?;
+        }
         self.admit_subscriber(at, command)
     }
 
@@ -471,7 +474,7 @@ impl Plane {
             request.outcome.set(Outcome::Failed);
             self.errors.replied(error.to_string().as_bytes());
         }
-        self.settle();
+        self.settle(db, request.args);
         Flow::Done
     }
 
@@ -488,23 +491,6 @@ impl Plane {
             return self.refuse(at, request, Error::OutOfMemory);
         }
         self.execute(at, request, handler)
-    }
-
-    /// Deals with what a command changed.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        if self.effects.changed != 0 {
-            self.stats.changed += self.effects.changed;
-            self.effects.changed = 0;
-            self.effects.rewritten.clear();
-        }
-        if !self.effects.events.is_empty() {
-            let events = std::mem::take(&mut self.effects.events);
-            self.announce(events);
-        }
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
     }
 
     /// Sends a command to `core` with the rest of this turn's commands for it.

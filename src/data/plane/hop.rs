@@ -119,7 +119,7 @@ impl Plane {
 
     /// Executes another core's batch and sends it back.
     pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        if self.locked {
+        if self.must_stall() {
             self.stalled.push((from, Message::Hop(batch)));
             return;
         }
@@ -213,7 +213,7 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
             outcome = Outcome::Failed;
         }
-        self.settle();
+        self.settle(entry.db as usize, args);
         outcome
     }
 
