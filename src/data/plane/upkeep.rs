@@ -114,7 +114,14 @@ impl Plane {
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
-        flags & flag::DENYOOM != 0 && self.settings.maxmemory != 0 && !self.make_room_on(cores)
+        flags & flag::DENYOOM != 0
+            && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
+            && !self.make_room_on(cores)
+    }
+
+    #[inline]
+    fn is_nearly_full(&mut self, cores: &[CoreId]) -> bool {
+        cores.iter().any(|core| self.stores.at(*core).is_some_and(|store| store.is_nearly_full()))
     }
 
     fn make_room_on(&mut self, cores: &[CoreId]) -> bool {
@@ -128,7 +135,10 @@ impl Plane {
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
     fn make_room(&mut self, core: CoreId) -> bool {
-        let share = (self.settings.maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes);
+        let share = match self.settings.maxmemory {
+            0 => u64::MAX,
+            maxmemory => (maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes),
+        };
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
@@ -303,13 +313,14 @@ impl Plane {
 
 /// Frees and evicts until `store` is within `share`, a bounded number of steps; whether there is room, or will be.
 fn make_room_in(store: &mut Store, share: u64, policy: EvictionPolicy, samples: usize, now: u64) -> bool {
+    let fits = |store: &Store| store.used_bytes() as u64 <= share && !store.is_nearly_full();
     for _ in 0..limits::EVICT_PER_COMMAND {
-        if store.used_bytes() as u64 <= share {
+        if fits(store) {
             return true;
         }
         // What was deleted counts until it is freed, so that goes first.
         let more = store.reclaim(limits::RECLAIM_PER_TURN);
-        if more || store.used_bytes() as u64 <= share {
+        if more || fits(store) {
             continue;
         }
         if policy == EvictionPolicy::NoEviction || !store.evict_one(policy, samples, now) {

@@ -277,10 +277,11 @@ impl Store {
         self.arena.live() + self.arena.overhead() + slabs + self.heap + self.bookkeeping
     }
 
-    /// Bytes that keys and short values can still take, at least, before the core's address space (32 GiB, or what
-    /// the system granted) is used up. A write without room aborts the process, so refuse writes some megabytes before.
-    pub fn room(&self) -> usize {
-        self.arena.room()
+    /// Whether the core's address space for keys and short values (32 GiB, or what the system granted) is used up but
+    /// for a reserve. A write without any room aborts the process, so ordinary writes are refused from here on.
+    #[inline]
+    pub fn is_nearly_full(&self) -> bool {
+        self.arena.is_nearly_full()
     }
 
     /// Whether keys expired or were evicted since last asked.
