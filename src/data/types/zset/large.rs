@@ -176,36 +176,38 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-        #[test]
-        fn it_does_what_a_plain_map_does(steps in prop::collection::vec(step(), 1..3000)) {
-            let (mut large, mut model) = (Large::default(), Model::default());
-            for step in &steps {
-                match *step {
-                    Step::Set(number, score) => {
-                        large.set(&member(number), f64::from(score));
-                        model.set(&member(number), score);
-                    }
-                    Step::Remove(number) => {
-                        prop_assert_eq!(large.remove(&member(number)), model.remove(&member(number)).map(f64::from));
-                    }
-                    Step::RemoveRanks(start, count) => {
-                        let end = (start + count).min(large.len());
-                        large.remove_ranks(start.min(end)..end);
-                        let gone: Vec<_> = model.order.keys().take(end).skip(start).cloned().collect();
-                        gone.iter().for_each(|(_, member)| drop(model.remove(member)));
-                    }
-                }
-            }
-            assert_same(&large, &model);
-            for score in -21..21 {
-                let before = model.order.keys().filter(|(other, _)| *other < score).count();
-                let through = model.order.keys().filter(|(other, _)| *other <= score).count();
-                prop_assert_eq!(large.count_before(Cut::BeforeScore(f64::from(score))), before);
-                prop_assert_eq!(large.count_before(Cut::AfterScore(f64::from(score))), through);
-            }
-        }
+           #![proptest_config(ProptestConfig::with_cases(40))]
+           #[test]
+           fn it_does_what_a_plain_map_does(steps in prop::collection::vec(step(), 1..3000)) {
+               let (mut large, mut model) = (Large::default(), Model::default());
+               for step in &steps {
+                   match *step {
+                       Step::Set(number, score) => {
+                           large.set(&member(number), f64::from(score));
+                           model.set(&member(number), score);
+                       }
+                       Step::Remove(number) => {
+                           prop_assert_eq!(large.remove(&member(number)), model.remove(&member(number)).map(f64::from));
+                       }
+                       Step::RemoveRanks(start, count) => {
+                           let end = (start + count).min(large.len());
+                           large.remove_ranks(start.min(end)..end);
+                           let gone: Vec<_> = model.order.keys().take(end).skip(start).cloned().collect();
+                           for (_, member) in &gone {
+    model.remove(member);
     }
+                       }
+                   }
+               }
+               assert_same(&large, &model);
+               for score in -21..21 {
+                   let before = model.order.keys().filter(|(other, _)| *other < score).count();
+                   let through = model.order.keys().filter(|(other, _)| *other <= score).count();
+                   prop_assert_eq!(large.count_before(Cut::BeforeScore(f64::from(score))), before);
+                   prop_assert_eq!(large.count_before(Cut::AfterScore(f64::from(score))), through);
+               }
+           }
+       }
 
     #[test]
     fn ascending_and_descending_and_emptied_it_stays_whole() {
@@ -242,7 +244,9 @@ mod tests {
     #[test]
     fn it_is_freed_piece_by_piece() {
         let mut large = Large::default();
-        (0..20_000u32).for_each(|number| drop(large.set(&number.to_le_bytes(), f64::from(number))));
+        for number in 0..20_000u32 {
+            large.set(&number.to_le_bytes(), f64::from(number));
+        }
         let mut steps = 1;
         while large.release(256) {
             steps += 1;
@@ -254,7 +258,9 @@ mod tests {
     #[test]
     fn a_walk_down_the_numbers_meets_all_that_stay() {
         let mut large = Large::default();
-        (0..3000u32).for_each(|number| drop(large.set(&number.to_le_bytes(), f64::from(number % 10))));
+        for number in 0..3000u32 {
+            large.set(&number.to_le_bytes(), f64::from(number % 10));
+        }
         let (mut cursor, mut met) = (large.len(), std::collections::HashSet::new());
         let mut next = 0;
         while cursor > 0 {

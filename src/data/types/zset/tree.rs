@@ -176,9 +176,12 @@ impl Tree {
     /// Frees about `budget` keys; whether any are left. The counts are wrong from then on.
     pub fn release(&mut self, budget: usize) -> bool {
         for _ in 0..=budget / LEAF {
-            match &mut self.root {
-                Some(Node::Inner(inner)) if inner.drop_last_leaf() => {}
-                root => *root = None,
+            let left = match &mut self.root {
+                Some(Node::Inner(inner)) => inner.drop_last_leaf(),
+                _ => false,
+            };
+            if !left {
+                self.root = None;
             }
         }
         self.root.is_some()
@@ -270,9 +273,7 @@ impl Node {
                 left.ids.extend(right.ids.drain(..));
                 true
             }
-            (Node::Inner(left), Node::Inner(right))
-                if left.children.len() + right.children.len() <= INNER * 3 / 4 =>
-            {
+            (Node::Inner(left), Node::Inner(right)) if left.children.len() + right.children.len() <= INNER * 3 / 4 => {
                 left.children.extend(right.children.drain(..));
                 true
             }
@@ -295,10 +296,8 @@ impl Leaf {
             return None;
         }
         let from = split_at(LEAF, at, is_last);
-        let mut right = Box::new(Leaf {
-            scores: self.scores.drain(from..).collect(),
-            ids: self.ids.drain(from..).collect(),
-        });
+        let mut right =
+            Box::new(Leaf { scores: self.scores.drain(from..).collect(), ids: self.ids.drain(from..).collect() });
         let (half, at) = if at < from { (self, at) } else { (&mut *right, at - from) };
         half.scores.insert(at, score);
         half.ids.insert(at, id);
