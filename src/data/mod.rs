@@ -7,3 +7,4 @@ pub mod plane;
 pub mod route;
 pub mod store;
 pub mod types;
+pub mod waiter;

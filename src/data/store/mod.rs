@@ -35,6 +35,7 @@ mod scan;
 mod slab;
 mod stores;
 mod strings;
+mod waits;
 mod watch;
 mod write;
 
@@ -58,6 +59,7 @@ use eviction::Pool;
 use graveyard::Graveyard;
 use random::Random;
 use slab::Slab;
+use waits::Waits;
 use watch::Watches;
 
 /// An entry. Valid until the next change of its store.
@@ -138,6 +140,7 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
     pool: Pool,
@@ -167,6 +170,7 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
             pool: Pool::default(),
