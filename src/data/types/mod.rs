@@ -7,7 +7,9 @@
 //!   collection never holds a turn.
 
 pub mod hash;
+pub mod intset;
 pub mod list;
+pub mod listpack;
 pub mod set;
 pub mod stream;
 pub mod zset;
