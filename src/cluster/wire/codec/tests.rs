@@ -105,7 +105,7 @@ fn what_makes_no_sense_is_dropped_with_its_reason() {
     assert_eq!(with(13, 9), Malformed::Kind(9), "modules have no home here");
     assert_eq!(with(13, 3), Malformed::Length);
     assert_eq!(with(15, 2), Malformed::Length);
-    assert_eq!(with(15, 0), Malformed::Length);
+    assert_eq!(with(15, 0), Malformed::Extension, "an entry is no extension");
     assert_eq!(with(40, b'A'), Malformed::Name);
     assert_eq!(with(2168, b' '), Malformed::Address);
     assert_eq!(with(2256 + 48, b'\n'), Malformed::Address);
