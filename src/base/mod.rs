@@ -6,3 +6,4 @@ pub mod limits;
 pub mod notify;
 pub mod pages;
 pub mod prefetch;
+pub mod random;

@@ -151,6 +151,15 @@ impl<'b> Reply<'b> {
         }
     }
 
+    /// A double: in RESP2 its text.
+    pub fn double(&mut self, value: f64) {
+        let text = super::double::text(value);
+        match self.proto {
+            Proto::Resp3 => self.raw(&[b",", text.as_bytes(), b"\r\n"].concat()),
+            Proto::Resp2 => self.bulk(text.as_bytes()),
+        }
+    }
+
     /// Text that a person reads (INFO, CLIENT LIST): `txt` in RESP3.
     pub fn verbatim(&mut self, text: &[u8]) {
         match self.proto {

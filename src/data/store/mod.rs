@@ -30,7 +30,6 @@ mod graveyard;
 mod keyspace;
 mod lookup;
 mod object;
-mod random;
 mod scan;
 mod slab;
 mod stores;
@@ -51,13 +50,13 @@ pub use write::Taken;
 
 use super::key::KeyHasher;
 use crate::base::notify::Class;
+use crate::base::random::Random;
 use crate::contract::settings::{EvictionPolicy, Settings};
 use arena::Arena;
 use database::Database;
 use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
-use random::Random;
 use slab::Slab;
 use waits::Waits;
 use watch::Watches;
@@ -192,6 +191,11 @@ impl Store {
             decay_minutes: settings.lfu_decay_time,
         };
         self.record_removed = settings.notify.contains(Class::EXPIRED) || settings.notify.contains(Class::EVICTED);
+    }
+
+    /// A random source for one command, which may use it while it reads the store.
+    pub fn fork_random(&mut self) -> Random {
+        self.random.fork()
     }
 
     /// The kind of an entry's value.
