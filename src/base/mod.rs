@@ -7,3 +7,4 @@ pub mod limits;
 pub mod notify;
 pub mod pages;
 pub mod prefetch;
+pub mod random;

@@ -6,6 +6,7 @@
 //! two borrowers never wait for each other. A core whose store is away stalls what needs it.
 
 use super::Plane;
+use super::blocking::Woken;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
 use super::message::{Message, Peer};
@@ -22,6 +23,8 @@ enum Purpose {
     Command(Vec<Vec<u8>>),
     /// The client's transaction.
     Transaction,
+    /// A command of the client that waited.
+    Woken(Woken),
 }
 
 struct Gather {
@@ -67,6 +70,12 @@ impl Plane {
         self.gather(at, cores, Purpose::Transaction, bump)
     }
 
+    /// Runs a waiting command again when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_woken(&mut self, woken: Woken, cores: Vec<CoreId>, bump: &Bump) {
+        let at = woken.id.client.index;
+        self.gather(at, cores, Purpose::Woken(woken), bump);
+    }
+
     fn gather(&mut self, at: u32, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
@@ -99,6 +108,7 @@ impl Plane {
     fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
         let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
         let alive = self.clients.get(gather.client).is_some();
+        let mut flow = Flow::Done;
         let at = gather.client.index;
         match gather.purpose {
             _ if !alive => {}
@@ -111,13 +121,12 @@ impl Plane {
                     Some((_, flags)) if self.lacks_room(flags, &gather.cores) => {
                         self.refuse(at, &request, Error::OutOfMemory);
                     }
-                    Some((Run::Keyed(handler), _)) => {
-                        self.execute(at, &request, *handler);
-                    }
+                    Some((Run::Keyed(handler), _)) => flow = self.execute(at, &request, *handler),
                     _ => {}
                 }
                 self.account(at, &[request]);
             }
+            Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
             Purpose::Transaction => {
                 if self.begin_transaction(at, gather.cores.clone(), bump) == Flow::Wait {
                     return Flow::Wait;
@@ -126,7 +135,8 @@ impl Plane {
             }
         }
         self.give_back(&gather.cores);
-        Flow::Done
+        self.serve_ready(bump);
+        flow
     }
 
     /// Returns borrowed stores and frees this core's own if it is among `cores`.
@@ -175,6 +185,7 @@ impl Plane {
         self.stores.put(self.options.core, store);
         // Settings may have changed while it was away: `unlock` sees to them.
         self.unlock();
+        self.serve_ready(bump);
         self.after_unlock(bump);
     }
 
@@ -200,14 +211,17 @@ impl Plane {
     }
 
     /// Whether somebody waits for this core's store though it is free.
-    pub fn has_waiting_borrowers(&self) -> bool {
+    pub(super) fn has_waiting_borrowers(&self) -> bool {
         !self.locked && (!self.gathers.waiting.is_empty() || !self.stalled.is_empty() || !self.held.is_empty())
     }
 
     fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {
         let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.client) else { return };
-        if self.collect(number, bump) == Flow::Done && self.clients.get(client).is_some() {
-            self.release(client.index, Hold::Answer, bump);
+        let flow = self.collect(number, bump);
+        match self.clients.get_mut(client) {
+            Some(_) if flow == Flow::Done => self.release(client.index, Hold::Answer, bump),
+            Some(client) if flow == Flow::Blocked => client.hold = Some(Hold::Blocked),
+            _ => {}
         }
     }
 }

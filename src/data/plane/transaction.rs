@@ -265,6 +265,7 @@ impl Plane {
             }
         }
         self.end_transaction(at);
+        self.serve_ready(bump);
         Flow::Done
     }
 

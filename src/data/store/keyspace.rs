@@ -88,6 +88,7 @@ impl Store {
             }
             _ => self.flush_all(),
         }
+        self.waits.mark_where(|flushed| db.is_none_or(|db| db == flushed));
     }
 
     fn flush_one(&mut self, db: usize) {
@@ -132,6 +133,7 @@ impl Store {
         watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
         self.watches = watches;
         self.databases.swap(a, b);
+        self.waits.mark_where(|db| db == a || db == b);
         self.graveyard.swap(a, b);
     }
 
