@@ -60,4 +60,8 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;
 
+/// Bytes of one packet of the cluster bus: room for a PUBLISH whose channel and message are as long as
+/// `proto-max-bulk-len` lets them be.
+pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);

@@ -50,6 +50,14 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-replica-validity-factor`: in node timeouts; 0: data is never too old.
+    pub replica_validity_factor: u64,
+    /// `repl-ping-replica-period`, milliseconds.
+    pub repl_ping_period_ms: u64,
+    /// `cluster-migration-barrier`: replicas that a primary keeps before one may leave for an orphan.
+    pub migration_barrier: usize,
+    /// `cluster-fast-failover`: elections start as soon as is safe, not after Redis's fixed delays.
+    pub fast_failover: bool,
     /// `core-port-base`: data core i also listens on this + i.
     pub core_port_base: Option<u16>,
     /// Which data core serves which slots: sorted, disjoint. Slots in no range are this node's without a core port.
@@ -70,6 +78,10 @@ impl Default for Options {
             require_full_coverage: true,
             allow_replica_migration: true,
             replica_no_failover: false,
+            replica_validity_factor: 10,
+            repl_ping_period_ms: 10_000,
+            migration_barrier: 1,
+            fast_failover: true,
             core_port_base: None,
             cores: Vec::new(),
         }

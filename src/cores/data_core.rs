@@ -140,9 +140,10 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages()?;
-        let mut more = self.plane.has_waiting_borrowers();
+        self.plane.end_waits();
+        let mut more = self.plane.has_leftovers();
         if more {
-            self.plane.after_unlock(&self.bump);
+            self.plane.take_up_leftovers(&self.bump);
         }
         more |= self.upkeep(started);
         self.act();
@@ -381,7 +382,11 @@ impl DataCore {
         {
             return Wait::Poll;
         }
-        let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        let mut time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        if let Some(deadline) = self.plane.next_deadline() {
+            let left = (deadline * 1000).saturating_sub(clock::unix_us());
+            time = time.min(Duration::from_micros(left.max(1)));
+        }
         let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
         if events <= 1 || patience.is_zero() || awaits_others {

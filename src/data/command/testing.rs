@@ -73,6 +73,7 @@ impl Bench {
             effects: &mut self.effects,
             scratch: &self.scratch,
             may_block: false,
+            woken: None,
             routed: None,
         };
         if let Err(error) = handler(&mut exec, args) {

@@ -80,6 +80,7 @@ impl Plane {
             effects: &mut self.effects,
             scratch: bump,
             may_block: false,
+            woken: None,
             routed: None,
         };
         let result = handler(&mut exec, args);

@@ -214,6 +214,7 @@ impl Plane {
                 self.stand(standing.clone());
                 Answer::Done
             }
+            Inquiry::Unblock { id, with_error } => Answer::Count(u64::from(self.unblock_client(*id, *with_error))),
             Inquiry::Adopt(settings, topology) => {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
@@ -293,24 +294,29 @@ impl Plane {
             self.settings = settings;
             self.refresh();
         }
+        let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
             self.topology = topology;
         }
         self.routes.refresh(&self.settings, &self.topology);
+        if !was_replica && self.topology.myself().is_replica() {
+            self.unblock_all();
+        }
+        self.redirect_waiting();
     }
 
     /// Any message of the mesh.
     pub fn message(&mut self, from: Peer, message: Message, bump: &Bump) {
         match message {
             Message::Hop(batch) => self.execute_batch(from, batch, bump),
-            Message::HopDone(batch) => self.batch_done(batch, bump),
+            Message::HopDone(batch) => self.batch_done(from, batch, bump),
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
             Message::Returned(store, mark) => self.returned(store, mark, bump),
             Message::Order(number, order) => self.ordered(number, order, bump),
-            Message::Tell(notice @ Notice::Unwatch(_)) if self.locked => {
+            Message::Tell(notice @ (Notice::Unwatch(_) | Notice::Cancel(..))) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
@@ -318,9 +324,10 @@ impl Plane {
             // The driver, or the bus core, takes these.
             Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
         }
+        self.serve_ready(bump);
     }
 
-    fn told(&mut self, notice: Notice) {
+    pub(super) fn told(&mut self, notice: Notice) {
         match notice {
             Notice::Unwatch(keys) => self.unwatch_here(&keys),
             Notice::Publish { channel, message } => {
@@ -332,6 +339,9 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
+            Notice::Cancel(id, reply) => self.cancelled(&id, reply),
+            Notice::Woken(woken) => self.woken(woken),
             Notice::Stop => {}
         }
     }

@@ -6,6 +6,7 @@
 //! two borrowers never wait for each other. A core whose store is away stalls what needs it.
 
 use super::Plane;
+use super::blocking::Woken;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
 use super::message::{Message, Order, Peer};
@@ -25,6 +26,8 @@ enum Purpose {
     Transaction(ClientRef),
     /// A part of a client's command.
     Work(ClientRef, Work),
+    /// A command of a client that waited.
+    Woken(Woken),
     /// An order of the bus core, and its number.
     Order(u64, Box<Order>),
 }
@@ -36,6 +39,7 @@ impl Purpose {
     fn client(&self) -> Option<ClientRef> {
         match self {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
+            Purpose::Woken(woken) => Some(woken.id.client),
             Purpose::Order(..) => None,
         }
     }
@@ -101,6 +105,11 @@ impl Plane {
         (0..self.options.cores as u8).map(CoreId).collect()
     }
 
+    /// Runs a waiting command again when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_woken(&mut self, woken: Woken, cores: Vec<CoreId>, bump: &Bump) {
+        self.gather(cores, Purpose::Woken(woken), bump);
+    }
+
     fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
@@ -132,6 +141,7 @@ impl Plane {
     fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
         let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
         let gone = gather.purpose.client().is_some_and(|client| self.clients.get(client).is_none());
+        let mut flow = Flow::Done;
         match gather.purpose {
             _ if gone => {}
             Purpose::Order(number, order) => self.carry_out(number, *order, bump),
@@ -146,13 +156,12 @@ impl Plane {
                     Some((_, flags)) if self.lacks_room(flags, &gather.cores) => {
                         self.refuse(at, &request, Error::OutOfMemory);
                     }
-                    Some((Run::Keyed(handler), _)) => {
-                        self.execute(at, &request, *handler);
-                    }
+                    Some((Run::Keyed(handler), _)) => flow = self.execute(at, &request, *handler),
                     _ => {}
                 }
                 self.account(at, &[request]);
             }
+            Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
             Purpose::Transaction(client) => {
                 if self.begin_transaction(client.index, gather.cores.clone(), bump) == Flow::Wait {
                     return Flow::Wait;
@@ -161,7 +170,8 @@ impl Plane {
             }
         }
         self.give_back(&gather.cores);
-        Flow::Done
+        self.serve_ready(bump);
+        flow
     }
 
     /// Returns borrowed stores and frees this core's own if it is among `cores`.
@@ -212,6 +222,7 @@ impl Plane {
         self.stores.put(self.options.core, store);
         // Settings may have changed while it was away: `unlock` sees to them.
         self.unlock();
+        self.serve_ready(bump);
         self.after_unlock(bump);
     }
 
@@ -242,16 +253,20 @@ impl Plane {
     }
 
     /// Whether somebody waits for this core's store though it is free.
-    pub fn has_waiting_borrowers(&self) -> bool {
+    pub(super) fn has_waiting_borrowers(&self) -> bool {
         !self.locked && (!self.gathers.waiting.is_empty() || !self.stalled.is_empty() || !self.held.is_empty())
     }
 
     fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {
         let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.purpose.client()) else { return };
-        if self.collect(number, bump) == Flow::Done
-            && let Some(client) = client.filter(|client| self.clients.get(*client).is_some())
-        {
-            self.release(client.index, Hold::Answer, bump);
+        let flow = self.collect(number, bump);
+        match client.and_then(|client| self.clients.get_mut(client)) {
+            Some(client) if flow == Flow::Done => {
+                let at = client.reference.index;
+                self.release(at, Hold::Answer, bump);
+            }
+            Some(client) if flow == Flow::Blocked => client.hold = Some(Hold::Blocked),
+            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
+use super::blocking::Woken;
 use super::client::ClientRef;
 use super::hop::HopBatch;
 use crate::base::ids::{ClientId, CoreId};
@@ -10,6 +11,7 @@ use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
+use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -168,6 +170,13 @@ pub enum Inquiry {
     ActiveExpire(bool),
     /// How the node stands in replication from now on.
     Stand(Arc<Standing>),
+    /// CLIENT UNBLOCK: whether that client waited.
+    Unblock {
+        /// The client.
+        id: ClientId,
+        /// Whether it is to get an error, not what it gets when its time is up.
+        with_error: bool,
+    },
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
     /// Answers when everything sent before has been seen.
@@ -277,4 +286,17 @@ pub enum Notice {
     Clients(usize),
     /// A client, to be closed.
     Close(ClientRef),
+    /// The reply of a command that waited for a key of the sender.
+    Answered {
+        /// Whose command it was.
+        client: ClientRef,
+        /// The place of its reply.
+        number: u32,
+        /// The reply.
+        reply: Vec<u8>,
+    },
+    /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
+    Cancel(WaiterId, Option<Vec<u8>>),
+    /// A waiting command for whose sake stores are to be borrowed.
+    Woken(Woken),
 }

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`client`] (a connection), [`dispatch`] (bytes to commands to replies), [`hop`]
 //! (commands for other cores), [`ask`] (questions to other cores), [`gather`] (borrowing stores for
-//! commands that span cores), [`transaction`], [`pubsub`]; then the families of commands that live here
+//! commands that span cores), [`transaction`], [`blocking`], [`pubsub`]; then the families of commands that live here
 //! because they need more than a key: [`connection`], [`server`], [`introspection`].
 //!
 //! Invariants:
@@ -17,6 +17,7 @@
 
 pub mod apply;
 pub mod ask;
+pub mod blocking;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -211,6 +212,7 @@ pub struct Plane {
     batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
+    blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
     held: Vec<ClientRef>,
     spans: Args,
@@ -264,6 +266,7 @@ impl Plane {
             batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
+            blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],

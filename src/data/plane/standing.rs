@@ -17,8 +17,12 @@ impl Plane {
             // The last of it still goes to the bus core, which knows what to do with it.
             self.flush_log();
         }
+        let demoted = standing.replica && !self.standing.replica;
         self.standing = standing;
         self.refresh();
+        if demoted {
+            self.unblock_all();
+        }
     }
 
     /// Whether the node's standing allows this command to a client, which says it with these flags in effect.

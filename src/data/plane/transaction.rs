@@ -262,6 +262,7 @@ impl Plane {
         }
         if flow == Flow::Done {
             self.end_transaction(at);
+            self.serve_ready(bump);
         }
         flow
     }

@@ -263,6 +263,7 @@ impl Plane {
 
     /// Forgets a client and has its socket closed.
     pub fn close(&mut self, at: u32) {
+        self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
@@ -296,6 +297,9 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
+        if client.ended && client.waiting.is_some() {
+            return true;
+        }
         let session_over = client.session.closing && client.hold != Some(Hold::Answer);
         let over = session_over || client.ended && client.hold.is_none();
         over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
