@@ -109,6 +109,7 @@ pub mod cores;
 pub mod data;
 pub mod mesh;
 pub mod node;
+pub mod replication;
 pub mod resp;
 pub mod ring;
 pub mod slot;
