@@ -64,4 +64,7 @@ pub const EVICT_PER_COMMAND: usize = 64;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Elements one command can be asked to choose at random with repetition.
+pub const MAX_SAMPLES: u64 = 10_000_000;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
