@@ -50,6 +50,8 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    pub fast_failure_detection: bool,
     /// `core-port-base`: data core i also listens on this + i.
     pub core_port_base: Option<u16>,
     /// Which data core serves which slots: sorted, disjoint. Slots in no range are this node's without a core port.
@@ -70,6 +72,7 @@ impl Default for Options {
             require_full_coverage: true,
             allow_replica_migration: true,
             replica_no_failover: false,
+            fast_failure_detection: true,
             core_port_base: None,
             cores: Vec::new(),
         }

@@ -227,6 +227,7 @@ pub fn cluster_options(config: &Config, cores: usize) -> Options {
         require_full_coverage: config.flag("cluster-require-full-coverage"),
         allow_replica_migration: config.flag("cluster-allow-replica-migration"),
         replica_no_failover: config.flag("cluster-replica-no-failover"),
+        fast_failure_detection: config.flag("cluster-fast-failure-detection"),
         core_port_base: (base != 0).then_some(base),
         cores: ranges.collect(),
     }
