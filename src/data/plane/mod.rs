@@ -184,6 +184,8 @@ pub struct Plane {
     pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
+    /// Unix time in ms until which writes wait for a manual failover, whatever CLIENT UNPAUSE says.
+    pub failover_pause: Option<u64>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
     /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
@@ -242,6 +244,7 @@ impl Plane {
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
+            failover_pause: None,
             lacks_replicas: false,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
@@ -307,12 +310,17 @@ impl Plane {
         self.outgoing.push((to, message));
     }
 
+    /// Whether clients' writes, at least, are held back.
+    fn is_paused(&self) -> bool {
+        self.pause.is_some() || self.failover_pause.is_some()
+    }
+
     /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
     fn refresh(&mut self) {
         // Replicas are for a later version: a node that wants some has too few.
         self.lacks_replicas = self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0;
-        self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas;
-        let (core, paused) = (self.core(), self.pause.is_some());
+        self.free = !self.locked && !self.is_paused() && !self.lacks_replicas;
+        let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {
             store.configure(&self.settings);
             store.keep_expired = paused;
