@@ -153,6 +153,10 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
     if sharded && plane.settings.cluster_enabled {
         plane.routes.one_slot(&request.args[1..2], &plane.topology)?;
     }
+    if !plane.settings.cluster_enabled {
+        // In a cluster it reaches replicas over the bus.
+        plane.log_as_sent(plane.clients[at].session.db, request.args);
+    }
     let (channel, message) = (request.args[1].into(), request.args[2].into());
     let finish: Finish = Box::new(|plane, at, answers| {
         let receivers: u64 =

@@ -34,6 +34,7 @@ mod scan;
 mod slab;
 mod stores;
 mod strings;
+mod waits;
 mod watch;
 mod write;
 
@@ -57,6 +58,7 @@ use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
+use waits::Waits;
 use watch::Watches;
 
 /// An entry. Valid until the next change of its store.
@@ -137,6 +139,7 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
     pool: Pool,
@@ -166,6 +169,7 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
             pool: Pool::default(),
