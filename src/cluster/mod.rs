@@ -59,7 +59,8 @@ pub enum Action {
     },
     /// Delete every key of the node.
     FlushAll,
-    /// Write this text to nodes.conf, and have it on the disk.
+    /// Write this text to nodes.conf, and have it on the disk. If that fails, the rest of the list must not be done: a
+    /// vote or a claim that a crash would make forgotten could be given twice.
     SaveConfig(String),
     /// Send this to every data core.
     PublishTopology(Arc<Topology>),
@@ -118,12 +119,16 @@ pub enum LinkEnd {
 /// What the owner of the data knows, as of now, for the regular work of the control plane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replication {
-    /// This node's replication offset.
+    /// This node's replication offset. A replica that has no data of its primary, or only part of it, says 0: it does
+    /// not stand for election.
     pub offset: u64,
     /// A replica's: milliseconds since its primary was last heard, `None` if it never was since the start.
     pub primary_silent_ms: Option<u64>,
     /// Whether a replica's link to its primary is up and it has the primary's data.
     pub link_up: bool,
+    /// A primary's, after [`Action::PauseWrites`]: whether every data core holds its writes back, and `offset` counts
+    /// all that were executed before.
+    pub writes_paused: bool,
 }
 
 /// The control plane of one node.
@@ -216,6 +221,11 @@ impl Cluster {
         self.failover_tick(now);
         self.pending.look |= self.state.down().is_some();
         self.settle(now)
+    }
+
+    /// What was to be saved was not: it is to be saved, and to take effect, with the next call.
+    pub fn save_failed(&mut self) {
+        self.config_changed();
     }
 
     /// Brings the slot map into line with the keys that were loaded from disk: `populated` are the slots that hold

@@ -3,6 +3,8 @@
 //!
 //! Invariant: a value that was decoded is well-formed: every length, count, port and name was checked.
 
+pub mod codec;
+
 use super::stats::MessageKind;
 use crate::contract::topology::{NodeFlags, NodeId};
 

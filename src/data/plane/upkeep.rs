@@ -12,7 +12,7 @@ use crate::base::notify::Class;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::spec::flag;
 use crate::data::exec::Event;
-use crate::data::store::Store;
+use crate::data::store::{Removed, Store};
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
@@ -70,14 +70,18 @@ impl Plane {
             self.pause = None;
             self.refresh();
         }
-        if self.pause.is_none() {
+        if self.failover_pause.is_some_and(|until| until <= self.now.unix_ms) {
+            self.failover_pause = None;
+            self.refresh();
+        }
+        if !self.is_paused() {
             self.release_held(bump);
         }
         self.after_unlock(bump);
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0;
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused();
         self.idle_work()
     }
 
@@ -88,7 +92,7 @@ impl Plane {
         }
         let started = (self.options.clock)();
         let now = self.now.unix_ms;
-        let paused = self.pause.is_some();
+        let paused = self.is_paused();
         let effort = self.settings.active_expire_effort as usize;
         let store = self.stores.home_mut();
         if self.upkeep.more_to_expire {
@@ -98,9 +102,7 @@ impl Plane {
         if self.upkeep.more_to_free {
             self.upkeep.more_to_free = store.reclaim(limits::RECLAIM_PER_TURN);
         }
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
+        self.settle_removed();
         if self.upkeep.more_to_evict {
             let before = self.stores.home().stats.evicted;
             self.make_room(self.core());
@@ -114,7 +116,14 @@ impl Plane {
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
-        flags & flag::DENYOOM != 0 && self.settings.maxmemory != 0 && !self.make_room_on(cores)
+        flags & flag::DENYOOM != 0
+            && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
+            && !self.make_room_on(cores)
+    }
+
+    #[inline]
+    fn is_nearly_full(&mut self, cores: &[CoreId]) -> bool {
+        cores.iter().any(|core| self.stores.at(*core).is_some_and(|store| store.is_nearly_full()))
     }
 
     fn make_room_on(&mut self, cores: &[CoreId]) -> bool {
@@ -128,22 +137,23 @@ impl Plane {
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
     fn make_room(&mut self, core: CoreId) -> bool {
-        let share = (self.settings.maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes);
+        let share = match self.settings.maxmemory {
+            0 => u64::MAX,
+            maxmemory => (maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes),
+        };
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
         let room = make_room_in(store, share, policy, samples, now);
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
+        self.settle_removed();
         room
     }
 
     /// Announces keys that expired or were evicted.
-    pub(super) fn announce_removed(&mut self) {
+    pub(super) fn announce_removed(&mut self, removed: Vec<Removed>) {
         let notify = self.settings.notify;
         let mut events = Vec::new();
-        for removed in self.stores.take_removed() {
+        for removed in removed {
             let (class, event) =
                 if removed.evicted { (Class::EVICTED, "evicted") } else { (Class::EXPIRED, "expired") };
             if notify.contains(class) {
@@ -257,6 +267,7 @@ impl Plane {
 
     /// Forgets a client and has its socket closed.
     pub fn close(&mut self, at: u32) {
+        self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
@@ -290,6 +301,9 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
+        if client.ended && client.waiting.is_some() {
+            return true;
+        }
         let session_over = client.session.closing && client.hold != Some(Hold::Answer);
         let over = session_over || client.ended && client.hold.is_none();
         over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
@@ -303,13 +317,14 @@ impl Plane {
 
 /// Frees and evicts until `store` is within `share`, a bounded number of steps; whether there is room, or will be.
 fn make_room_in(store: &mut Store, share: u64, policy: EvictionPolicy, samples: usize, now: u64) -> bool {
+    let fits = |store: &Store| store.used_bytes() as u64 <= share && !store.is_nearly_full();
     for _ in 0..limits::EVICT_PER_COMMAND {
-        if store.used_bytes() as u64 <= share {
+        if fits(store) {
             return true;
         }
         // What was deleted counts until it is freed, so that goes first.
         let more = store.reclaim(limits::RECLAIM_PER_TURN);
-        if more || store.used_bytes() as u64 <= share {
+        if more || fits(store) {
             continue;
         }
         if policy == EvictionPolicy::NoEviction || !store.evict_one(policy, samples, now) {

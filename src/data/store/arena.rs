@@ -42,6 +42,8 @@ const NO_CELL: u16 = u16::MAX;
 /// The address space asked for, and the least that will do.
 const MOST: usize = GRANULE << 32;
 const LEAST: usize = 64 << 20;
+/// Address space that is kept from ordinary writes: more than one command can fill, or a quarter if there is less.
+const RESERVE: usize = 2 << 30;
 
 const _: () = assert!(LARGEST_ENTRY <= RUN / 8 && RUN_GRANULES < NO_CELL as u32);
 
@@ -109,7 +111,12 @@ impl Arena {
     /// # Panics
     /// When the system refuses even the least: nothing could be stored.
     pub fn new() -> Arena {
-        let pages = Pages::reserve(MOST, LEAST).expect("the system refuses to reserve memory for the data");
+        Arena::within(MOST)
+    }
+
+    /// The same, over at most `most` bytes.
+    fn within(most: usize) -> Arena {
+        let pages = Pages::reserve(most, LEAST.min(most)).expect("the system refuses to reserve memory for the data");
         let mut arena = Arena {
             pages,
             runs: Vec::new(),
@@ -140,8 +147,14 @@ impl Arena {
         self.live
     }
 
+    /// Whether the address space is used up but for a reserve that one command can't exhaust.
+    #[inline]
+    pub fn is_nearly_full(&self) -> bool {
+        self.room() < RESERVE.min(self.pages.len() / 4)
+    }
+
     /// Bytes that can still be handed out before the address space is used up, at least.
-    pub fn room(&self) -> usize {
+    fn room(&self) -> usize {
         self.pages.len() - (self.runs.len() - self.warm.len() - self.cold.len()) * RUN
     }
 
@@ -318,6 +331,18 @@ pub fn offset(handle: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_arena_says_that_it_is_nearly_full_while_a_quarter_is_left() {
+        let mut arena = Arena::within(64 * RUN);
+        let mut handles = Vec::new();
+        while !arena.is_nearly_full() {
+            handles.push(arena.allocate(class_of(1024)));
+        }
+        assert!(handles.len() * 1024 > 44 * RUN && arena.room() > 14 * RUN);
+        handles.drain(..).for_each(|handle| arena.free(handle, class_of(1024)));
+        assert!(!arena.is_nearly_full());
+    }
     use proptest::prelude::*;
     use std::collections::HashMap;
 

@@ -6,8 +6,11 @@
 //! - `release(budget)`: frees at most about `budget` elements and says whether any are left, so that deleting a large
 //!   collection never holds a turn.
 
+pub mod dict;
 pub mod hash;
+pub mod intset;
 pub mod list;
+pub mod listpack;
 pub mod set;
 pub mod stream;
 pub mod zset;

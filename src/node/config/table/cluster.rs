@@ -1,6 +1,6 @@
 //! Redis Cluster.
 
-use super::{INT, LONG, NO_REPLICATION, NO_TLS, NOT_BUILT, PORT, ULONG};
+use super::{INT, LONG, NO_TLS, NOT_BUILT, PORT, ULONG};
 use crate::node::config::directive::{Directive, choice, flag, memory, number, text};
 use crate::node::config::value::Value;
 
@@ -38,16 +38,19 @@ pub(super) const ROWS: &[Directive] = &[
         "10",
         "A replica that lagged longer than so many node timeouts does not try a failover; 0 means it always may.",
     )
-    .alias("cluster-slave-validity-factor")
-    .without_effect(NOT_BUILT),
+    .alias("cluster-slave-validity-factor"),
+    flag(
+        "cluster-fast-failover",
+        "yes",
+        "Replicas start elections as soon as is safe, instead of after the fixed delays of Redis.",
+    ),
     number(
         "cluster-migration-barrier",
         0,
         INT,
         "1",
         "Replicas a primary must keep before one may leave for an orphan.",
-    )
-    .without_effect(NO_REPLICATION),
+    ),
     flag("cluster-allow-replica-migration", "yes", "Let this node's replicas move to orphaned primaries."),
     flag("cluster-fast-failure-detection", "yes", "Suspect a node that refuses connections without further delay."),
     memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit.")

@@ -51,8 +51,7 @@ pub(super) const ROWS: &[Directive] = &[
     number("repl-timeout", 1, INT, "60", "Seconds of silence after which a replication link is cut.")
         .without_effect(NO_REPLICATION),
     number("repl-ping-replica-period", 1, INT, "10", "Seconds between a primary's pings to its replicas.")
-        .alias("repl-ping-slave-period")
-        .without_effect(NO_REPLICATION),
+        .alias("repl-ping-slave-period"),
     flag("repl-disable-tcp-nodelay", "no", "Trade delay for fewer packets to replicas.").without_effect(NO_REPLICATION),
     flag("repl-diskless-sync", "yes", "Send snapshots to replicas without a file in between.")
         .without_effect(NO_REPLICATION),
