@@ -8,3 +8,4 @@ pub mod rdb;
 pub mod route;
 pub mod store;
 pub mod types;
+pub mod waiter;

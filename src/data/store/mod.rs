@@ -35,6 +35,7 @@ mod scan;
 mod slab;
 mod stores;
 mod strings;
+mod waits;
 mod watch;
 mod write;
 
@@ -59,6 +60,7 @@ use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
+use waits::Waits;
 use watch::Watches;
 
 /// An entry. Valid until the next change of its store.
@@ -139,6 +141,7 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
     pool: Pool,
@@ -168,6 +171,7 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
             pool: Pool::default(),
