@@ -187,6 +187,12 @@ impl Plane {
                 self.refresh();
                 Answer::Done
             }
+            Inquiry::PauseWrites(until) => {
+                self.failover_pause = *until;
+                self.refresh();
+                Answer::Done
+            }
+            Inquiry::WritesUnderWay => Answer::Count(self.writes_under_way() as u64),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
             Inquiry::ResetStats => {
                 self.reset_stats();
@@ -269,6 +275,13 @@ impl Plane {
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
             }
+            Inquiry::DropSlots(slots) => {
+                let (routes, mine) = (&self.routes, slots.iter());
+                for slot in mine.filter(|slot| routes.owners().of(**slot) == core) {
+                    store.flush_slot(*slot);
+                }
+                Answer::Done
+            }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
                 let line = crate::data::command::debug::object_line(store, *db, &key, now);
@@ -330,8 +343,8 @@ impl Plane {
     pub(super) fn told(&mut self, notice: Notice) {
         match notice {
             Notice::Unwatch(keys) => self.unwatch_here(&keys),
-            Notice::Publish { channel, message } => {
-                self.deliver_message(&channel, &message, false);
+            Notice::Publish { channel, message, sharded } => {
+                self.deliver_message(&channel, &message, sharded);
             }
             Notice::Clients(count) => self.node_clients = count,
             Notice::Close(client) => {
@@ -359,6 +372,7 @@ impl Inquiry {
                 | Inquiry::RandomKey { .. }
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
+                | Inquiry::DropSlots(_)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Populate(_)

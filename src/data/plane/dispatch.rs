@@ -574,9 +574,8 @@ impl Plane {
 
     /// Whether a pause stands against this command.
     fn paused(&self, at: u32, command: &Command) -> bool {
-        self.pause.is_some_and(|pause| {
-            pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
-        })
+        self.pause.is_some_and(|pause| pause.all)
+            || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.

@@ -61,6 +61,13 @@ pub struct Gathers {
     waiting: VecDeque<(Peer, u64)>,
 }
 
+impl Gathers {
+    /// How many commands and transactions wait for stores.
+    pub(super) fn under_way(&self) -> usize {
+        self.pending.len()
+    }
+}
+
 #[cfg(test)]
 impl Gathers {
     /// Whether nothing is borrowed or wanted.

@@ -119,6 +119,12 @@ impl Plane {
         self.batches_away > 0 || !self.asks.is_empty() || self.locked
     }
 
+    /// How many pieces of work of this core's clients may change a store still: batches on other cores, and commands
+    /// and transactions that wait for stores or hold them.
+    pub(super) fn writes_under_way(&self) -> usize {
+        self.batches_away + self.hops.iter().flatten().count() + self.gathers.under_way() + usize::from(self.locked)
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {

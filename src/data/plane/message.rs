@@ -13,6 +13,7 @@ use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
+use crate::slot::Slot;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -123,6 +124,8 @@ pub enum Inquiry {
         /// How many keys to return.
         limit: usize,
     },
+    /// Delete the keys of these slots: they are another node's now.
+    DropSlots(Arc<[Slot]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.
@@ -152,6 +155,10 @@ pub enum Inquiry {
     ClientKill(Arc<super::client_filter::ClientFilter>),
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
+    /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
+    PauseWrites(Option<u64>),
+    /// How many writes of this core's clients may be under way on other cores.
+    WritesUnderWay,
     /// The figures INFO and others are made of.
     Figures,
     /// CONFIG RESETSTAT.
@@ -273,12 +280,14 @@ pub enum Answer {
 pub enum Notice {
     /// Reference counts of watched keys to take back.
     Unwatch(Vec<(usize, Box<[u8]>)>),
-    /// A message for subscribers (keyspace events).
+    /// A message for subscribers: keyspace events, and what clients of other nodes published.
     Publish {
         /// The channel.
-        channel: Box<[u8]>,
+        channel: Arc<[u8]>,
         /// The message.
-        message: Box<[u8]>,
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
     },
     /// Stop serving; answered to nobody.
     Stop,

@@ -189,6 +189,8 @@ pub struct Plane {
     pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
+    /// Unix time in ms until which writes wait for a manual failover, whatever CLIENT UNPAUSE says.
+    pub failover_pause: Option<u64>,
     /// How the node stands in replication.
     pub standing: Arc<Standing>,
     /// Whether writes are refused for `min-replicas-to-write`.
@@ -251,6 +253,7 @@ impl Plane {
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
+            failover_pause: None,
             standing: Arc::default(),
             lacks_replicas: false,
             free: true,
@@ -319,15 +322,20 @@ impl Plane {
         self.outgoing.push((to, message));
     }
 
+    /// Whether clients' writes, at least, are held back.
+    fn is_paused(&self) -> bool {
+        self.pause.is_some() || self.failover_pause.is_some()
+    }
+
     /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
     fn refresh(&mut self) {
         let Standing { log, replica, good_replicas, .. } = *self.standing;
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
         self.lacks_replicas = !replica && good_replicas < wanted;
-        self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas && !self.standing.restricts();
+        self.free = !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts();
         self.log.set_on(log);
         self.effects.logged = log;
-        let (core, paused) = (self.core(), self.pause.is_some());
+        let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {
             store.configure(&self.settings);
             store.record_removed |= log;

@@ -376,7 +376,8 @@ impl Plane {
 
     fn announce_on(&mut self, channel: Vec<u8>, message: &[u8]) {
         for peer in self.data_cores().filter(|peer| *peer != self.core().into()).collect::<Vec<_>>() {
-            let notice = Notice::Publish { channel: channel.as_slice().into(), message: message.into() };
+            let notice =
+                Notice::Publish { channel: channel.as_slice().into(), message: message.into(), sharded: false };
             self.send(peer, Message::Tell(notice));
         }
         self.deliver_message(&channel, message, false);

@@ -70,14 +70,18 @@ impl Plane {
             self.pause = None;
             self.refresh();
         }
-        if self.pause.is_none() {
+        if self.failover_pause.is_some_and(|until| until <= self.now.unix_ms) {
+            self.failover_pause = None;
+            self.refresh();
+        }
+        if !self.is_paused() {
             self.release_held(bump);
         }
         self.after_unlock(bump);
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0;
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused();
         self.idle_work()
     }
 
@@ -88,7 +92,7 @@ impl Plane {
         }
         let started = (self.options.clock)();
         let now = self.now.unix_ms;
-        let paused = self.pause.is_some();
+        let paused = self.is_paused();
         let effort = self.settings.active_expire_effort as usize;
         let store = self.stores.home_mut();
         if self.upkeep.more_to_expire {
