@@ -46,6 +46,8 @@ pub struct Piece {
     pub together: bool,
     /// Whether the primary wants to hear that it is done.
     pub wants_ack: bool,
+    /// The database that is selected behind it.
+    pub db: usize,
 }
 
 /// Up to where the bytes are cut into commands.
@@ -54,6 +56,7 @@ struct Mark {
     bytes: usize,
     commands: usize,
     spans: usize,
+    db: usize,
 }
 
 /// The part of the stream that came and was not given out yet.
@@ -78,11 +81,6 @@ impl Feed {
     /// A stream that goes on with database `db` selected.
     pub fn new(db: usize) -> Feed {
         Feed { db, ..Feed::default() }
-    }
-
-    /// The selected database.
-    pub fn db(&self) -> usize {
-        self.db
     }
 
     /// Bytes that came and were not given out.
@@ -115,6 +113,7 @@ impl Feed {
                     self.parsed += consumed;
                     if !self.in_transaction {
                         self.whole.bytes = self.parsed;
+                        self.whole.db = self.db;
                     }
                 }
                 Parsed::Incomplete { .. } => break,
@@ -158,14 +157,14 @@ impl Feed {
         let together = unit.iter().any(|command| command.target == Target::Several || Some(command.target) != core)
             || unit.len() > 1 && core == Some(Target::All);
         let before = (together && self.whole.commands > 0).then(|| self.cut()).flatten();
-        self.whole = Mark { bytes: self.parsed, commands: self.commands.len(), spans: self.spans.len() };
+        self.whole = Mark { bytes: self.parsed, commands: self.commands.len(), spans: self.spans.len(), db: self.db };
         self.alone = together;
         before
     }
 
     /// Cuts off what is whole.
     fn cut(&mut self) -> Option<Piece> {
-        let Mark { bytes, commands, spans } = std::mem::take(&mut self.whole);
+        let Mark { bytes, commands, spans, db } = std::mem::take(&mut self.whole);
         if bytes == 0 {
             return None;
         }
@@ -178,6 +177,7 @@ impl Feed {
             commands: self.commands.drain(..commands).collect(),
             together: std::mem::take(&mut self.alone),
             wants_ack: std::mem::take(&mut self.wants_ack),
+            db,
         };
         self.spans.iter_mut().for_each(|span| span.start -= bytes);
         Some(piece)
@@ -206,11 +206,12 @@ mod tests {
     /// The pieces as words, `!` in front of those that stand alone.
     fn pieces(lines: &[&str], step: usize) -> (Vec<String>, usize) {
         let stream: Vec<u8> = lines.iter().flat_map(|line| encode(line)).collect();
-        let (mut feed, mut found, mut length) = (Feed::new(0), Vec::new(), 0);
+        let (mut feed, mut found, mut length, mut db) = (Feed::new(0), Vec::new(), 0, 0);
         for bytes in stream.chunks(step) {
             feed.push(bytes);
             while let Some(piece) = feed.next(target).unwrap() {
                 length += piece.stream.len();
+                db = piece.db;
                 let mut spans = piece.spans.iter();
                 let commands: Vec<String> = piece
                     .commands
@@ -228,7 +229,7 @@ mod tests {
             }
         }
         assert_eq!(length, stream.len());
-        (found, feed.db())
+        (found, db)
     }
 
     #[test]

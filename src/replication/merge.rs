@@ -21,6 +21,11 @@ impl Merge {
         Merge { cores: (0..cores).map(|_| Log::default()).collect() }
     }
 
+    /// How many cores there are.
+    pub fn cores(&self) -> usize {
+        self.cores.len()
+    }
+
     /// Takes a batch.
     pub fn push(&mut self, batch: Box<LogBatch>) {
         self.cores[batch.core.index()].waiting.push_back(batch);

@@ -28,10 +28,11 @@ pub mod report;
 pub mod stream;
 pub mod upstream;
 
+use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::contract::log::{LogBatch, LogPart};
 use crate::contract::standing::Standing;
-use feed::Piece;
+use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
 use options::Options;
@@ -53,8 +54,8 @@ pub enum Action {
     Cut(u64),
     /// The snapshot that is being made is wanted no more.
     Abandon,
-    /// The cores may go on with the snapshot: as many parts as this have been taken.
-    Proceed(usize),
+    /// This core may make the next part of the snapshot.
+    Proceed(CoreId),
     /// Connect to this address, and call it so.
     Connect(LinkId, String, u16),
     /// Send this; what has left is told by [`Replication::sent`].
@@ -77,8 +78,8 @@ pub enum Action {
     EndLoad,
     /// No more will come: forget what was loaded.
     AbortLoad,
-    /// Let the cores execute this; when they have, call [`Replication::applied`].
-    Apply(Piece),
+    /// Let the cores execute this; when they have, call [`Replication::applied`] with its number.
+    Apply(u64, Piece),
     /// Answer the WAIT with this number: so many replicas have it.
     Waited(u64, usize),
 }
@@ -110,6 +111,7 @@ pub struct Replication {
     pub counters: Counters,
     actions: Vec<Action>,
     header: fn(&SnapshotFacts) -> Vec<u8>,
+    target: Box<dyn Fn(&[&[u8]]) -> Target>,
 }
 
 /// What INFO stats tells.
@@ -135,12 +137,14 @@ pub struct SnapshotFacts {
 }
 
 impl Replication {
-    /// A primary without replicas, with `cores` data cores. `header` writes the start of a snapshot.
+    /// A primary without replicas, with `cores` data cores. `header` writes the start of a snapshot, `target`
+    /// knows who executes a command.
     pub fn new(
         options: Options,
         cores: usize,
         random: Xoshiro256PlusPlus,
         header: fn(&SnapshotFacts) -> Vec<u8>,
+        target: Box<dyn Fn(&[&[u8]]) -> Target>,
     ) -> Replication {
         Replication {
             options,
@@ -163,6 +167,7 @@ impl Replication {
             counters: Counters::default(),
             actions: Vec::new(),
             header,
+            target,
         }
     }
 

@@ -11,26 +11,8 @@
 use super::{Action, LinkId, Replication, SnapshotFacts};
 use crate::base::ids::CoreId;
 use crate::base::limits;
+use crate::contract::introduction::Introduction;
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
-
-/// What a replica said of itself before it asked to be synchronised.
-#[derive(Clone, Debug, Default)]
-pub struct Introduction {
-    /// The address its connection comes from.
-    pub ip: String,
-    /// REPLCONF ip-address.
-    pub announced_ip: Option<String>,
-    /// REPLCONF listening-port.
-    pub port: u16,
-    /// REPLCONF capa eof.
-    pub knows_end_mark: bool,
-    /// REPLCONF capa psync2.
-    pub psync2: bool,
-    /// It said SYNC: it acknowledges nothing.
-    pub is_old: bool,
-    /// REPLCONF rdb-only: it wants no stream.
-    pub snapshot_only: bool,
-}
 
 /// How far a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +61,8 @@ pub struct Snapshot {
     end_mark: String,
     /// Cores that are not at their end.
     cores: usize,
-    /// Parts that the cores made and the replicas have not taken.
-    parts: usize,
+    /// Cores whose last part the replicas have not taken: they make no more before.
+    parts: Vec<CoreId>,
     /// Bytes kept.
     kept: u64,
 }
@@ -269,7 +251,12 @@ impl Replication {
     /// Begins a snapshot if somebody waits for one and the time has come.
     pub(super) fn begin_snapshot(&mut self) {
         let waiting = self.replicas.iter().filter(|replica| replica.state == State::Waiting);
-        let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else { return };
+        let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else {
+            if self.snapshot.is_none() {
+                self.go_on_executing();
+            }
+            return;
+        };
         let count = waiting.clone().count();
         let enough = self.options.sync_replicas > 0 && count >= self.options.sync_replicas;
         let diskless = self.options.diskless && waiting.clone().all(|replica| replica.who.knows_end_mark);
@@ -280,7 +267,7 @@ impl Replication {
         self.snapshots += 1;
         let end_mark = self.history.random_name();
         let cores = self.merge.cores();
-        self.snapshot = Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: 0, kept: 0 });
+        self.snapshot = Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
         log::info!("Starting snapshot for SYNC with {count} replicas");
         self.actions.push(Action::Cut(self.snapshots));
     }
@@ -321,13 +308,17 @@ impl Replication {
             self.actions.push(Action::Keep(header));
         }
         self.forget_snapshot();
+        self.go_on_executing();
     }
 
     /// A core made a part of a snapshot, its last perhaps.
-    pub fn snapshot_part(&mut self, number: u64, _: CoreId, bytes: Vec<u8>, last: bool) {
+    pub fn snapshot_part(&mut self, number: u64, core: CoreId, bytes: Vec<u8>, last: bool) {
         let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
-        snapshot.parts += 1;
-        snapshot.cores -= usize::from(last);
+        if last {
+            snapshot.cores -= 1;
+        } else {
+            snapshot.parts.push(core);
+        }
         self.snapshot_bytes(bytes);
         if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.cores == 0) {
             self.end_snapshot();
@@ -379,11 +370,8 @@ impl Replication {
         if self.replicas.iter().any(slow) {
             return;
         }
-        if let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.parts > 0) {
-            let parts = std::mem::take(&mut snapshot.parts);
-            if snapshot.cores > 0 {
-                self.actions.push(Action::Proceed(parts));
-            }
+        if let Some(snapshot) = &mut self.snapshot {
+            self.actions.extend(snapshot.parts.drain(..).map(Action::Proceed));
         }
     }
 
