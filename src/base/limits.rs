@@ -64,4 +64,7 @@ pub const EVICT_PER_COMMAND: usize = 64;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
+pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);

@@ -91,11 +91,12 @@ impl Store {
         if !header.has(OUTSIDE) {
             return None;
         }
-        let object = self.objects.get_mut(entry::object_number(memory, handle, header));
+        let number = entry::object_number(memory, handle, header);
+        self.written(db, key);
+        let object = self.objects.get_mut(number);
         let before = object.heap_bytes();
         let result = change(object);
         self.heap = self.heap - before + object.heap_bytes();
-        self.written(db, key);
         Some(result)
     }
 
@@ -183,11 +184,12 @@ impl Store {
         handle
     }
 
-    /// Says that `key` is being written, to those who watch it.
+    /// Says that `key` is about to be written, to those who watch it and to the snapshot. To be called before the change.
     #[inline(always)]
     pub(super) fn written(&mut self, db: usize, key: &Key<'_>) {
-        if !self.watches.is_empty() {
+        if self.observed {
             self.watches.written(db, key);
+            self.before_change(db, key);
         }
     }
 
@@ -340,6 +342,9 @@ impl Store {
     }
 
     pub(super) fn unlink_at(&mut self, db: usize, slot: usize, hash: u64, place: Place, handle: u32) {
+        if self.snapshot.is_some() {
+            self.before_unlink(db, slot, handle);
+        }
         let (hasher, long_keys) = (self.hasher, &self.long_keys);
         self.databases[db].remove(&mut self.arena, slot, hash, place, |memory, handle| {
             hasher.hash(key_at(memory, long_keys, handle))
