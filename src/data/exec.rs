@@ -2,6 +2,7 @@
 
 use super::key::{Key, KeyHasher};
 use super::store::{Handle, Store, Stores};
+use super::types::Forms;
 use crate::base::notify::Class;
 use crate::contract::settings::Settings;
 use crate::resp::{Error, Reply};
@@ -38,7 +39,7 @@ pub struct Exec<'t> {
     pub routed: Option<Key<'t>>,
 }
 
-impl Exec<'_> {
+impl<'t> Exec<'t> {
     /// `bytes` as a key; free of cost for the key the command was routed by.
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
         match self.routed {
@@ -58,6 +59,11 @@ impl Exec<'_> {
     pub fn find(&mut self, key: &Key<'_>) -> Option<Handle> {
         let (db, now) = (self.db, self.now);
         self.store(key.slot).find(db, key, now)
+    }
+
+    /// What decides on the form of a collection.
+    pub fn forms(&self) -> Forms<'t> {
+        Forms { limits: &self.settings.encodings, hasher: self.hasher }
     }
 
     /// Says that the command changed `count` things (Redis's `server.dirty`): more than none makes it replicate.
@@ -96,6 +102,9 @@ impl Exec<'_> {
     /// Replicates `commands` in place of the command as it was sent: by effect, where sending it
     /// again would not do the same (relative expiry, random choice, floats).
     pub fn replicate_as(&mut self, command: &[&[u8]]) {
+        if !self.effects.logged {
+            return;
+        }
         self.effects.rewritten.push(command.iter().map(|arg| Box::from(*arg)).collect());
     }
 }
@@ -103,6 +112,8 @@ impl Exec<'_> {
 /// What one command changed.
 #[derive(Default)]
 pub struct Effects {
+    /// Whether anybody wants to know what to replicate.
+    pub logged: bool,
     /// How many things changed; 0 means that the command only read.
     pub changed: u64,
     /// Keyspace events, in order.

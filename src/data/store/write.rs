@@ -86,17 +86,32 @@ impl Store {
         now: u64,
         change: impl FnOnce(&mut Object) -> R,
     ) -> Option<R> {
+        self.object_mut_if(db, key, now, |object| (change(object), true))
+    }
+
+    /// The same; `change` says besides whether it has changed anything, for those who watch the key.
+    pub fn object_mut_if<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        now: u64,
+        change: impl FnOnce(&mut Object) -> (R, bool),
+    ) -> Option<R> {
         let (_, handle) = self.locate_live(db, key, now)?;
-        let (memory, header) = (self.arena.memory(), Header::read(self.arena.memory(), handle));
+        let header = Header::read(self.arena.memory(), handle);
         if !header.has(OUTSIDE) {
             return None;
         }
-        let number = entry::object_number(memory, handle, header);
-        self.written(db, key);
-        let object = self.objects.get_mut(number);
+        self.before_edit(db, key);
+        let clock = self.clock.used(header.clock(), now, &mut self.random);
+        header.with_clock(clock).write(self.arena.memory_mut(), handle);
+        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
         let before = object.heap_bytes();
-        let result = change(object);
+        let (result, changed) = change(object);
         self.heap = self.heap - before + object.heap_bytes();
+        if changed {
+            self.edited(db, key);
+        }
         Some(result)
     }
 
@@ -190,6 +205,22 @@ impl Store {
         if self.observed {
             self.watches.written(db, key);
             self.before_change(db, key);
+        }
+    }
+
+    /// The first half of that, where the change itself tells whether it was one.
+    #[inline(always)]
+    pub(super) fn before_edit(&mut self, db: usize, key: &Key<'_>) {
+        if self.observed {
+            self.before_change(db, key);
+        }
+    }
+
+    /// The second half.
+    #[inline(always)]
+    pub(super) fn edited(&mut self, db: usize, key: &Key<'_>) {
+        if self.observed {
+            self.watches.written(db, key);
         }
     }
 
