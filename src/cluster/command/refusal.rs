@@ -47,6 +47,12 @@ pub(super) enum Refusal {
     EpochWithOthers,
     #[error("ERR Node config epoch is already non-zero")]
     EpochAlreadySet,
+    #[error("ERR You should send CLUSTER FAILOVER to a replica")]
+    FailoverOfPrimary,
+    #[error("ERR I'm a replica but my master is unknown to me")]
+    PrimaryUnknown,
+    #[error("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE")]
+    PrimaryIsDown,
     #[error("ERR CLUSTER RESET can't be called with master nodes containing keys")]
     ResetWithKeys,
 }
