@@ -64,4 +64,16 @@ pub const EVICT_PER_COMMAND: usize = 64;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Links of the cluster bus whose makers have not yet said who they are.
+pub const MAX_STRANGER_LINKS: usize = 4096;
+
+/// Handshakes with other nodes under way at once.
+pub const MAX_HANDSHAKES: usize = 1024;
+
+/// Names of forgotten nodes that are kept from being learnt again.
+pub const MAX_BANS: usize = 4096;
+
+/// Suspected nodes that one packet of the cluster bus tells of, beside those it tells of anyway.
+pub const MAX_SUSPECTS_TOLD: usize = 256;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);

@@ -58,6 +58,8 @@ pub struct Options {
     pub migration_barrier: usize,
     /// `cluster-fast-failover`: elections start as soon as is safe, not after Redis's fixed delays.
     pub fast_failover: bool,
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    pub fast_failure_detection: bool,
     /// `core-port-base`: data core i also listens on this + i.
     pub core_port_base: Option<u16>,
     /// Which data core serves which slots: sorted, disjoint. Slots in no range are this node's without a core port.
@@ -82,6 +84,7 @@ impl Default for Options {
             repl_ping_period_ms: 10_000,
             migration_barrier: 1,
             fast_failover: true,
+            fast_failure_detection: true,
             core_port_base: None,
             cores: Vec::new(),
         }

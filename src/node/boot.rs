@@ -231,6 +231,7 @@ pub fn cluster_options(config: &Config, cores: usize) -> Options {
         repl_ping_period_ms: config.number::<u64>("repl-ping-replica-period").saturating_mul(1000),
         migration_barrier: config.number("cluster-migration-barrier"),
         fast_failover: config.flag("cluster-fast-failover"),
+        fast_failure_detection: config.flag("cluster-fast-failure-detection"),
         core_port_base: (base != 0).then_some(base),
         cores: ranges.collect(),
     }

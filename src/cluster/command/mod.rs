@@ -3,7 +3,9 @@
 //! COUNTKEYSINSLOT and GETKEYSINSLOT are not here: the data cores, which have the keys, answer them.
 
 mod admin;
+mod failover;
 mod help;
+mod membership;
 mod refusal;
 mod setslot;
 mod shards;
@@ -48,7 +50,7 @@ impl Inquiry {
     pub fn of(args: &[&[u8]]) -> Inquiry {
         let is =
             |index: usize, name: &str| args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(name.as_bytes()));
-        if is(1, "flushslots") || is(1, "reset") {
+        if is(1, "flushslots") || is(1, "reset") || is(1, "replicate") {
             return Inquiry::Keys;
         }
         match args.get(2).map(|arg| parse_slot(arg)) {
@@ -98,14 +100,18 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("count-failure-reports", 3, views::count_failure_reports),
     row("delslots", -3, slots::delete),
     row("delslotsrange", -4, slots::delete_ranges),
+    row("failover", -2, failover::failover),
     row("flushslots", 2, slots::flush),
+    row("forget", 3, membership::forget),
     row("help", 2, help::help),
     row("info", 2, views::info),
     row("keyslot", 3, views::key_slot),
     row("links", 2, views::links),
+    row("meet", -4, membership::meet),
     row("myid", 2, views::my_id),
     row("nodes", 2, views::nodes),
     row("replicas", 3, views::replicas),
+    row("replicate", 3, membership::replicate),
     row("reset", -2, admin::reset),
     row("saveconfig", 2, admin::save_config),
     row("set-config-epoch", 3, admin::set_config_epoch),
@@ -114,9 +120,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("slaves", 3, views::replicas),
     row("slots", 2, shards::slots),
 ];
-
-/// Subcommands that need other nodes to talk to, and so the cluster bus, which this version does not have.
-const NEED_BUS: &[&str] = &["failover", "forget", "meet", "replicate"];
 
 impl Cluster {
     /// Runs a whole CLUSTER command. Its reply may leave once the actions are done; an error changes nothing.
@@ -135,9 +138,6 @@ impl Cluster {
 
 fn find(args: &[&[u8]]) -> Result<&'static Subcommand, Error> {
     let name = args.get(1).ok_or(Error::Arity("cluster".into()))?;
-    if let Some(name) = NEED_BUS.iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-        return Err(Refusal::NeedsBus(name.to_ascii_uppercase()).into());
-    }
     let found = SUBCOMMANDS.iter().find(|subcommand| name.eq_ignore_ascii_case(subcommand.name.as_bytes()));
     let subcommand = found.ok_or_else(|| Refusal::UnknownSubcommand(shown_short(name)))?;
     let given = args.len() as i32;
@@ -210,8 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_in_order_and_needs_no_bus() {
+    fn the_table_is_in_order() {
         assert!(SUBCOMMANDS.is_sorted_by_key(|subcommand| subcommand.name));
-        assert!(SUBCOMMANDS.iter().all(|subcommand| !NEED_BUS.contains(&subcommand.name)));
     }
 }

@@ -9,8 +9,6 @@ pub(super) enum Refusal {
     UnknownSubcommand(String),
     #[error("ERR unknown subcommand or wrong number of arguments for '{0}'. Try CLUSTER HELP.")]
     Grammar(String),
-    #[error("ERR CLUSTER {0} needs the cluster bus, which this version of coreslot does not have yet")]
-    NeedsBus(String),
     #[error("ERR Invalid or out of range slot")]
     InvalidSlot,
     #[error("ERR Slot {0} is already busy")]
@@ -53,6 +51,22 @@ pub(super) enum Refusal {
     PrimaryUnknown,
     #[error("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE")]
     PrimaryIsDown,
+    #[error("ERR Invalid TCP base port specified: {0}")]
+    InvalidBasePort(String),
+    #[error("ERR Invalid TCP bus port specified: {0}")]
+    InvalidBusPort(String),
+    #[error("ERR Invalid node address specified: {0}:{1}")]
+    InvalidAddress(String, String),
+    #[error("ERR I tried hard but I can't forget myself...")]
+    ForgetMyself,
+    #[error("ERR Can't forget my master!")]
+    ForgetMyPrimary,
+    #[error("ERR Can't replicate myself")]
+    ReplicateMyself,
+    #[error("ERR I can only replicate a master, not a replica.")]
+    ReplicateReplica,
+    #[error("ERR To set a master the node must be empty and without assigned slots.")]
+    ReplicateWithData,
     #[error("ERR CLUSTER RESET can't be called with master nodes containing keys")]
     ResetWithKeys,
 }

@@ -11,7 +11,6 @@
 //! packets were lost, can be repeated at once: a voter that has not voted for this primary is free to. So the retry
 //! time starts at a quarter of a second and doubles up to Redis's.
 
-use super::NodeFlags;
 use crate::cluster::Cluster;
 use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
@@ -99,8 +98,7 @@ impl Cluster {
     /// so that a vote for us is of our epoch exactly.
     pub(in crate::cluster) fn auth_granted(&mut self, sender: NodeIx, header: &Header, now: Now) {
         let voter = &self.nodes[sender];
-        let may_vote = voter.is_primary() && self.slots.count(sender) > 0;
-        let id = voter.id;
+        let (id, may_vote) = (voter.id, self.is_voter(sender));
         let Some(Election { stage: Stage::Asking { epoch, voters, .. }, .. }) = &mut self.failover.election else {
             return;
         };
@@ -128,7 +126,7 @@ impl Cluster {
         }
         let delay = if manual { 0 } else { self.election_delay_ms(primary, self.dice(), now) };
         let rank = if manual { 0 } else { self.rank_among_replicas(primary) };
-        let (valid_for, quorum) = (self.vote_timeout_ms(), self.electorate() / 2 + 1);
+        let (valid_for, quorum) = (self.vote_timeout_ms(), self.quorum());
         let election = self.failover.election.as_mut().expect("it was just scheduled");
         match &mut election.stage {
             Stage::Waiting { until } => {
@@ -205,15 +203,8 @@ impl Cluster {
         let stage = Stage::Waiting { until: now.mono_ms.saturating_add(delay) };
         self.failover.election = Some(Election { primary: id, began: now, dice, earlier, rank, stage });
         if !manual {
-            self.tell_siblings(primary);
-        }
-    }
-
-    /// Lets the other replicas of `primary` know this one's offset, which their rank depends on.
-    fn tell_siblings(&mut self, primary: NodeIx) {
-        let siblings: Vec<_> = self.nodes.replicas_of(primary).map(|(ix, _)| ix).filter(|ix| *ix != self.me).collect();
-        for sibling in siblings {
-            self.send_pong(sibling);
+            // Their rank depends on this one's offset.
+            self.pong_all(|node| node.replicaof == Some(primary) && !node.is_myself());
         }
     }
 
@@ -227,9 +218,11 @@ impl Cluster {
         let is_news = failed.has_failed()
             && failed.failed_at.is_some_and(|at| now.since(at) <= self.options.node_timeout_ms);
         if is_news && self.options.fast_failover {
-            self.broadcast(Body::Fail(failed.id));
+            let packet = self.packet(Body::Fail(failed.id));
+            self.broadcast(packet);
         }
-        self.broadcast(Body::AuthRequest);
+        let packet = self.packet(Body::AuthRequest);
+        self.broadcast(packet);
         if let Some(election) = &mut self.failover.election {
             election.stage = Stage::Asking { epoch, at: now, voters: Vec::new() };
         }
@@ -255,7 +248,7 @@ impl Cluster {
         self.failover.election = None;
         self.reset_manual_failover();
         self.config_changed();
-        self.pending.announce = true;
+        self.announce_change();
     }
 
     fn complain(&mut self, obstacle: Obstacle, primary: NodeIx, now: Now) {
@@ -273,10 +266,5 @@ impl Cluster {
     /// Gives up whatever this node is a candidate for: votes it has may have been overtaken while it did not look.
     pub(in crate::cluster) fn drop_election(&mut self) {
         self.failover.election = None;
-    }
-
-    /// Whether `node` could take over from its primary.
-    pub(super) fn is_able(&self, node: NodeIx) -> bool {
-        !self.nodes[node].flags.any(NodeFlags::NO_FAILOVER.with(NodeFlags::FAIL))
     }
 }

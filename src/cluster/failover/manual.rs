@@ -113,7 +113,7 @@ impl Cluster {
             Side::Primary(replica) => {
                 let replica = self.nodes.find(replica).filter(|_| self.replication.writes_paused);
                 if let Some(replica) = replica {
-                    self.send_ping(replica, now);
+                    self.ping(replica, now);
                 }
             }
             Side::Replica { .. } => self.start_manual_election(now),

@@ -26,10 +26,8 @@ mod migration;
 mod vote;
 
 use super::Cluster;
-use super::nodes::NodeIx;
 use super::now::Now;
-use super::wire::{Header, MessageFlags};
-use crate::contract::topology::NodeFlags;
+use super::wire::MessageFlags;
 use election::{Election, Obstacle};
 use manual::Manual;
 use vote::Ballot;
@@ -86,13 +84,22 @@ impl Cluster {
     /// the primary has not failed.
     pub(super) fn failover_flags(&self) -> MessageFlags {
         let paused = self.myself().is_primary() && self.failover.manual.is_some() && self.replication.writes_paused;
-        let force_ack = self.myself().is_replica() && self.failover.manual.is_some();
+        let force_ack = self.manual_failover_may_start();
         MessageFlags { paused, force_ack, ..MessageFlags::default() }
     }
 
-    /// Primaries with slots, failed ones too: those whose majority decides.
-    fn electorate(&self) -> usize {
-        self.slots.owners().filter(|owner| self.nodes[*owner].is_primary()).count()
+    /// Finds out whether this process was stopped for so long that it may have been replaced. Then nothing that it has
+    /// heard so far tells how things are now: votes for it are void, and answers that came meanwhile are dropped with
+    /// the links that they are on.
+    pub(super) fn notice_stop(&mut self, now: Now) {
+        if !self.state.awake(&self.options, now) {
+            return;
+        }
+        self.failover.election = None;
+        for node in self.nodes.iter().map(|(ix, _)| ix).collect::<Vec<_>>() {
+            self.disconnect(node);
+        }
+        self.health_changed();
     }
 
     fn vote_timeout_ms(&self) -> u64 {
