@@ -106,7 +106,7 @@ impl State {
             Some(DownReason::SlotsUncovered)
         } else if minority {
             Some(DownReason::Minority)
-        } else if am_primary && self.down.is_some() && self.must_wait_to_rejoin(options, now) {
+        } else if am_primary && (self.resumed.is_some() || self.down.is_some() && self.must_wait_to_rejoin(options, now)) {
             Some(DownReason::Rejoining)
         } else {
             None
