@@ -106,7 +106,9 @@ impl State {
             Some(DownReason::SlotsUncovered)
         } else if minority {
             Some(DownReason::Minority)
-        } else if am_primary && (self.resumed.is_some() || self.down.is_some() && self.must_wait_to_rejoin(options, now)) {
+        } else if am_primary
+            && (self.resumed.is_some() || self.down.is_some() && self.must_wait_to_rejoin(options, now))
+        {
             Some(DownReason::Rejoining)
         } else {
             None
@@ -255,7 +257,8 @@ mod tests {
         assert_eq!(world.down_at(17_001), Some(DownReason::Rejoining));
         let pong = |world: &mut World, node, created, answered| {
             let link = Link::new(LinkId(u64::from(node)), at(created));
-            (world.nodes[NodeIx(node)].link, world.nodes[NodeIx(node)].pong_received) = (Some(link), Some(at(answered)));
+            (world.nodes[NodeIx(node)].link, world.nodes[NodeIx(node)].pong_received) =
+                (Some(link), Some(at(answered)));
         };
         pong(&mut world, 1, 100, 30_000);
         assert_eq!(world.down_at(30_000), Some(DownReason::Rejoining), "an old link can hold old answers");

@@ -52,6 +52,18 @@ enum Stage {
 }
 
 impl Election {
+    /// How often votes were asked for.
+    #[cfg(test)]
+    pub(super) fn tries(&self) -> u32 {
+        self.earlier + u32::from(matches!(self.stage, Stage::Asking { .. }))
+    }
+
+    /// How many votes there are.
+    #[cfg(test)]
+    pub(super) fn votes(&self) -> usize {
+        if let Stage::Asking { voters, .. } = &self.stage { voters.len() } else { 0 }
+    }
+
     /// When it goes on by time alone.
     pub(super) fn starts_at(&self) -> Option<u64> {
         match self.stage {
@@ -215,8 +227,8 @@ impl Cluster {
         let failed = &self.nodes[primary];
         // A node that has not heard yet that the primary failed would not vote. Later than a node timeout, others may
         // have cleared the flag for a reason, and must not be made to set it again.
-        let is_news = failed.has_failed()
-            && failed.failed_at.is_some_and(|at| now.since(at) <= self.options.node_timeout_ms);
+        let is_news =
+            failed.has_failed() && failed.failed_at.is_some_and(|at| now.since(at) <= self.options.node_timeout_ms);
         if is_news && self.options.fast_failover {
             let packet = self.packet(Body::Fail(failed.id));
             self.broadcast(packet);

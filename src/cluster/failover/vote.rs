@@ -113,7 +113,8 @@ impl Cluster {
             if header.slots.iter().zip(self.slots.bits(owner)).all(|(asked, owned)| asked & owned == 0) {
                 continue;
             }
-            let is_newer = |slot: &Slot| has_slot(&header.slots, *slot) && self.slots.claimed_owner(*slot) == Some(owner);
+            let is_newer =
+                |slot: &Slot| has_slot(&header.slots, *slot) && self.slots.claimed_owner(*slot) == Some(owner);
             if let Some(slot) = Slot::all().find(is_newer) {
                 let (slot, owner) = (slot.number(), self.nodes[owner].config_epoch);
                 return Err(Denial::SlotEpoch { slot, owner, request });
