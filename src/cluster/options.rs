@@ -50,6 +50,8 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    pub fast_failure_detection: bool,
     /// `cluster-replica-validity-factor`: in node timeouts; 0: data is never too old.
     pub replica_validity_factor: u64,
     /// `repl-ping-replica-period`, milliseconds.
@@ -58,8 +60,6 @@ pub struct Options {
     pub migration_barrier: usize,
     /// `cluster-fast-failover`: elections start as soon as is safe, not after Redis's fixed delays.
     pub fast_failover: bool,
-    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
-    pub fast_failure_detection: bool,
     /// `core-port-base`: data core i also listens on this + i.
     pub core_port_base: Option<u16>,
     /// Which data core serves which slots: sorted, disjoint. Slots in no range are this node's without a core port.
@@ -80,11 +80,11 @@ impl Default for Options {
             require_full_coverage: true,
             allow_replica_migration: true,
             replica_no_failover: false,
+            fast_failure_detection: true,
             replica_validity_factor: 10,
             repl_ping_period_ms: 10_000,
             migration_barrier: 1,
             fast_failover: true,
-            fast_failure_detection: true,
             core_port_base: None,
             cores: Vec::new(),
         }
@@ -152,11 +152,12 @@ impl Options {
 
     /// The bus port other nodes are told.
     pub fn announced_bus_port(&self) -> u16 {
-        match (self.announce_bus_port, self.bus_port) {
-            (0, 0) => self.port.saturating_add(BUS_PORT_OFFSET),
-            (0, bus_port) => bus_port,
-            (announced, _) => announced,
-        }
+        if self.announce_bus_port != 0 { self.announce_bus_port } else { self.own_bus_port() }
+    }
+
+    /// The bus port this node listens on.
+    pub fn own_bus_port(&self) -> u16 {
+        if self.bus_port != 0 { self.bus_port } else { self.port.saturating_add(BUS_PORT_OFFSET) }
     }
 
     fn highest_core(&self) -> Option<CoreId> {

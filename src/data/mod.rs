@@ -4,6 +4,8 @@ pub mod command;
 pub mod exec;
 pub mod key;
 pub mod plane;
+pub mod rdb;
 pub mod route;
 pub mod store;
 pub mod types;
+pub mod waiter;

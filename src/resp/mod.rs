@@ -1,5 +1,6 @@
 //! The wire protocol of clients: RESP2 and RESP3. Pure code over byte slices, owned by no thread.
 
+pub mod double;
 pub mod error;
 pub mod inline;
 pub mod parse;

@@ -5,6 +5,7 @@
 //! a null), never how it is written.
 
 use super::Error;
+use crate::base::double;
 
 /// The protocol version a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -148,6 +149,20 @@ impl<'b> Reply<'b> {
         match self.proto {
             Proto::Resp3 => self.raw(if value { b"#t\r\n" } else { b"#f\r\n" }),
             Proto::Resp2 => self.int(i64::from(value)),
+        }
+    }
+
+    /// A double: in RESP2 its text.
+    pub fn double(&mut self, value: f64) {
+        let mut buffer = double::Buffer::new();
+        let text = buffer.format(value);
+        match self.proto {
+            Proto::Resp3 => {
+                self.out.push(b',');
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+            Proto::Resp2 => self.bulk(text),
         }
     }
 
