@@ -54,8 +54,8 @@ pub enum Action {
     Cut(u64),
     /// The snapshot that is being made is wanted no more.
     Abandon,
-    /// This core may make the next part of the snapshot.
-    Proceed(CoreId),
+    /// Let this core make the next part of the snapshot with this number.
+    Proceed(CoreId, u64),
     /// Connect to this address, and call it so.
     Connect(LinkId, String, u16),
     /// Send this; what has left is told by [`Replication::sent`].
@@ -134,6 +134,13 @@ pub struct SnapshotFacts {
     pub id: String,
     /// The offset.
     pub offset: u64,
+}
+
+impl Counters {
+    /// All of them, in order.
+    pub fn all(self) -> [u64; 3] {
+        [self.full, self.partial_ok, self.partial_err]
+    }
 }
 
 impl Replication {

@@ -128,17 +128,8 @@ impl Replica {
 
 impl Replication {
     /// A connection asks to be synchronised, from the byte `next` (from 1) of history `id` on if possible. `rest` is
-    /// what it has said after that. An error is to be sent to it, and the connection to be closed.
-    pub fn synchronise(
-        &mut self,
-        link: LinkId,
-        who: Introduction,
-        from: Option<(&[u8], i64)>,
-        rest: &[u8],
-    ) -> Result<(), String> {
-        if self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up()) {
-            return Err("NOMASTERLINK Can't SYNC while not connected with my master".to_owned());
-        }
+    /// what it has said after that.
+    pub fn synchronise(&mut self, link: LinkId, who: Introduction, from: Option<(&[u8], i64)>, rest: &[u8]) {
         let mut replica = Replica {
             link,
             who,
@@ -185,7 +176,12 @@ impl Replication {
         self.stand();
         self.advance();
         self.feed_replicas();
-        Ok(())
+    }
+
+    /// Why no replica can be synchronised now, if that is so.
+    pub fn refusal(&self) -> Option<&'static str> {
+        let lost = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
+        lost.then_some("NOMASTERLINK Can't SYNC while not connected with my master")
     }
 
     /// Whether a replica can go on from the byte `next` (from 1) of history `id`.
@@ -267,7 +263,8 @@ impl Replication {
         self.snapshots += 1;
         let end_mark = self.history.random_name();
         let cores = self.merge.cores();
-        self.snapshot = Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
+        self.snapshot =
+            Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
         log::info!("Starting snapshot for SYNC with {count} replicas");
         self.actions.push(Action::Cut(self.snapshots));
     }
@@ -307,7 +304,12 @@ impl Replication {
             snapshot.kept = header.len() as u64;
             self.actions.push(Action::Keep(header));
         }
+        if let Some(snapshot) = &mut self.snapshot {
+            let cores = self.merge.cores() as u8;
+            snapshot.parts = (0..cores).map(CoreId).collect();
+        }
         self.forget_snapshot();
+        self.proceed();
         self.go_on_executing();
     }
 
@@ -325,6 +327,14 @@ impl Replication {
         }
         self.proceed();
         self.feed_replicas();
+    }
+
+    /// A core has lost the snapshot: its data was flushed. Those who were to get it have to ask again.
+    pub fn snapshot_lost(&mut self, number: u64) {
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.number == number) {
+            let gets = |state: State| matches!(state, State::Receiving | State::Kept);
+            self.close_replicas(|replica| gets(replica.state));
+        }
     }
 
     /// Hands bytes of the snapshot to those who get it.
@@ -371,7 +381,8 @@ impl Replication {
             return;
         }
         if let Some(snapshot) = &mut self.snapshot {
-            self.actions.extend(snapshot.parts.drain(..).map(Action::Proceed));
+            let number = snapshot.number;
+            self.actions.extend(snapshot.parts.drain(..).map(|core| Action::Proceed(core, number)));
         }
     }
 
