@@ -60,8 +60,29 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;
 
+/// Links of the cluster bus whose makers have not yet said who they are.
+pub const MAX_STRANGER_LINKS: usize = 4096;
+
+/// Handshakes with other nodes under way at once.
+pub const MAX_HANDSHAKES: usize = 1024;
+
+/// Names of forgotten nodes that are kept from being learnt again.
+pub const MAX_BANS: usize = 4096;
+
+/// Suspected nodes that one packet of the cluster bus tells of, beside those it tells of anyway.
+pub const MAX_SUSPECTS_TOLD: usize = 256;
+
 /// Bytes of one packet of the cluster bus: room for a PUBLISH whose channel and message are as long as
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
+
+/// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
+pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;
+
+/// Links of the cluster bus, of both directions.
+pub const MAX_LINKS: usize = 8192;
+
+/// Bytes read at once from a link of the cluster bus, and kept for the next.
+pub const LINK_READ: usize = 16 * 1024;
 
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);

@@ -50,6 +50,8 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    pub fast_failure_detection: bool,
     /// `cluster-replica-validity-factor`: in node timeouts; 0: data is never too old.
     pub replica_validity_factor: u64,
     /// `repl-ping-replica-period`, milliseconds.
@@ -78,6 +80,7 @@ impl Default for Options {
             require_full_coverage: true,
             allow_replica_migration: true,
             replica_no_failover: false,
+            fast_failure_detection: true,
             replica_validity_factor: 10,
             repl_ping_period_ms: 10_000,
             migration_barrier: 1,
@@ -149,11 +152,12 @@ impl Options {
 
     /// The bus port other nodes are told.
     pub fn announced_bus_port(&self) -> u16 {
-        match (self.announce_bus_port, self.bus_port) {
-            (0, 0) => self.port.saturating_add(BUS_PORT_OFFSET),
-            (0, bus_port) => bus_port,
-            (announced, _) => announced,
-        }
+        if self.announce_bus_port != 0 { self.announce_bus_port } else { self.own_bus_port() }
+    }
+
+    /// The bus port this node listens on.
+    pub fn own_bus_port(&self) -> u16 {
+        if self.bus_port != 0 { self.bus_port } else { self.port.saturating_add(BUS_PORT_OFFSET) }
     }
 
     fn highest_core(&self) -> Option<CoreId> {

@@ -353,6 +353,7 @@ impl DataCore {
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
         self.plane.flush_hops();
+        self.plane.flush_log();
         self.backlog.extend(self.plane.outgoing.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {

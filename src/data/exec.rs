@@ -96,6 +96,9 @@ impl Exec<'_> {
     /// Replicates `commands` in place of the command as it was sent: by effect, where sending it
     /// again would not do the same (relative expiry, random choice, floats).
     pub fn replicate_as(&mut self, command: &[&[u8]]) {
+        if !self.effects.logged {
+            return;
+        }
         self.effects.rewritten.push(command.iter().map(|arg| Box::from(*arg)).collect());
     }
 }
@@ -103,6 +106,8 @@ impl Exec<'_> {
 /// What one command changed.
 #[derive(Default)]
 pub struct Effects {
+    /// Whether anybody wants to know what to replicate.
+    pub logged: bool,
     /// How many things changed; 0 means that the command only read.
     pub changed: u64,
     /// Keyspace events, in order.

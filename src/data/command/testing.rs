@@ -62,7 +62,7 @@ impl Bench {
         let handler = self.handlers.iter().copied().flatten().find(named);
         let handler = handler.unwrap_or_else(|| panic!("no handler for '{name}'")).1;
         let mut out = Vec::new();
-        self.effects = Effects::default();
+        self.effects = Effects { logged: true, ..Effects::default() };
         let mut exec = Exec {
             stores: &mut self.stores,
             db: self.db,

@@ -157,11 +157,20 @@ impl Plane {
             return;
         }
         let answer = self.answer(&inquiry);
+        if from == self.bus() {
+            // What was done before the answer is in the log before it.
+            self.flush_log();
+        }
         self.send(from, Message::Answer(number, answer));
     }
 
     fn answer_of(&mut self, peer: Peer, inquiry: &Inquiry) -> Answer {
         if peer == self.core().into() { self.answer(inquiry) } else { self.answer_from_store(peer.0 as usize, inquiry) }
+    }
+
+    /// The answers of all stores, which are here.
+    pub(super) fn answer_for_all(&mut self, inquiry: &Inquiry) -> Vec<Answer> {
+        (0..self.options.cores).map(|core| self.answer_from_store(core, inquiry)).collect()
     }
 
     /// This core's answer.
@@ -178,6 +187,12 @@ impl Plane {
                 self.refresh();
                 Answer::Done
             }
+            Inquiry::PauseWrites(until) => {
+                self.failover_pause = *until;
+                self.refresh();
+                Answer::Done
+            }
+            Inquiry::WritesUnderWay => Answer::Count(self.writes_under_way() as u64),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
             Inquiry::ResetStats => {
                 self.reset_stats();
@@ -201,6 +216,10 @@ impl Plane {
                 self.active_expire = *on;
                 Answer::Done
             }
+            Inquiry::Stand(standing) => {
+                self.stand(standing.clone());
+                Answer::Done
+            }
             Inquiry::Unblock { id, with_error } => Answer::Count(u64::from(self.unblock_client(*id, *with_error))),
             Inquiry::Adopt(settings, topology) => {
                 self.adopt(settings.clone(), topology.clone());
@@ -212,7 +231,7 @@ impl Plane {
     }
 
     /// The answer of the store of core number `core`, which is here.
-    fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
+    pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
@@ -255,6 +274,13 @@ impl Plane {
                     store.slot_keys(0, slot, *limit, |key| keys.push(key));
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
+            }
+            Inquiry::DropSlots(slots) => {
+                let (routes, mine) = (&self.routes, slots.iter());
+                for slot in mine.filter(|slot| routes.owners().of(**slot) == core) {
+                    store.flush_slot(*slot);
+                }
+                Answer::Done
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
@@ -300,13 +326,16 @@ impl Plane {
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
-            Message::Lent(number, store) => self.lent(from, number, store, bump),
-            Message::Returned(store) => self.returned(store, bump),
+            Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
+            Message::Returned(store, mark) => self.returned(store, mark, bump),
+            Message::Order(number, order) => self.ordered(number, order, bump),
             Message::Tell(notice @ (Notice::Unwatch(_) | Notice::Cancel(..))) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
-            Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
+            Message::Apply(batch) => self.apply(from, batch, bump),
+            // The driver, or the bus core, takes these.
+            Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
         }
         self.serve_ready(bump);
     }
@@ -314,8 +343,8 @@ impl Plane {
     pub(super) fn told(&mut self, notice: Notice) {
         match notice {
             Notice::Unwatch(keys) => self.unwatch_here(&keys),
-            Notice::Publish { channel, message } => {
-                self.deliver_message(&channel, &message, false);
+            Notice::Publish { channel, message, sharded } => {
+                self.deliver_message(&channel, &message, sharded);
             }
             Notice::Clients(count) => self.node_clients = count,
             Notice::Close(client) => {
@@ -343,6 +372,7 @@ impl Inquiry {
                 | Inquiry::RandomKey { .. }
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
+                | Inquiry::DropSlots(_)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Populate(_)

@@ -158,7 +158,7 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
         }
         let goes_on = self.effects.block.take().is_some();
-        self.settle();
+        self.settle(waiter.db, args);
         if goes_on {
             return;
         }

@@ -379,6 +379,9 @@ impl Plane {
         if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
             return Err(Error::NotEnoughReplicas);
         }
+        if self.standing.restricts() {
+            self.admit_standing(command, self.flags_in_effect(at, command))?;
+        }
         self.admit_subscriber(at, command)
     }
 
@@ -485,7 +488,7 @@ impl Plane {
             request.outcome.set(Outcome::Failed);
             self.errors.replied(error.to_string().as_bytes());
         }
-        self.settle();
+        self.settle(db, request.args);
         if let Some(block) = self.effects.block.take() {
             request.outcome.set(Outcome::Not);
             return self.wait_here(at, request, block);
@@ -507,23 +510,6 @@ impl Plane {
             return self.refuse(at, request, Error::OutOfMemory);
         }
         self.execute(at, request, handler)
-    }
-
-    /// Deals with what a command changed.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        if self.effects.changed != 0 {
-            self.stats.changed += self.effects.changed;
-            self.effects.changed = 0;
-            self.effects.rewritten.clear();
-        }
-        if !self.effects.events.is_empty() {
-            let events = std::mem::take(&mut self.effects.events);
-            self.announce(events);
-        }
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
     }
 
     /// Sends a command to `core` with the rest of this turn's commands for it.
@@ -588,9 +574,8 @@ impl Plane {
 
     /// Whether a pause stands against this command.
     fn paused(&self, at: u32, command: &Command) -> bool {
-        self.pause.is_some_and(|pause| {
-            pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
-        })
+        self.pause.is_some_and(|pause| pause.all)
+            || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.

@@ -119,6 +119,12 @@ impl Plane {
         self.batches_away > 0 || !self.asks.is_empty() || self.locked
     }
 
+    /// How many pieces of work of this core's clients may change a store still: batches on other cores, and commands
+    /// and transactions that wait for stores or hold them.
+    pub(super) fn writes_under_way(&self) -> usize {
+        self.batches_away + self.hops.iter().flatten().count() + self.gathers.under_way() + usize::from(self.locked)
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
@@ -132,7 +138,7 @@ impl Plane {
 
     /// Executes another core's batch and sends it back.
     pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        if self.locked {
+        if self.must_stall() {
             self.stalled.push((from, Message::Hop(batch)));
             return;
         }
@@ -236,7 +242,7 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
             outcome = Outcome::Failed;
         }
-        self.settle();
+        self.settle(entry.db as usize, args);
         if self.effects.block.is_some() { Outcome::Not } else { outcome }
     }
 

@@ -15,6 +15,7 @@
 //! - Replies of a client leave in the order of its commands.
 //! - Everything a client can make grow has a bound (`base::limits`).
 
+pub mod apply;
 pub mod ask;
 pub mod blocking;
 pub mod client;
@@ -27,9 +28,11 @@ pub mod gather;
 pub mod hop;
 pub mod info;
 pub mod introspection;
+pub mod log;
 pub mod message;
 pub mod pubsub;
 pub mod server;
+pub mod standing;
 pub mod transaction;
 pub mod upkeep;
 
@@ -40,6 +43,7 @@ mod tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
+use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::command::{Registry, latency, slowlog::SlowLog};
@@ -185,6 +189,10 @@ pub struct Plane {
     pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
+    /// Unix time in ms until which writes wait for a manual failover, whatever CLIENT UNPAUSE says.
+    pub failover_pause: Option<u64>,
+    /// How the node stands in replication.
+    pub standing: Arc<Standing>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
     /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
@@ -199,6 +207,7 @@ pub struct Plane {
     unwanted: Vec<u8>,
     random: Xoshiro256PlusPlus,
     effects: Effects,
+    log: log::Log,
     hops: Vec<Option<Box<hop::HopBatch>>>,
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
@@ -244,6 +253,8 @@ impl Plane {
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
+            failover_pause: None,
+            standing: Arc::default(),
             lacks_replicas: false,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
@@ -252,6 +263,7 @@ impl Plane {
             unwanted: Vec::new(),
             random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             effects: Effects::default(),
+            log: log::Log::new(options.core),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
             batches_away: 0,
@@ -310,15 +322,24 @@ impl Plane {
         self.outgoing.push((to, message));
     }
 
+    /// Whether clients' writes, at least, are held back.
+    fn is_paused(&self) -> bool {
+        self.pause.is_some() || self.failover_pause.is_some()
+    }
+
     /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
     fn refresh(&mut self) {
-        // Replicas are for a later version: a node that wants some has too few.
-        self.lacks_replicas = self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0;
-        self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas;
-        let (core, paused) = (self.core(), self.pause.is_some());
+        let Standing { log, replica, good_replicas, .. } = *self.standing;
+        let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
+        self.lacks_replicas = !replica && good_replicas < wanted;
+        self.free = !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts();
+        self.log.set_on(log);
+        self.effects.logged = log;
+        let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {
             store.configure(&self.settings);
-            store.keep_expired = paused;
+            store.record_removed |= log;
+            store.keep_expired = paused || replica;
         }
     }
 }

@@ -174,6 +174,7 @@ impl Node {
         let cores = self.planes.len();
         let plane = &mut self.planes[core];
         plane.flush_hops();
+        plane.flush_log();
         for (to, message) in plane.take_outgoing() {
             match self.queues.get_mut(to.0 as usize) {
                 Some(queues) => queues[core].push_back(message),

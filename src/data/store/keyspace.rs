@@ -124,6 +124,22 @@ impl Store {
         }
     }
 
+    /// Takes over the data of `new`, and returns the old: to be freed where it may take its time. What is watched has
+    /// changed for those who watch it, and what waits for keys goes on waiting.
+    pub fn replace(&mut self, new: Box<Store>) -> Box<Store> {
+        let mut old = new;
+        std::mem::swap(self, &mut old);
+        std::mem::swap(&mut self.watches, &mut old.watches);
+        std::mem::swap(&mut self.waits, &mut old.waits);
+        self.watches.all_written();
+        self.waits.mark_where(|_| true);
+        self.stats = old.stats;
+        self.clock = old.clock;
+        self.removed = std::mem::take(&mut old.removed);
+        (self.keep_expired, self.record_removed) = (old.keep_expired, old.record_removed);
+        old
+    }
+
     /// Exchanges two databases.
     pub fn swap(&mut self, a: usize, b: usize) {
         if a == b {
