@@ -115,30 +115,6 @@ impl Store {
         Some(result)
     }
 
-    /// Changes the object of an entry that was just found at `key`, in place, and marks it used; `None`: its value is in
-    /// its cell.
-    pub fn edit<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        handle: Handle,
-        now: u64,
-        change: impl FnOnce(&mut Object) -> R,
-    ) -> Option<R> {
-        let header = self.header(handle);
-        if !header.has(OUTSIDE) {
-            return None;
-        }
-        let clock = self.clock.used(header.clock(), now, &mut self.random);
-        header.with_clock(clock).write(self.arena.memory_mut(), handle.0);
-        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle.0, header));
-        let before = object.heap_bytes();
-        let result = change(object);
-        self.heap = self.heap - before + object.heap_bytes();
-        self.written(db, key);
-        Some(result)
-    }
-
     /// Frees a part of a value that was taken out of it, later if it is large.
     pub fn bury(&mut self, object: Object) {
         self.graveyard.bury(object);

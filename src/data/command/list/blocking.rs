@@ -5,11 +5,10 @@
 
 use super::pop::{ManyPop, take_one};
 use super::transfer::{Ends, transfer};
-use super::{Done, find, pop_name};
+use super::{Done, exists, pop_name};
 use crate::data::command::timeout;
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
-use crate::data::store::Handle;
 use crate::data::types::list::End;
 use crate::resp::Error;
 
@@ -27,10 +26,10 @@ fn pop(exec: &mut Exec<'_>, args: &[&[u8]], end: End) -> Done {
     let keys = &args[1..args.len() - 1];
     let deadline = timeout::in_seconds(args[args.len() - 1], exec.now)?;
     match first_list(exec, keys)? {
-        Some((key, handle)) => {
+        Some(key) => {
             exec.reply.array(2);
             exec.reply.bulk(key.bytes);
-            take_one(exec, &key, handle, end);
+            take_one(exec, &key, end)?;
             exec.replicate_as(&[pop_name(end), key.bytes]);
         }
         None if exec.may_block => exec.block(Block::on(keys, deadline, TimeoutReply::NullArray)),
@@ -44,7 +43,7 @@ pub fn blmpop(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let many = ManyPop::parse(&args[2..])?;
     let deadline = timeout::in_seconds(args[1], exec.now)?;
     match first_list(exec, many.keys)? {
-        Some((key, handle)) => many.take(exec, &key, handle),
+        Some(key) => drop(many.take(exec, &key)?),
         None if exec.may_block => exec.block(Block::on(many.keys, deadline, TimeoutReply::NullArray)),
         None => exec.reply.null_array(),
     }
@@ -52,23 +51,20 @@ pub fn blmpop(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
 }
 
 /// The first of the keys this run is for that holds a list.
-fn first_list<'k>(exec: &mut Exec<'_>, keys: &[&'k [u8]]) -> Result<Option<(Key<'k>, Handle)>, Error> {
+fn first_list<'k>(exec: &mut Exec<'_>, keys: &[&'k [u8]]) -> Result<Option<Key<'k>>, Error> {
     for bytes in keys {
-        if !exec.looks_at(bytes) {
-            continue;
-        }
         let key = exec.key(bytes);
-        if let Some(handle) = find_or_wait(exec, &key)? {
-            return Ok(Some((key, handle)));
+        if exec.looks_at(bytes) && is_there(exec, &key)? {
+            return Ok(Some(key));
         }
     }
     Ok(None)
 }
 
-/// Where the list at `key` is. That the key holds something else is an error only for a command that did not wait.
-fn find_or_wait(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<Option<Handle>, Error> {
-    match find(exec, key) {
-        Err(Error::WrongType) if exec.woken.is_some() => Ok(None),
+/// Whether there is a list at `key`. That it holds something else is an error only for a command that did not wait.
+fn is_there(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<bool, Error> {
+    match exists(exec, key) {
+        Err(Error::WrongType) if exec.woken.is_some() => Ok(false),
         found => found,
     }
 }
@@ -87,13 +83,13 @@ pub fn brpoplpush(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
 fn wait_and_transfer(exec: &mut Exec<'_>, args: &[&[u8]], ends: Ends, replicated: &[&[u8]]) -> Done {
     let deadline = timeout::in_seconds(args[args.len() - 1], exec.now)?;
     let (source, target) = (exec.key(args[1]), exec.key(args[2]));
-    match find_or_wait(exec, &source)? {
-        Some(handle) => {
-            transfer(exec, &source, handle, &target, ends)?;
-            exec.replicate_as(replicated);
-        }
-        None if exec.may_block => exec.block(Block::on(&args[1..2], deadline, TimeoutReply::NullArray)),
-        None => exec.reply.null(),
+    if is_there(exec, &source)? {
+        transfer(exec, &source, &target, ends)?;
+        exec.replicate_as(replicated);
+    } else if exec.may_block {
+        exec.block(Block::on(&args[1..2], deadline, TimeoutReply::NullArray));
+    } else {
+        exec.reply.null();
     }
     Ok(())
 }

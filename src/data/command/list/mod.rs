@@ -12,12 +12,12 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+use super::collection::{edit_or_create, remove_emptied};
 use crate::base::notify::Class;
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
-use crate::data::store::{Deadline, Handle, Object, Store, Value};
 use crate::data::types::list::{End, Limits, List};
-use crate::resp::Error;
+use crate::resp::{Error, Reply};
 
 /// The list commands by name.
 pub const HANDLERS: &[(&str, Handler)] = &[
@@ -47,31 +47,24 @@ pub const HANDLERS: &[(&str, Handler)] = &[
 
 type Done = Result<(), Error>;
 
-/// The list in an entry.
-fn list_in(store: &Store, handle: Handle) -> Result<&List, Error> {
-    match store.value(handle) {
-        Value::Object(Object::List(list)) => Ok(list),
-        _ => Err(Error::WrongType),
-    }
-}
-
-/// Where the list at `key` is, for a command that writes: neither a hit nor a miss.
-fn find(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<Option<Handle>, Error> {
+/// Whether there is a list at `key`, for a command that writes: neither a hit nor a miss.
+fn exists(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<bool, Error> {
     let (db, now) = (exec.db, exec.now);
     let store = exec.store(key.slot);
-    let Some(handle) = store.peek(db, key, now) else { return Ok(None) };
-    list_in(store, handle)?;
-    Ok(Some(handle))
+    let Some(handle) = store.peek(db, key, now) else { return Ok(false) };
+    store.collection::<List>(handle)?;
+    Ok(true)
 }
 
-/// Changes the list in the entry that was just found at `key`, and tells the new length.
-fn edit<R>(exec: &mut Exec<'_>, key: &Key<'_>, handle: Handle, change: impl FnOnce(&mut List) -> R) -> Option<R> {
-    let (db, now) = (exec.db, exec.now);
-    exec.store(key.slot).edit(db, key, handle, now, |object| as_list(object).map(change)).flatten()
-}
-
-fn as_list(object: &mut Object) -> Option<&mut List> {
-    if let Object::List(list) = object { Some(list) } else { None }
+/// Changes the list at `key`, and may write a reply meanwhile; none: there is none. `change` also tells whether it
+/// changed anything.
+fn edit<R>(
+    exec: &mut Exec<'_>,
+    key: &Key<'_>,
+    change: impl FnOnce(&mut List, &mut Reply<'_>) -> (R, bool),
+) -> Result<Option<R>, Error> {
+    let (db, now, reply) = (exec.db, exec.now, &mut exec.reply);
+    Ok(exec.stores.of(key.slot).edit(db, key, now, |list| change(list, reply))?)
 }
 
 /// What nodes may hold by the settings.
@@ -79,39 +72,23 @@ fn limits(exec: &mut Exec<'_>, key: &Key<'_>) -> Limits {
     Limits { fill: exec.settings.encodings.list_size, large: exec.store(key.slot).large_element }
 }
 
-/// Adds elements at an end of the list at `key`, which comes into being if `handle` is none. Returns its length.
-fn push(exec: &mut Exec<'_>, key: &Key<'_>, handle: Option<Handle>, end: End, elements: &[&[u8]]) -> usize {
+/// Adds elements at an end of the list at `key`, which comes into being if there is none. Returns its length.
+fn push(exec: &mut Exec<'_>, key: &Key<'_>, end: End, elements: &[&[u8]]) -> Result<usize, Error> {
     let limits = limits(exec, key);
-    let add = |list: &mut List| {
+    let length = edit_or_create(exec, key, |list: &mut List| {
         elements.iter().for_each(|element| list.push(end, element, &limits));
-        list.len()
-    };
-    if let Some(handle) = handle {
-        let length = edit(exec, key, handle, add).unwrap_or(0);
-        exec.signal_ready(key);
-        return length;
-    }
-    let mut list = List::default();
-    let length = add(&mut list);
-    exec.notify(Class::NEW, "new", key);
-    let (db, now) = (exec.db, exec.now);
-    exec.store(key.slot).set_object(db, key, Object::List(list), Deadline::Clear, now);
-    length
+        (list.len(), true)
+    })?;
+    exec.signal_ready(key);
+    Ok(length)
 }
 
 /// Tells that elements were taken from an end of `key`, and deletes it if none is left.
 fn popped(exec: &mut Exec<'_>, key: &Key<'_>, end: End, left: usize) {
     exec.notify(Class::LIST, if end == End::Head { "lpop" } else { "rpop" }, key);
     if left == 0 {
-        delete(exec, key);
+        remove_emptied(exec, key);
     }
-}
-
-/// Deletes `key`, whose list has no elements any more.
-fn delete(exec: &mut Exec<'_>, key: &Key<'_>) {
-    let (db, now) = (exec.db, exec.now);
-    exec.store(key.slot).remove(db, key, now);
-    exec.notify(Class::GENERIC, "del", key);
 }
 
 /// `LEFT` or `RIGHT`.

@@ -1,13 +1,13 @@
 //! LPOP, RPOP, LMPOP.
 
 use super::read::{not_negative, write};
-use super::{Done, as_list, find, parse_end, pop_name, popped};
+use super::{Done, edit, exists, parse_end, pop_name, popped};
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::data::store::{Handle, Object};
-use crate::data::types::list::{End, List};
-use crate::resp::{Error, Reply};
+use crate::data::store::Object;
+use crate::data::types::list::End;
+use crate::resp::Error;
 
 /// `LPOP key [count]`
 pub fn lpop(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
@@ -26,29 +26,32 @@ fn pop(exec: &mut Exec<'_>, args: &[&[u8]], end: End, name: &'static str) -> Don
         _ => return Err(Error::Arity(name.into())),
     };
     let key = exec.key(args[1]);
-    match (find(exec, &key)?, count) {
-        (None, None) => exec.reply.null(),
-        (None, Some(_)) => exec.reply.null_array(),
-        (Some(_), Some(0)) => exec.reply.array(0),
-        (Some(handle), None) => take_one(exec, &key, handle, end),
-        (Some(handle), Some(count)) => drop(take_some(exec, &key, handle, end, count)),
+    match count {
+        None if take_one(exec, &key, end)? => {}
+        None => exec.reply.null(),
+        Some(0) if exists(exec, &key)? => exec.reply.array(0),
+        Some(count) if take_some(exec, &key, end, count)?.is_some() => {}
+        Some(_) => exec.reply.null_array(),
     }
     Ok(())
 }
 
-/// Pops one element and writes it.
-pub(super) fn take_one(exec: &mut Exec<'_>, key: &Key<'_>, handle: Handle, end: End) {
-    let left = change(exec, key, handle, |list, reply| {
+/// Pops one element and writes it; false: there is none.
+pub(super) fn take_one(exec: &mut Exec<'_>, key: &Key<'_>, end: End) -> Result<bool, Error> {
+    let left = edit(exec, key, |list, reply| {
         list.pop(end, |element| write(reply, element));
-        list.len()
-    });
-    popped(exec, key, end, left);
-    exec.changed(1);
+        (list.len(), true)
+    })?;
+    if let Some(left) = left {
+        popped(exec, key, end, left);
+        exec.changed(1);
+    }
+    Ok(left.is_some())
 }
 
-/// Pops up to `count` elements and writes them as an array; returns how many.
-pub(super) fn take_some(exec: &mut Exec<'_>, key: &Key<'_>, handle: Handle, end: End, count: u64) -> usize {
-    let (taken, left, dead) = change(exec, key, handle, |list, reply| {
+/// Pops up to `count` elements and writes them as an array; returns how many they were. None: there are none.
+pub(super) fn take_some(exec: &mut Exec<'_>, key: &Key<'_>, end: End, count: u64) -> Result<Option<usize>, Error> {
+    let taken = edit(exec, key, |list, reply| {
         let length = list.len();
         let count = length.min(usize::try_from(count).unwrap_or(usize::MAX));
         reply.array(count);
@@ -62,25 +65,13 @@ pub(super) fn take_some(exec: &mut Exec<'_>, key: &Key<'_>, handle: Handle, end:
                 list.delete(length - count, count)
             }
         };
-        (count, list.len(), dead)
-    });
+        ((count, list.len(), dead), true)
+    })?;
+    let Some((taken, left, dead)) = taken else { return Ok(None) };
     exec.store(key.slot).bury(Object::List(dead));
     popped(exec, key, end, left);
     exec.changed(taken as u64);
-    taken
-}
-
-/// Changes the list of an entry that was just found, and writes a reply meanwhile.
-fn change<R: Default>(
-    exec: &mut Exec<'_>,
-    key: &Key<'_>,
-    handle: Handle,
-    change: impl FnOnce(&mut List, &mut Reply<'_>) -> R,
-) -> R {
-    let (db, now, reply) = (exec.db, exec.now, &mut exec.reply);
-    let store = exec.stores.of(key.slot);
-    let result = store.edit(db, key, handle, now, |object| as_list(object).map(|list| change(list, reply)));
-    result.flatten().unwrap_or_default()
+    Ok(Some(taken))
 }
 
 /// What LMPOP and BLMPOP are asked for.
@@ -112,12 +103,17 @@ impl<'a> ManyPop<'a> {
         if options.is_empty() { Ok(ManyPop { keys, end, count: count.unwrap_or(1) }) } else { Err(Error::Syntax) }
     }
 
-    /// Pops from `key`, whose list is in the entry `handle`, and writes the key and the elements.
-    pub fn take(&self, exec: &mut Exec<'_>, key: &Key<'_>, handle: Handle) {
+    /// Pops from `key`, and writes it and the elements; false: there are none.
+    pub fn take(&self, exec: &mut Exec<'_>, key: &Key<'_>) -> Result<bool, Error> {
+        let start = exec.reply.position();
         exec.reply.array(2);
         exec.reply.bulk(key.bytes);
-        let taken = take_some(exec, key, handle, self.end, self.count);
+        let Some(taken) = take_some(exec, key, self.end, self.count)? else {
+            exec.reply.truncate(start);
+            return Ok(false);
+        };
         exec.replicate_as(&[pop_name(self.end), key.bytes, itoa::Buffer::new().format(taken).as_bytes()]);
+        Ok(true)
     }
 }
 
@@ -126,8 +122,7 @@ pub fn lmpop(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let many = ManyPop::parse(&args[1..])?;
     for bytes in many.keys {
         let key = exec.key(bytes);
-        if let Some(handle) = find(exec, &key)? {
-            many.take(exec, &key, handle);
+        if many.take(exec, &key)? {
             return Ok(());
         }
     }

@@ -1,6 +1,6 @@
 //! LPUSH, RPUSH, LPUSHX, RPUSHX.
 
-use super::{Done, find, push};
+use super::{Done, exists, push};
 use crate::base::notify::Class;
 use crate::data::exec::Exec;
 use crate::data::types::list::End;
@@ -27,13 +27,12 @@ pub fn rpushx(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
 
 fn push_all(exec: &mut Exec<'_>, args: &[&[u8]], end: End, only_existing: bool) -> Done {
     let key = exec.key(args[1]);
-    let handle = find(exec, &key)?;
-    if handle.is_none() && only_existing {
+    if only_existing && !exists(exec, &key)? {
         exec.reply.int(0);
         return Ok(());
     }
     let elements = &args[2..];
-    let length = push(exec, &key, handle, end, elements);
+    let length = push(exec, &key, end, elements)?;
     exec.changed(elements.len() as u64);
     exec.notify(Class::LIST, if end == End::Head { "lpush" } else { "rpush" }, &key);
     exec.reply.int(length as i64);

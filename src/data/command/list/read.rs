@@ -1,11 +1,10 @@
 //! LLEN, LINDEX, LRANGE, LPOS.
 
-use super::{Done, list_in};
-use crate::base::notify::Class;
+use super::Done;
+use crate::data::command::collection::{missed, read};
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::data::store::Handle;
 use crate::data::types::list::List;
 use crate::data::types::listpack::Entry;
 use crate::resp::{Error, Reply};
@@ -18,30 +17,52 @@ pub(super) fn write(reply: &mut Reply<'_>, element: Entry<'_>) {
     }
 }
 
+/// Answers from the list at `key`, or if there is none in its own way.
+fn answer(
+    exec: &mut Exec<'_>,
+    key: &Key<'_>,
+    absent: impl FnOnce(&mut Reply<'_>),
+    answer: impl FnOnce(&List, &mut Reply<'_>) -> Done,
+) -> Done {
+    match read::<List>(exec.stores, exec.db, key, exec.now)? {
+        Some(list) => answer(list, &mut exec.reply),
+        None => {
+            absent(&mut exec.reply);
+            missed(exec, key);
+            Ok(())
+        }
+    }
+}
+
 /// `LLEN key`
 pub fn llen(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let key = exec.key(args[1]);
-    let length = match lookup(exec, &key)? {
-        Some(handle) => list_in(exec.store(key.slot), handle)?.len(),
-        None => 0,
-    };
-    exec.reply.int(length as i64);
-    Ok(())
+    answer(
+        exec,
+        &key,
+        |reply| reply.int(0),
+        |list, reply| {
+            reply.int(list.len() as i64);
+            Ok(())
+        },
+    )
 }
 
 /// `LINDEX key index`
 pub fn lindex(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let key = exec.key(args[1]);
-    let Some(handle) = lookup(exec, &key)? else {
-        exec.reply.null();
-        return Ok(());
-    };
-    let index = parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
-    match list_in(exec.stores.of(key.slot), handle)?.get(index) {
-        Some(element) => write(&mut exec.reply, element),
-        None => exec.reply.null(),
-    }
-    Ok(())
+    answer(
+        exec,
+        &key,
+        |reply| reply.null(),
+        |list, reply| {
+            match list.get(parse_i64(args[2]).ok_or(Error::NotAnInteger)?) {
+                Some(element) => write(reply, element),
+                None => reply.null(),
+            }
+            Ok(())
+        },
+    )
 }
 
 /// `LRANGE key start stop`
@@ -49,53 +70,37 @@ pub fn lrange(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let start = parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
     let stop = parse_i64(args[3]).ok_or(Error::NotAnInteger)?;
     let key = exec.key(args[1]);
-    let Some(handle) = lookup(exec, &key)? else {
-        exec.reply.array(0);
-        return Ok(());
-    };
-    let list = list_in(exec.stores.of(key.slot), handle)?;
-    let (start, count) = range(start, stop, list.len());
-    exec.reply.array(count);
-    for element in list.iter(start).take(count) {
-        write(&mut exec.reply, element);
-    }
-    Ok(())
+    answer(
+        exec,
+        &key,
+        |reply| reply.array(0),
+        |list, reply| {
+            let (start, count) = range(start, stop, list.len());
+            reply.array(count);
+            list.iter(start).take(count).for_each(|element| write(reply, element));
+            Ok(())
+        },
+    )
 }
 
 /// `LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]`
 pub fn lpos(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let search = Search::parse(&args[3..])?;
     let key = exec.key(args[1]);
-    let Some(handle) = lookup(exec, &key)? else {
-        match search.count {
-            Some(_) => exec.reply.array(0),
-            None => exec.reply.null(),
+    let several = search.count.is_some();
+    let absent = |reply: &mut Reply<'_>| if several { reply.array(0) } else { reply.null() };
+    answer(exec, &key, absent, |list, reply| {
+        let found = search.run(list, args[2]);
+        match found.first() {
+            _ if several => {
+                reply.array(found.len());
+                found.into_iter().for_each(|index| reply.int(index as i64));
+            }
+            Some(index) => reply.int(*index as i64),
+            None => reply.null(),
         }
-        return Ok(());
-    };
-    let list = list_in(exec.stores.of(key.slot), handle)?;
-    let found = search.run(list, args[2]);
-    match search.count {
-        Some(_) => {
-            exec.reply.array(found.len());
-            found.into_iter().for_each(|index| exec.reply.int(index as i64));
-        }
-        None => match found.first() {
-            Some(index) => exec.reply.int(*index as i64),
-            None => exec.reply.null(),
-        },
-    }
-    Ok(())
-}
-
-/// Where the list at `key` is, for a command that reads: counts a hit or a miss.
-fn lookup(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<Option<Handle>, Error> {
-    let handle = exec.find(key);
-    match handle {
-        Some(handle) => list_in(exec.store(key.slot), handle).map(|_| ())?,
-        None => exec.notify(Class::KEY_MISS, "keymiss", key),
-    }
-    Ok(handle)
+        Ok(())
+    })
 }
 
 /// The indexes from `start` to `stop`, both included, of a list of `length`: the first, and how many.

@@ -1,10 +1,9 @@
 //! LMOVE, RPOPLPUSH: an element from one list to another, or to the other end of the same.
 
-use super::{Done, edit, find, parse_end, popped, push};
+use super::{Done, edit, exists, parse_end, popped, push};
 use crate::base::notify::Class;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::data::store::Handle;
 use crate::data::types::list::End;
 use crate::resp::Error;
 
@@ -37,34 +36,27 @@ pub fn rpoplpush(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
 }
 
 fn transfer_if_there(exec: &mut Exec<'_>, args: &[&[u8]], ends: Ends) -> Done {
-    let (source, target) = (exec.key(args[1]), exec.key(args[2]));
-    match find(exec, &source)? {
-        Some(handle) => transfer(exec, &source, handle, &target, ends),
-        None => {
-            exec.reply.null();
-            Ok(())
-        }
+    if !transfer(exec, &exec.key(args[1]), &exec.key(args[2]), ends)? {
+        exec.reply.null();
     }
+    Ok(())
 }
 
-/// Moves an element of the list at `source`, which is in the entry `handle`, and writes it.
-pub(super) fn transfer(exec: &mut Exec<'_>, source: &Key<'_>, handle: Handle, target: &Key<'_>, ends: Ends) -> Done {
-    find(exec, target)?;
-    let taken = edit(exec, source, handle, |list| {
-        let element = list.pop(ends.from, |element| element.to_vec());
-        (element, list.len())
-    });
-    let Some((Some(element), mut left)) = taken else { return Ok(()) };
+/// Moves an element of the list at `source`, and writes it; false: there is none.
+pub(super) fn transfer(exec: &mut Exec<'_>, source: &Key<'_>, target: &Key<'_>, ends: Ends) -> Result<bool, Error> {
+    if !exists(exec, source)? {
+        return Ok(false);
+    }
+    exists(exec, target)?;
+    let taken = edit(exec, source, |list, _| ((list.pop(ends.from, |element| element.to_vec()), list.len()), true))?;
+    let Some((Some(element), mut left)) = taken else { return Ok(false) };
+    let length = push(exec, target, ends.to, &[&element])?;
     if source.bytes == target.bytes {
-        // It stays where it is, also if it has no other element.
-        left = push(exec, target, Some(handle), ends.to, &[&element]);
-    } else {
-        let there = find(exec, target)?;
-        push(exec, target, there, ends.to, &[&element]);
+        left = length;
     }
     exec.notify(Class::LIST, if ends.to == End::Head { "lpush" } else { "rpush" }, target);
     exec.reply.bulk(&element);
     popped(exec, source, ends.from, left);
     exec.changed(1);
-    Ok(())
+    Ok(true)
 }
