@@ -33,6 +33,7 @@ mod object;
 mod objects;
 mod scan;
 mod slab;
+mod snapshot;
 mod stores;
 mod strings;
 mod waits;
@@ -47,6 +48,7 @@ pub use entry::Kind;
 pub use object::Object;
 pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
+pub use snapshot::Progress;
 pub use stores::Stores;
 pub use write::Taken;
 
@@ -60,6 +62,7 @@ use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
+use snapshot::Snapshot;
 use waits::Waits;
 use watch::Watches;
 
@@ -141,6 +144,9 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    snapshot: Option<Box<Snapshot>>,
+    /// Whether writes are to be told: keys are watched, or a snapshot is under way. One question on the way of a write.
+    observed: bool,
     waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
@@ -171,6 +177,8 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            snapshot: None,
+            observed: false,
             waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
