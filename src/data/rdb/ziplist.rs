@@ -120,17 +120,8 @@ mod tests {
         bytes[..4].copy_from_slice(&length.to_le_bytes());
         bytes[4..8].copy_from_slice(&(last as u32).to_le_bytes());
         let read = texts(&bytes).unwrap();
-        let expected: [&[u8]; 9] = [
-            b"abc",
-            &[b'x'; 256],
-            b"y",
-            b"32767",
-            b"-2147483648",
-            b"9223372036854775807",
-            b"-8388608",
-            b"-128",
-            b"12",
-        ];
+        let expected: [&[u8]; 9] =
+            [b"abc", &[b'x'; 256], b"y", b"32767", b"-2147483648", b"9223372036854775807", b"-8388608", b"-128", b"12"];
         assert_eq!(read, expected);
         for at in [0, 4, 8, 10, 11, bytes.len() - 1] {
             let mut damaged = bytes.clone();
