@@ -82,6 +82,9 @@ pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 /// Elements one command can be asked to choose at random with repetition.
 pub const MAX_SAMPLES: u64 = 10_000_000;
 
+/// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
+pub const BROADCAST_AHEAD: usize = 64 * 1024;
+
 /// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
 pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;
 

@@ -289,6 +289,15 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// A message that a client of the sender published, for the other nodes of the cluster.
+    Broadcast {
+        /// The channel.
+        channel: Arc<[u8]>,
+        /// The message.
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
+    },
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.
