@@ -65,3 +65,12 @@ pub const EVICT_PER_COMMAND: usize = 64;
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
+
+/// Bytes of memory that the scripts of one core may take together.
+pub const SCRIPT_MEMORY: usize = 1 << 30;
+
+/// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
+pub const SCRIPT_STACK: usize = 4 << 20;
+
+/// Instructions of Lua between two looks at the clock.
+pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;

@@ -5,5 +5,6 @@ pub mod exec;
 pub mod key;
 pub mod plane;
 pub mod route;
+pub mod script;
 pub mod store;
 pub mod types;
