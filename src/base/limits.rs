@@ -64,6 +64,15 @@ pub const EVICT_PER_COMMAND: usize = 64;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
+pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;
+
+/// Links of the cluster bus, of both directions.
+pub const MAX_LINKS: usize = 8192;
+
+/// Bytes read at once from a link of the cluster bus, and kept for the next.
+pub const LINK_READ: usize = 16 * 1024;
+
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
 
 /// Bytes of memory that the scripts of one core may take together.

@@ -199,6 +199,11 @@ impl Cluster {
         self.settle(now)
     }
 
+    /// What was to be saved was not: it is to be saved, and to take effect, with the next call.
+    pub fn save_failed(&mut self) {
+        self.config_changed();
+    }
+
     /// Brings the slot map into line with the keys that were loaded from disk: `populated` are the slots that hold
     /// any. A slot of nobody becomes this node's; a slot of another node is marked as imported from it, so that the
     /// keys are not lost and `redis-cli --cluster fix` sees them.

@@ -149,11 +149,12 @@ impl Options {
 
     /// The bus port other nodes are told.
     pub fn announced_bus_port(&self) -> u16 {
-        match (self.announce_bus_port, self.bus_port) {
-            (0, 0) => self.port.saturating_add(BUS_PORT_OFFSET),
-            (0, bus_port) => bus_port,
-            (announced, _) => announced,
-        }
+        if self.announce_bus_port != 0 { self.announce_bus_port } else { self.own_bus_port() }
+    }
+
+    /// The bus port this node listens on.
+    pub fn own_bus_port(&self) -> u16 {
+        if self.bus_port != 0 { self.bus_port } else { self.port.saturating_add(BUS_PORT_OFFSET) }
     }
 
     fn highest_core(&self) -> Option<CoreId> {

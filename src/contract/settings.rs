@@ -156,6 +156,10 @@ pub struct Settings {
     pub acllog_max_len: usize,
     /// Whether DEBUG may be used: 0 no, 1 from this machine, 2 yes.
     pub enable_debug_command: u8,
+    /// Long strings are compressed when they are serialised.
+    pub rdb_compression: bool,
+    /// Snapshots end with a checksum, and it is verified.
+    pub rdb_checksum: bool,
     /// Whether writes are logged to disk.
     pub appendonly: bool,
     /// When they are synced.
@@ -246,6 +250,8 @@ impl Default for Settings {
             tracking_table_max_keys: 1_000_000,
             acllog_max_len: 128,
             enable_debug_command: 0,
+            rdb_compression: true,
+            rdb_checksum: true,
             appendonly: false,
             appendfsync: Fsync::EverySecond,
             replica_read_only: true,

@@ -1,11 +1,16 @@
 //! The bus core: the thread that does everything that is not a client's command.
 //!
 //! It runs on glommio, whose timers and tasks keep control-plane code short. This file is its frame: it
-//! takes messages from the mesh, keeps time and hears signals; what they mean is for its [`Office`] to say.
+//! takes messages from the mesh, owns the links of the cluster bus ([`bus_links`](super::bus_links)), keeps time and
+//! hears signals; what they mean is for its [`Office`] to say.
 //! Client load can't starve it: it has its own thread and, where there are enough, its own CPU.
 
+use super::bus_links::{self, LinkCommand, Links};
+use super::outbox::Outbox;
 use super::wake::{Bell, Ear};
 use crate::base::limits;
+use crate::cluster::wire::{Packet, codec};
+use crate::cluster::{LinkEnd, LinkId};
 use crate::data::plane::message::{Message, Notice, Peer};
 use crate::mesh::Port;
 use futures_lite::AsyncReadExt;
@@ -15,11 +20,24 @@ use glommio::{LocalExecutorBuilder, Placement};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::{FromRawFd, IntoRawFd};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// Messages to other threads, in order.
-pub type Outgoing = Vec<(Peer, Message)>;
+/// What the office wants done, in order.
+#[derive(Default)]
+pub struct Outgoing {
+    /// Messages to other threads.
+    pub messages: Vec<(Peer, Message)>,
+    /// What is to be done with links of the cluster bus.
+    pub links: Vec<LinkCommand>,
+}
+
+impl Outgoing {
+    /// Adds a message to another thread.
+    pub fn push(&mut self, message: (Peer, Message)) {
+        self.messages.push(message);
+    }
+}
 
 /// What the bus core works for.
 pub trait Office {
@@ -27,6 +45,18 @@ pub trait Office {
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing);
     /// The regular work, ten times a second.
     fn tick(&mut self, outgoing: &mut Outgoing);
+    /// The thread was woken: perhaps by one of the office's own helpers.
+    fn woken(&mut self, outgoing: &mut Outgoing);
+    /// A link of the bus is open between the node at `ip` and our address `local`.
+    fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing);
+    /// A link has ended, or could not be made.
+    fn closed(&mut self, link: LinkId, end: LinkEnd, outgoing: &mut Outgoing);
+    /// A link was closed because it had too much to send.
+    fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing);
+    /// A packet came from the node at `ip`.
+    fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing);
+    /// A packet came that makes no sense.
+    fn malformed(&mut self, link: LinkId, ip: &str, error: codec::Malformed);
     /// A signal to end the node came.
     fn signalled(&mut self, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
@@ -45,6 +75,8 @@ pub struct Parts {
     pub bell: Bell,
     /// Hears the data cores.
     pub ear: Ear,
+    /// Where other nodes connect to the cluster bus.
+    pub doors: Vec<std::net::TcpListener>,
     /// Gets a byte for every signal that ends the node.
     pub signals: std::os::unix::net::UnixStream,
     /// The CPU to run on, if one is set aside.
@@ -62,7 +94,14 @@ struct Bus {
     bells: Vec<Bell>,
     outgoing: Outgoing,
     backlog: VecDeque<(Peer, Message)>,
+    links: Links,
+    /// Itself, for the tasks of links to come.
+    me: Handle,
 }
+
+/// What the tasks have of the bus.
+#[derive(Clone)]
+struct Handle(Weak<RefCell<Bus>>);
 
 /// Runs the bus core on this thread until the node is over.
 ///
@@ -75,13 +114,21 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
     started();
     executor.run(async move {
         let bell = parts.bell;
-        let bus = Rc::new(RefCell::new(Bus {
-            office: parts.office,
-            port: parts.port,
-            bells: parts.bells,
-            outgoing: Vec::new(),
-            backlog: VecDeque::new(),
-        }));
+        let bus = Rc::new_cyclic(|me| {
+            RefCell::new(Bus {
+                office: parts.office,
+                port: parts.port,
+                bells: parts.bells,
+                outgoing: Outgoing::default(),
+                backlog: VecDeque::new(),
+                links: Links::default(),
+                me: Handle(me.clone()),
+            })
+        });
+        for door in parts.doors {
+            let listener = bus.borrow().me.clone();
+            glommio::spawn_local(bus_links::accept(adopt(door), listener)).detach();
+        }
         let (ticking, heard) = (bus.clone(), bus.clone());
         glommio::spawn_local(async move {
             loop {
@@ -90,7 +137,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             }
         })
         .detach();
-        let mut signals = adopt(parts.signals);
+        let mut signals: UnixStream = adopt(parts.signals);
         glommio::spawn_local(async move {
             let mut byte = [0; 1];
             while signals.read_exact(&mut byte).await.is_ok() {
@@ -99,7 +146,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             }
         })
         .detach();
-        let mut ear = adopt(parts.ear.into_stream());
+        let mut ear: UnixStream = adopt(parts.ear.into_stream());
         let mut rings = [0; 64];
         while !bus.borrow().office.is_over() {
             let sleeps = bus.borrow_mut().work();
@@ -121,11 +168,47 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// Gives a stream to glommio.
+/// Gives a socket to glommio, as one of its types.
 #[allow(unsafe_code)] // glommio takes foreign descriptors only this way.
-fn adopt(stream: std::os::unix::net::UnixStream) -> UnixStream {
-    // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor, which the new stream becomes.
-    unsafe { UnixStream::from_raw_fd(stream.into_raw_fd()) }
+pub(super) fn adopt<T: FromRawFd>(socket: impl IntoRawFd) -> T {
+    // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor, which the new value becomes.
+    unsafe { T::from_raw_fd(socket.into_raw_fd()) }
+}
+
+impl Handle {
+    /// Has `work` done, and sends what follows from it.
+    fn tell(&self, work: impl FnOnce(&mut Bus)) {
+        if let Some(bus) = self.0.upgrade() {
+            let mut bus = bus.borrow_mut();
+            work(&mut bus);
+            bus.send();
+        }
+    }
+}
+
+impl bus_links::Listener for Handle {
+    fn opened(&self, link: LinkId, ip: &str, local: &str) {
+        self.tell(|bus| bus.office.opened(link, ip, local, &mut bus.outgoing));
+    }
+
+    fn ended(&self, link: LinkId, end: LinkEnd) {
+        self.tell(|bus| {
+            if bus.links.ended(link) {
+                bus.office.closed(link, end, &mut bus.outgoing);
+            }
+        });
+    }
+
+    fn received(&self, link: LinkId, ip: &str, frame: &[u8]) {
+        self.tell(|bus| match codec::decode(frame) {
+            Ok(packet) => bus.office.received(link, packet, ip, &mut bus.outgoing),
+            Err(error) => bus.office.malformed(link, ip, error),
+        });
+    }
+
+    fn accepted(&self, outbox: Rc<Outbox>) -> Option<LinkId> {
+        self.0.upgrade()?.borrow_mut().links.accept(outbox)
+    }
 }
 
 impl Bus {
@@ -137,11 +220,15 @@ impl Bus {
                 self.office.message(Peer(peer as u16), message, &mut self.outgoing);
             }
         }
+        self.office.woken(&mut self.outgoing);
         self.send();
         self.backlog.is_empty() && self.port.lie_down()
     }
 
     fn tick(&mut self) {
+        for link in self.links.close_overfull() {
+            self.office.overfull(link, &mut self.outgoing);
+        }
         self.office.tick(&mut self.outgoing);
         self.send();
     }
@@ -152,7 +239,12 @@ impl Bus {
     }
 
     fn send(&mut self) {
-        self.backlog.extend(self.outgoing.drain(..));
+        let me = self.me.clone();
+        for command in self.outgoing.links.drain(..) {
+            self.links.carry_out(command, &me);
+        }
+        self.links.rest();
+        self.backlog.extend(self.outgoing.messages.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
                 self.backlog.push_front((peer, message));
@@ -168,6 +260,7 @@ impl Bus {
     }
 
     fn stop_everybody(&mut self) {
+        self.links.close_all();
         for core in 0..self.bells.len() as u16 {
             self.outgoing.push((Peer(core), Message::Tell(Notice::Stop)));
         }

@@ -140,9 +140,10 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages()?;
-        let mut more = self.plane.has_waiting_borrowers();
+        self.plane.end_waits();
+        let mut more = self.plane.has_leftovers();
         if more {
-            self.plane.after_unlock(&self.bump);
+            self.plane.take_up_leftovers(&self.bump);
         }
         more |= self.upkeep(started);
         self.act();
@@ -352,6 +353,7 @@ impl DataCore {
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
         self.plane.flush_hops();
+        self.plane.flush_log();
         self.backlog.extend(self.plane.outgoing.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
@@ -380,7 +382,11 @@ impl DataCore {
         {
             return Wait::Poll;
         }
-        let time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        let mut time = Duration::from_nanos(self.next_tick_ns.saturating_sub(clock::monotonic_ns()).max(1000));
+        if let Some(deadline) = self.plane.next_deadline() {
+            let left = (deadline * 1000).saturating_sub(clock::unix_us());
+            time = time.min(Duration::from_micros(left.max(1)));
+        }
         let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
         if events <= 1 || patience.is_zero() || awaits_others {

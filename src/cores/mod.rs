@@ -2,8 +2,10 @@
 //! sockets, queues and clocks.
 
 pub mod bus_core;
+pub mod bus_links;
 pub mod clock;
 pub mod data_core;
 pub mod doors;
+mod outbox;
 pub mod sockets;
 pub mod wake;

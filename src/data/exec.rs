@@ -32,6 +32,8 @@ pub struct Exec<'t> {
     pub scratch: &'t Bump,
     /// Whether the command may leave its client waiting ([`block`](Exec::block)): not inside MULTI or a script.
     pub may_block: bool,
+    /// The key whose readiness made a waiting command run again; none: it runs for the first time.
+    pub woken: Option<&'t [u8]>,
     /// The command's first key if routing has hashed it already.
     pub routed: Option<Key<'t>>,
 }
@@ -71,13 +73,21 @@ impl Exec<'_> {
     }
 
     /// Says that a command which waits for `key` may find something there now. To be called when a list, sorted set or
-    /// stream comes into being at `key` or gets elements.
+    /// stream at `key` gets elements. (That a value comes into being, or a stream goes, the store notes by itself.)
     pub fn signal_ready(&mut self, key: &Key<'_>) {
-        self.effects.ready.push((self.db, key.bytes.into()));
+        let db = self.db;
+        self.store(key.slot).mark_ready(db, key);
     }
 
-    /// Leaves the client waiting: the same command runs again when one of its keys is ready; when time is up the
-    /// client gets `block.timeout_reply`. The handler returns without having written a reply. Only if `may_block`.
+    /// Whether a command that waits for several keys is to look at `key` this time: it is run again for one key, and
+    /// what it would find at others is not its turn's, nor any error there.
+    pub fn looks_at(&self, key: &[u8]) -> bool {
+        self.woken.is_none_or(|woken| woken == key)
+    }
+
+    /// Leaves the client waiting: the same command runs again when one of its keys is ready, with `woken` set; when
+    /// time is up the client gets `block.timeout_reply`. The handler returns without having written a reply. Only if
+    /// `may_block`. A command that was run again goes on waiting by calling this again; its first deadline holds.
     pub fn block(&mut self, block: Block) {
         debug_assert!(self.may_block);
         self.effects.block = Some(block);
@@ -86,6 +96,9 @@ impl Exec<'_> {
     /// Replicates `commands` in place of the command as it was sent: by effect, where sending it
     /// again would not do the same (relative expiry, random choice, floats).
     pub fn replicate_as(&mut self, command: &[&[u8]]) {
+        if !self.effects.logged {
+            return;
+        }
         self.effects.rewritten.push(command.iter().map(|arg| Box::from(*arg)).collect());
     }
 }
@@ -93,12 +106,12 @@ impl Exec<'_> {
 /// What one command changed.
 #[derive(Default)]
 pub struct Effects {
+    /// Whether anybody wants to know what to replicate.
+    pub logged: bool,
     /// How many things changed; 0 means that the command only read.
     pub changed: u64,
     /// Keyspace events, in order.
     pub events: Vec<Event>,
-    /// Keys that waiting commands may look at again, with their databases.
-    pub ready: Vec<(usize, Box<[u8]>)>,
     /// The command waits, and has written no reply.
     pub block: Option<Block>,
     /// The commands to replicate instead; empty means the command as it was sent.
@@ -106,6 +119,7 @@ pub struct Effects {
 }
 
 /// How a command waits.
+#[derive(Default)]
 pub struct Block {
     /// The keys it waits for.
     pub keys: Vec<Box<[u8]>>,
@@ -113,15 +127,37 @@ pub struct Block {
     pub deadline: Option<u64>,
     /// What its client gets then.
     pub timeout_reply: TimeoutReply,
+    /// What is to run again, if not the command as it was sent (XREAD's `$` means an entry of now).
+    pub again: Option<Vec<Box<[u8]>>>,
+    /// Whether it is to run again also when a key is gone (XREADGROUP fails then).
+    pub on_deletion: bool,
 }
 
 /// What a client gets that waited in vain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeoutReply {
     /// A null array (`*-1` in RESP2).
+    #[default]
     NullArray,
     /// A null string.
     Null,
+}
+
+impl Block {
+    /// Waiting for `keys`.
+    pub fn on(keys: &[&[u8]], deadline: Option<u64>, timeout_reply: TimeoutReply) -> Block {
+        Block { keys: keys.iter().map(|key| Box::from(*key)).collect(), deadline, timeout_reply, ..Block::default() }
+    }
+}
+
+impl TimeoutReply {
+    /// Writes it.
+    pub fn write(self, reply: &mut Reply<'_>) {
+        match self {
+            TimeoutReply::NullArray => reply.null_array(),
+            TimeoutReply::Null => reply.null(),
+        }
+    }
 }
 
 /// One keyspace event.

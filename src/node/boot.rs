@@ -2,12 +2,13 @@
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
 use super::config::Config;
-use super::listeners::{Listeners, Share};
+use super::listeners::{self, Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
 use super::office::{self, ClusterDesk, NodeOffice};
 use super::open_files;
 use super::pid_file::PidFile;
+use super::saver::Saver;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
@@ -59,7 +60,12 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let listeners = Listeners::open(&config, cores)?;
     let shares = listeners.shares()?;
     let _pid_file = PidFile::write(&config);
-    let (desk, topology) = control_plane(&config, cores, &mut random)?;
+    let (bus_bell, bus_ear) = wake::bell()?;
+    let (desk, topology) = control_plane(&config, cores, &mut random, &bus_bell)?;
+    let bus_doors = match &desk {
+        Some(_) => listeners::bind_bus(&config, cluster_options(&config, cores).own_bus_port())?,
+        None => Vec::new(),
+    };
     let facts = Arc::new(facts(&config, &mut random));
     let hasher = KeyHasher::new(random.next_u64());
     let mut registry = Registry::new();
@@ -70,7 +76,6 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
     let bus_port = ports.pop().ok_or("no mesh")?;
-    let (bus_bell, bus_ear) = wake::bell()?;
     let mut bells = Vec::new();
     let mut seats = Vec::new();
     for (index, (port, share)) in ports.into_iter().zip(shares).enumerate() {
@@ -97,7 +102,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let signals = signals()?;
     let shared = Arc::new(Shared {
         settings,
-        topology: topology.clone(),
+        topology,
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
         ready: Barrier::new(cores + 1),
@@ -118,7 +123,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
         .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
-    let office = NodeOffice::new(config, desk, topology, listeners, cores, drain);
+    let office = NodeOffice::new(config, desk, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -126,6 +131,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
             bells,
             bell: bus_bell,
             ear: bus_ear,
+            doors: bus_doors,
             signals,
             cpu: bus_cpu,
         },
@@ -241,6 +247,7 @@ fn control_plane(
     config: &Config,
     cores: usize,
     random: &mut Xoshiro256PlusPlus,
+    bell: &Bell,
 ) -> Result<(Option<ClusterDesk>, Topology), StartError> {
     let options = cluster_options(config, cores);
     let seeded = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
@@ -255,7 +262,8 @@ fn control_plane(
         None => Cluster::new(options, seeded)?,
     };
     let topology = cluster.topology();
-    Ok((Some(ClusterDesk { cluster, file }), topology))
+    let saver = Saver::start(file, bell.try_clone()?)?;
+    Ok((Some(ClusterDesk::new(cluster, saver)), topology))
 }
 
 fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {

@@ -8,6 +8,7 @@
 
 use super::boot::StartError;
 use super::config::Config;
+use crate::cores::bus_links;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::OwnedFd;
@@ -144,6 +145,28 @@ fn try_bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())
+}
+
+/// The listeners of the cluster bus, which stay as they are for as long as the node runs. What is accepted from them
+/// has their options.
+///
+/// # Errors
+/// Names the address that can't be had.
+pub fn bind_bus(config: &Config, port: u16) -> Result<Vec<TcpListener>, StartError> {
+    const BACKLOG: i32 = 511;
+    let mut listeners = Vec::new();
+    for address in config.bind() {
+        let address = String::from_utf8_lossy(address);
+        let Some(listener) = bind(&address, port, BACKLOG)? else { continue };
+        let socket = socket2::SockRef::from(&listener);
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&bus_links::keepalive())?;
+        listeners.push(listener);
+    }
+    if listeners.is_empty() {
+        return Err(format!("Failed listening on port {port} (cluster), aborting.").into());
+    }
+    Ok(listeners)
 }
 
 /// The Unix socket. A file that is in the way is taken for a dead node's, as Redis does.

@@ -8,3 +8,4 @@ pub mod nodes_file;
 pub mod office;
 pub mod open_files;
 pub mod pid_file;
+pub mod saver;

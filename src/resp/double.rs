@@ -1,5 +1,7 @@
 //! Doubles as text, as C's `%.17g` writes them: the form of scores, of RESP3 doubles and of numbers in scripts.
 
+use crate::base::double;
+
 /// `number` with at most `precision` significant digits, as `%.{precision}g`; infinities are `inf` and `-inf`.
 pub fn general(number: f64, precision: usize) -> String {
     if number.is_nan() {
@@ -22,11 +24,7 @@ pub fn general(number: f64, precision: usize) -> String {
 
 /// `number` as Redis replies with it: `%.17g`.
 pub fn text(number: f64) -> String {
-    // Whole numbers are most of them.
-    if number.trunc() == number && number.abs() < 1e17 && (number != 0.0 || number.is_sign_positive()) {
-        return (number as i64).to_string();
-    }
-    general(number, 17)
+    String::from_utf8_lossy(double::Buffer::new().format(number)).into_owned()
 }
 
 /// A decimal fraction without what does not count.

@@ -5,6 +5,7 @@
 //! a null), never how it is written.
 
 use super::Error;
+use crate::base::double;
 
 /// The protocol version a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -153,10 +154,15 @@ impl<'b> Reply<'b> {
 
     /// A double: in RESP2 its text.
     pub fn double(&mut self, value: f64) {
-        let text = super::double::text(value);
+        let mut buffer = double::Buffer::new();
+        let text = buffer.format(value);
         match self.proto {
-            Proto::Resp3 => self.raw(&[b",", text.as_bytes(), b"\r\n"].concat()),
-            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp3 => {
+                self.out.push(b',');
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+            Proto::Resp2 => self.bulk(text),
         }
     }
 

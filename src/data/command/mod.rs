@@ -30,5 +30,6 @@ pub mod slowlog;
 pub mod stats;
 #[cfg(test)]
 pub mod testing;
+pub mod timeout;
 
 pub use registry::{Command, Registry, Run, SessionHandler};

@@ -62,7 +62,7 @@ impl Bench {
         let handler = self.handlers.iter().copied().flatten().find(named);
         let handler = handler.unwrap_or_else(|| panic!("no handler for '{name}'")).1;
         let mut out = Vec::new();
-        self.effects = Effects::default();
+        self.effects = Effects { logged: true, ..Effects::default() };
         let mut exec = Exec {
             stores: &mut self.stores,
             db: self.db,
@@ -73,6 +73,7 @@ impl Bench {
             effects: &mut self.effects,
             scratch: &self.scratch,
             may_block: false,
+            woken: None,
             routed: None,
         };
         if let Err(error) = handler(&mut exec, args) {

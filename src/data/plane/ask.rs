@@ -157,11 +157,20 @@ impl Plane {
             return;
         }
         let answer = self.answer(&inquiry);
+        if from == self.bus() {
+            // What was done before the answer is in the log before it.
+            self.flush_log();
+        }
         self.send(from, Message::Answer(number, answer));
     }
 
     fn answer_of(&mut self, peer: Peer, inquiry: &Inquiry) -> Answer {
         if peer == self.core().into() { self.answer(inquiry) } else { self.answer_from_store(peer.0 as usize, inquiry) }
+    }
+
+    /// The answers of all stores, which are here.
+    pub(super) fn answer_for_all(&mut self, inquiry: &Inquiry) -> Vec<Answer> {
+        (0..self.options.cores).map(|core| self.answer_from_store(core, inquiry)).collect()
     }
 
     /// This core's answer.
@@ -178,6 +187,12 @@ impl Plane {
                 self.refresh();
                 Answer::Done
             }
+            Inquiry::PauseWrites(until) => {
+                self.failover_pause = *until;
+                self.refresh();
+                Answer::Done
+            }
+            Inquiry::WritesUnderWay => Answer::Count(self.writes_under_way() as u64),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
             Inquiry::ResetStats => {
                 self.reset_stats();
@@ -201,6 +216,11 @@ impl Plane {
                 self.active_expire = *on;
                 Answer::Done
             }
+            Inquiry::Stand(standing) => {
+                self.stand(standing.clone());
+                Answer::Done
+            }
+            Inquiry::Unblock { id, with_error } => Answer::Count(u64::from(self.unblock_client(*id, *with_error))),
             Inquiry::Adopt(settings, topology) => {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
@@ -211,7 +231,7 @@ impl Plane {
     }
 
     /// The answer of the store of core number `core`, which is here.
-    fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
+    pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
@@ -255,6 +275,13 @@ impl Plane {
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
             }
+            Inquiry::DropSlots(slots) => {
+                let (routes, mine) = (&self.routes, slots.iter());
+                for slot in mine.filter(|slot| routes.owners().of(**slot) == core) {
+                    store.flush_slot(*slot);
+                }
+                Answer::Done
+            }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
                 let line = crate::data::command::debug::object_line(store, *db, &key, now);
@@ -280,35 +307,44 @@ impl Plane {
             self.settings = settings;
             self.refresh();
         }
+        let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
             self.topology = topology;
         }
         self.routes.refresh(&self.settings, &self.topology);
+        if !was_replica && self.topology.myself().is_replica() {
+            self.unblock_all();
+        }
+        self.redirect_waiting();
     }
 
     /// Any message of the mesh.
     pub fn message(&mut self, from: Peer, message: Message, bump: &Bump) {
         match message {
             Message::Hop(batch) => self.execute_batch(from, batch, bump),
-            Message::HopDone(batch) => self.batch_done(batch, bump),
+            Message::HopDone(batch) => self.batch_done(from, batch, bump),
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
-            Message::Lent(number, store) => self.lent(from, number, store, bump),
-            Message::Returned(store) => self.returned(store, bump),
-            Message::Tell(notice @ Notice::Unwatch(_)) if self.locked => {
+            Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
+            Message::Returned(store, mark) => self.returned(store, mark, bump),
+            Message::Order(number, order) => self.ordered(number, order, bump),
+            Message::Tell(notice @ (Notice::Unwatch(_) | Notice::Cancel(..))) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
-            Message::Adopt(_) | Message::Listen(_) => {} // The driver takes these itself.
+            Message::Apply(batch) => self.apply(from, batch, bump),
+            // The driver, or the bus core, takes these.
+            Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
         }
+        self.serve_ready(bump);
     }
 
-    fn told(&mut self, notice: Notice) {
+    pub(super) fn told(&mut self, notice: Notice) {
         match notice {
             Notice::Unwatch(keys) => self.unwatch_here(&keys),
-            Notice::Publish { channel, message } => {
-                self.deliver_message(&channel, &message, false);
+            Notice::Publish { channel, message, sharded } => {
+                self.deliver_message(&channel, &message, sharded);
             }
             Notice::Clients(count) => self.node_clients = count,
             Notice::Close(client) => {
@@ -316,6 +352,9 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
+            Notice::Cancel(id, reply) => self.cancelled(&id, reply),
+            Notice::Woken(woken) => self.woken(woken),
             Notice::Stop => {}
         }
     }
@@ -333,6 +372,7 @@ impl Inquiry {
                 | Inquiry::RandomKey { .. }
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
+                | Inquiry::DropSlots(_)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Populate(_)

@@ -4,6 +4,7 @@
 //! Invariant: `queue` is empty unless a reply is owed by somebody else (another core, the bus core);
 //! replies that can be written at once go straight to the turn's outbox and never pass through here.
 
+use super::blocking::Waiting;
 use super::pubsub::Subscriptions;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
@@ -14,7 +15,7 @@ use crate::resp::parse::ParseState;
 use std::collections::VecDeque;
 
 /// A client's place in its core's table, with a generation that tells it from earlier users of the place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientRef {
     /// Index in the table; the driver's socket slot is the same number.
     pub index: u32,
@@ -57,6 +58,8 @@ impl ReplyMode {
 pub enum Hold {
     /// It waits for the answer of a command that others must take part in.
     Answer,
+    /// Nothing more of it runs before all of its replies have left: its last command may wait for a key.
+    Blocked,
     /// Its next command needs all earlier replies first.
     Drain,
     /// It has too many replies outstanding.
@@ -143,6 +146,8 @@ pub struct Client {
     pub front: u32,
     /// Why its input waits, if it does.
     pub hold: Option<Hold>,
+    /// How its last command waits for a key, if it does.
+    pub waiting: Option<Box<Waiting>>,
     /// Whether the common case holds: a command can be executed without looking at the session.
     pub plain: bool,
     /// Its part of this turn's outbox, by index; `u32::MAX`: none yet.
@@ -174,6 +179,7 @@ impl Client {
             queue: VecDeque::new(),
             front: 0,
             hold: None,
+            waiting: None,
             plain: false,
             segment: NO_SEGMENT,
             unsent: Vec::new(),
@@ -201,6 +207,12 @@ impl Client {
     pub fn owe(&mut self) -> u32 {
         self.queue.push_back(if self.session.reply_mode.is_silent() { Owed::Unwanted } else { Owed::Waiting });
         self.front.wrapping_add(self.queue.len() as u32 - 1)
+    }
+
+    /// Whether reply number `number` is still owed by others.
+    pub fn is_owed(&self, number: u32) -> bool {
+        let place = number.wrapping_sub(self.front) as usize;
+        matches!(self.queue.get(place), Some(Owed::Waiting | Owed::Unwanted))
     }
 
     /// The buffer for a reply that is ready but has earlier ones to wait for.

@@ -4,10 +4,10 @@
 use super::Pause;
 use super::Plane;
 use super::ask::{Finish, Next};
-use super::client::ReplyMode;
+use super::client::{Hold, ReplyMode};
 use super::client_filter::{ClientFilter, ClientType};
 use super::dispatch::{Flow, Request};
-use super::message::{Answer, Inquiry};
+use super::message::{Answer, Inquiry, Peer};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::data::command::{SessionHandler, help, number};
@@ -353,15 +353,20 @@ fn client_unpause(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
 }
 
 fn client_unblock(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    number::parse_i64(request.args[2]).ok_or(Error::NotAnInteger)?;
-    match request.args.get(3) {
-        None => {}
-        Some(mode) if mode.eq_ignore_ascii_case(b"timeout") || mode.eq_ignore_ascii_case(b"error") => {}
+    let with_error = match request.args.get(3) {
+        None => false,
+        Some(mode) if mode.eq_ignore_ascii_case(b"timeout") => false,
+        Some(mode) if mode.eq_ignore_ascii_case(b"error") => true,
         Some(_) => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-    }
-    // No command of this build blocks, so nobody is ever found blocked.
-    plane.reply(at).int(0);
-    Ok(Flow::Done)
+    };
+    let id = number::parse_i64(request.args[2]).ok_or(Error::NotAnInteger)?;
+    let id = ClientId(id as u64);
+    let core = Some(id.core()).filter(|core| core.index() < plane.options.cores);
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let found = matches!(answers[..], [Answer::Count(1)]);
+        plane.reply(at).int(i64::from(found));
+    });
+    plane.ask(at, core.map(Peer::from).into_iter(), Inquiry::Unblock { id, with_error }, finish)
 }
 
 fn client_help(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -459,6 +464,9 @@ impl Plane {
         }
         if session.multi.is_some() {
             flags.push('x');
+        }
+        if client.waiting.is_some() || client.hold == Some(Hold::Pause) {
+            flags.push('b');
         }
         if session.closing {
             flags.push('c');

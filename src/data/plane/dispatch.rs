@@ -30,10 +30,19 @@ pub enum Flow {
     Done,
     /// The client must wait; the command is done when its answer comes.
     Wait,
+    /// The client must wait until the command's reply is there, which may take long: it may wait for a key.
+    Blocked,
     /// The client must wait, then the command is tried again.
     Retry(Hold),
     /// The client is closed; nothing of it may be touched.
     Gone,
+}
+
+impl Flow {
+    /// What a client waits for whose command must.
+    fn hold(self) -> Hold {
+        if self == Flow::Blocked { Hold::Blocked } else { Hold::Answer }
+    }
 }
 
 /// Whether and how a command was executed on this core.
@@ -192,12 +201,12 @@ impl Plane {
                 }
                 match self.dispatch(at, request) {
                     Flow::Done => used = ends[index].0,
-                    Flow::Wait => {
+                    flow @ (Flow::Wait | Flow::Blocked) => {
                         used = ends[index].0;
                         // What was parsed ahead is parsed again.
                         *state = ParseState::default();
                         self.account(at, &requests[timed..=index]);
-                        self.hold(at, Hold::Answer);
+                        self.hold(at, flow.hold());
                         break 'batches Some(used);
                     }
                     Flow::Retry(hold) => {
@@ -235,9 +244,9 @@ impl Plane {
                     let request = self.resolve(args, bump);
                     match self.dispatch(at, &request) {
                         Flow::Done => used = position + consumed,
-                        Flow::Wait => {
+                        flow @ (Flow::Wait | Flow::Blocked) => {
                             used = position + consumed;
-                            self.hold(at, Hold::Answer);
+                            self.hold(at, flow.hold());
                             break Some(used);
                         }
                         Flow::Retry(hold) => {
@@ -370,6 +379,9 @@ impl Plane {
         if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
             return Err(Error::NotEnoughReplicas);
         }
+        if self.standing.restricts() {
+            self.admit_standing(command, self.flags_in_effect(at, command))?;
+        }
         self.admit_subscriber(at, command)
     }
 
@@ -383,7 +395,10 @@ impl Plane {
         request.outcome.set(Outcome::Done);
         self.clients[at].session.executing = request.command;
         match handler(self, at, request) {
-            Ok(flow) => flow,
+            Ok(flow) => {
+                self.serve_ready(request.bump);
+                flow
+            }
             Err(error) => {
                 request.outcome.set(Outcome::Failed);
                 self.reply(at).truncate(before);
@@ -451,6 +466,7 @@ impl Plane {
         request.outcome.set(Outcome::Done);
         let client = &mut self.clients[at];
         let (db, proto) = (client.session.db, client.session.proto);
+        let may_block = client.session.multi.is_none();
         let out = self.out.buffer_for(client, &mut self.unwanted);
         let start = out.len();
         let mut exec = Exec {
@@ -462,7 +478,8 @@ impl Plane {
             hasher: self.options.hasher,
             effects: &mut self.effects,
             scratch: request.bump,
-            may_block: false,
+            may_block,
+            woken: None,
             routed: request.key,
         };
         if let Err(error) = handler(&mut exec, request.args) {
@@ -471,7 +488,12 @@ impl Plane {
             request.outcome.set(Outcome::Failed);
             self.errors.replied(error.to_string().as_bytes());
         }
-        self.settle();
+        self.settle(db, request.args);
+        if let Some(block) = self.effects.block.take() {
+            request.outcome.set(Outcome::Not);
+            return self.wait_here(at, request, block);
+        }
+        self.serve_ready(request.bump);
         Flow::Done
     }
 
@@ -488,23 +510,6 @@ impl Plane {
             return self.refuse(at, request, Error::OutOfMemory);
         }
         self.execute(at, request, handler)
-    }
-
-    /// Deals with what a command changed.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        if self.effects.changed != 0 {
-            self.stats.changed += self.effects.changed;
-            self.effects.changed = 0;
-            self.effects.rewritten.clear();
-        }
-        if !self.effects.events.is_empty() {
-            let events = std::mem::take(&mut self.effects.events);
-            self.announce(events);
-        }
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
     }
 
     /// Sends a command to `core` with the rest of this turn's commands for it.
@@ -527,7 +532,7 @@ impl Plane {
             proto: client.session.proto,
         };
         self.batch_for(core).push(entry, request.args);
-        Flow::Done
+        if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }
     }
 
     /// Keeps a client's input waiting.
@@ -569,9 +574,8 @@ impl Plane {
 
     /// Whether a pause stands against this command.
     fn paused(&self, at: u32, command: &Command) -> bool {
-        self.pause.is_some_and(|pause| {
-            pause.all || self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
-        })
+        self.pause.is_some_and(|pause| pause.all)
+            || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 
     /// Counts and times commands that were executed one after the other since the last reading of the clock.

@@ -163,7 +163,7 @@ impl Plane {
         };
         for client in self.clients.iter() {
             figures.subscribers += u64::from(client.session.subscriptions.is_some());
-            figures.blocked += u64::from(client.hold == Some(Hold::Pause));
+            figures.blocked += u64::from(client.hold == Some(Hold::Pause) || client.waiting.is_some());
             figures.client_bytes += client.memory() as u64;
             figures.longest_input = figures.longest_input.max(client.input.len() as u64);
             figures.longest_output = figures.longest_output.max(client.output_bytes() as u64);

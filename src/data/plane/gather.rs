@@ -6,10 +6,12 @@
 //! two borrowers never wait for each other. A core whose store is away stalls what needs it.
 
 use super::Plane;
+use super::blocking::Woken;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
-use super::message::{Message, Peer};
+use super::message::{Message, Order, Peer};
 use crate::base::ids::CoreId;
+use crate::contract::log::LogMark;
 use crate::data::command::{Command, Run};
 use crate::data::store::Store;
 use crate::resp::Error;
@@ -18,14 +20,32 @@ use std::collections::{HashMap, VecDeque};
 
 /// What the stores are wanted for.
 enum Purpose {
-    /// This command.
-    Command(Vec<Vec<u8>>),
-    /// The client's transaction.
-    Transaction,
+    /// This command of a client.
+    Command(ClientRef, Vec<Vec<u8>>),
+    /// A client's transaction.
+    Transaction(ClientRef),
+    /// A part of a client's command.
+    Work(ClientRef, Work),
+    /// A command of a client that waited.
+    Woken(Woken),
+    /// An order of the bus core, and its number.
+    Order(u64, Box<Order>),
+}
+
+/// What a command does when it has every store.
+pub type Work = Box<dyn FnOnce(&mut Plane, u32)>;
+
+impl Purpose {
+    fn client(&self) -> Option<ClientRef> {
+        match self {
+            Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
+            Purpose::Woken(woken) => Some(woken.id.client),
+            Purpose::Order(..) => None,
+        }
+    }
 }
 
 struct Gather {
-    client: ClientRef,
     /// The cores whose stores are wanted, ascending.
     cores: Vec<CoreId>,
     /// How many of them are here.
@@ -39,6 +59,13 @@ pub struct Gathers {
     pending: HashMap<u64, Gather>,
     last: u64,
     waiting: VecDeque<(Peer, u64)>,
+}
+
+impl Gathers {
+    /// How many commands and transactions wait for stores.
+    pub(super) fn under_way(&self) -> usize {
+        self.pending.len()
+    }
 }
 
 #[cfg(test)]
@@ -59,19 +86,41 @@ impl Plane {
         cores: Vec<CoreId>,
     ) -> Flow {
         let args = request.args.iter().map(|arg| arg.to_vec()).collect();
-        self.gather(at, cores, Purpose::Command(args), request.bump)
+        self.gather(cores, Purpose::Command(self.clients[at].reference, args), request.bump)
     }
 
     /// Executes the client's transaction when the stores of `cores` (ascending) are here.
     pub(super) fn gather_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
-        self.gather(at, cores, Purpose::Transaction, bump)
+        self.gather(cores, Purpose::Transaction(self.clients[at].reference), bump)
     }
 
-    fn gather(&mut self, at: u32, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
+    /// Does `work`, which writes the client's reply, when all stores are here: at one point in time for the whole node.
+    pub(super) fn with_all_stores(&mut self, at: u32, bump: &Bump, work: Work) -> Flow {
+        if self.transacting(at) {
+            work(self, at);
+            return Flow::Done;
+        }
+        self.gather(self.all_cores(), Purpose::Work(self.clients[at].reference, work), bump)
+    }
+
+    /// Carries out an order of the bus core when all stores are here.
+    pub(super) fn ordered(&mut self, number: u64, order: Box<Order>, bump: &Bump) {
+        self.gather(self.all_cores(), Purpose::Order(number, order), bump);
+    }
+
+    fn all_cores(&self) -> Vec<CoreId> {
+        (0..self.options.cores as u8).map(CoreId).collect()
+    }
+
+    /// Runs a waiting command again when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_woken(&mut self, woken: Woken, cores: Vec<CoreId>, bump: &Bump) {
+        self.gather(cores, Purpose::Woken(woken), bump);
+    }
+
+    fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
-        let client = self.clients[at].reference;
-        self.gathers.pending.insert(number, Gather { client, cores, here: 0, purpose });
+        self.gathers.pending.insert(number, Gather { cores, here: 0, purpose });
         self.collect(number, bump)
     }
 
@@ -98,11 +147,14 @@ impl Plane {
 
     fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
         let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
-        let alive = self.clients.get(gather.client).is_some();
-        let at = gather.client.index;
+        let gone = gather.purpose.client().is_some_and(|client| self.clients.get(client).is_none());
+        let mut flow = Flow::Done;
         match gather.purpose {
-            _ if !alive => {}
-            Purpose::Command(args) => {
+            _ if gone => {}
+            Purpose::Order(number, order) => self.carry_out(number, *order, bump),
+            Purpose::Work(client, work) => work(self, client.index),
+            Purpose::Command(client, args) => {
+                let at = client.index;
                 let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
                 let args = bump.alloc_slice_copy(&args);
                 let args: &[&[u8]] = bump.alloc_slice_fill_iter(args.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
@@ -111,22 +163,22 @@ impl Plane {
                     Some((_, flags)) if self.lacks_room(flags, &gather.cores) => {
                         self.refuse(at, &request, Error::OutOfMemory);
                     }
-                    Some((Run::Keyed(handler), _)) => {
-                        self.execute(at, &request, *handler);
-                    }
+                    Some((Run::Keyed(handler), _)) => flow = self.execute(at, &request, *handler),
                     _ => {}
                 }
                 self.account(at, &[request]);
             }
-            Purpose::Transaction => {
-                if self.begin_transaction(at, gather.cores.clone(), bump) == Flow::Wait {
+            Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
+            Purpose::Transaction(client) => {
+                if self.begin_transaction(client.index, gather.cores.clone(), bump) == Flow::Wait {
                     return Flow::Wait;
                 }
                 return Flow::Done;
             }
         }
         self.give_back(&gather.cores);
-        Flow::Done
+        self.serve_ready(bump);
+        flow
     }
 
     /// Returns borrowed stores and frees this core's own if it is among `cores`.
@@ -135,7 +187,7 @@ impl Plane {
             if *core == self.options.core {
                 self.unlock();
             } else if let Some(store) = self.stores.take(*core) {
-                self.send((*core).into(), Message::Returned(store));
+                self.send((*core).into(), Message::Returned(store, self.log.mark()));
             }
         }
     }
@@ -158,12 +210,13 @@ impl Plane {
         if let Some(store) = self.stores.take(self.options.core) {
             self.locked = true;
             self.refresh();
-            self.send(to, Message::Lent(number, store));
+            self.send(to, Message::Lent(number, store, self.log.mark()));
         }
     }
 
     /// A store this core asked for is here.
-    pub(super) fn lent(&mut self, from: Peer, number: u64, store: Box<Store>, bump: &Bump) {
+    pub(super) fn lent(&mut self, from: Peer, number: u64, store: Box<Store>, mark: LogMark, bump: &Bump) {
+        self.log.follow(mark);
         self.stores.put(CoreId(from.0 as u8), store);
         let Some(gather) = self.gathers.pending.get_mut(&number) else { return };
         gather.here += 1;
@@ -171,10 +224,12 @@ impl Plane {
     }
 
     /// This core's store is home again.
-    pub(super) fn returned(&mut self, store: Box<Store>, bump: &Bump) {
+    pub(super) fn returned(&mut self, store: Box<Store>, mark: LogMark, bump: &Bump) {
+        self.log.follow(mark);
         self.stores.put(self.options.core, store);
         // Settings may have changed while it was away: `unlock` sees to them.
         self.unlock();
+        self.serve_ready(bump);
         self.after_unlock(bump);
     }
 
@@ -199,15 +254,26 @@ impl Plane {
         }
     }
 
+    /// Whether what needs this core's store must wait: it is away, or somebody came earlier.
+    pub(super) fn must_stall(&self) -> bool {
+        self.locked || !self.stalled.is_empty()
+    }
+
     /// Whether somebody waits for this core's store though it is free.
-    pub fn has_waiting_borrowers(&self) -> bool {
+    pub(super) fn has_waiting_borrowers(&self) -> bool {
         !self.locked && (!self.gathers.waiting.is_empty() || !self.stalled.is_empty() || !self.held.is_empty())
     }
 
     fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {
-        let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.client) else { return };
-        if self.collect(number, bump) == Flow::Done && self.clients.get(client).is_some() {
-            self.release(client.index, Hold::Answer, bump);
+        let Some(client) = self.gathers.pending.get(&number).map(|gather| gather.purpose.client()) else { return };
+        let flow = self.collect(number, bump);
+        match client.and_then(|client| self.clients.get_mut(client)) {
+            Some(client) if flow == Flow::Done => {
+                let at = client.reference.index;
+                self.release(at, Hold::Answer, bump);
+            }
+            Some(client) if flow == Flow::Blocked => client.hold = Some(Hold::Blocked),
+            _ => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use super::message::{Message, Peer};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Run;
-use crate::data::exec::{Exec, Handler};
+use crate::data::exec::{Exec, Handler, TimeoutReply};
 use crate::data::key::Key;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
@@ -54,6 +54,18 @@ pub struct HopBatch {
     pub replies: Vec<u8>,
     /// Where each reply ends.
     pub ends: Vec<usize>,
+    /// The commands that wait for a key, whose replies come later.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A command of a batch that has no reply yet.
+pub struct Deferred {
+    /// Which one.
+    pub index: usize,
+    /// Unix time in milliseconds when it has waited long enough; none: never.
+    pub deadline: Option<u64>,
+    /// What its client gets then.
+    pub timeout_reply: TimeoutReply,
 }
 
 impl HopBatch {
@@ -91,6 +103,7 @@ impl HopBatch {
         self.replies.clear();
         self.replies.shrink_to(KEEP);
         self.ends.clear();
+        self.deferred.clear();
     }
 }
 
@@ -106,6 +119,12 @@ impl Plane {
         self.batches_away > 0 || !self.asks.is_empty() || self.locked
     }
 
+    /// How many pieces of work of this core's clients may change a store still: batches on other cores, and commands
+    /// and transactions that wait for stores or hold them.
+    pub(super) fn writes_under_way(&self) -> usize {
+        self.batches_away + self.hops.iter().flatten().count() + self.gathers.under_way() + usize::from(self.locked)
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
@@ -119,20 +138,28 @@ impl Plane {
 
     /// Executes another core's batch and sends it back.
     pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        if self.locked {
+        if self.must_stall() {
             self.stalled.push((from, Message::Hop(batch)));
             return;
         }
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
+        let mut deferred = std::mem::take(&mut batch.deferred);
         let args = batch.args(bump);
         let mut outcomes = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
         let mut first = 0;
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
-            outcomes.push(self.execute_hop(entry, &args[first..last], &mut replies, bump));
+            let args = &args[first..last];
+            outcomes.push(self.execute_hop(entry, args, &mut replies, bump));
             ends.push(replies.len());
+            if let Some(block) = self.effects.block.take() {
+                let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);
+                deferred.push(Deferred { index: ends.len() - 1, deadline, timeout_reply });
+                self.queue_hop(from, entry, args, block);
+            }
+            self.serve_ready(bump);
             first = last;
         }
         let now = (self.options.clock)();
@@ -147,6 +174,7 @@ impl Plane {
         }
         batch.replies = replies;
         batch.ends = ends;
+        batch.deferred = deferred;
         self.outgoing.push((from, Message::HopDone(batch)));
     }
 
@@ -204,7 +232,8 @@ impl Plane {
             hasher: self.options.hasher,
             effects: &mut self.effects,
             scratch: bump,
-            may_block: false,
+            may_block: true,
+            woken: None,
             routed: Some(HopBatch::key(entry, args)),
         };
         if let Err(error) = handler(&mut exec, args) {
@@ -213,21 +242,27 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
             outcome = Outcome::Failed;
         }
-        self.settle();
-        outcome
+        self.settle(entry.db as usize, args);
+        if self.effects.block.is_some() { Outcome::Not } else { outcome }
     }
 
     /// Hands the replies of a batch that came back to its clients.
-    pub(super) fn batch_done(&mut self, mut batch: Box<HopBatch>, bump: &Bump) {
+    pub(super) fn batch_done(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         self.batches_away -= 1;
         let mut start = 0;
-        for (entry, end) in batch.commands.iter().zip(&batch.ends) {
-            self.deliver(entry.client, entry.number, &batch.replies[start..*end]);
+        let mut deferred = batch.deferred.iter().peekable();
+        for (index, (entry, end)) in batch.commands.iter().zip(&batch.ends).enumerate() {
+            match deferred.next_if(|deferred| deferred.index == index) {
+                Some(deferred) => self.deferred(from, entry, deferred),
+                None => self.deliver(entry.client, entry.number, &batch.replies[start..*end]),
+            }
             start = *end;
         }
         for entry in &batch.commands {
-            if self.clients.get(entry.client).is_some_and(|client| client.queue.is_empty()) {
-                self.release(entry.client.index, Hold::Drain, bump);
+            for hold in [Hold::Blocked, Hold::Drain] {
+                if self.clients.get(entry.client).is_some_and(|client| client.queue.is_empty()) {
+                    self.release(entry.client.index, hold, bump);
+                }
             }
             if self.clients.get(entry.client).is_some_and(|client| client.queue.len() < limits::MAX_OWED_REPLIES / 2) {
                 self.release(entry.client.index, Hold::Backlog, bump);
@@ -240,7 +275,7 @@ impl Plane {
     }
 
     /// Puts the reply number `number` of a client in its place; sends what has become ready.
-    fn deliver(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
+    pub(super) fn deliver(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
         let Some(client) = self.clients.get_mut(to) else { return };
         let place = number.wrapping_sub(client.front) as usize;
         let Some(owed) = client.queue.get_mut(place) else { return };

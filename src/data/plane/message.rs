@@ -1,13 +1,19 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
+use super::apply::ApplyBatch;
+use super::blocking::Woken;
 use super::client::ClientRef;
 use super::hop::HopBatch;
 use crate::base::ids::{ClientId, CoreId};
+use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
+use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::Store;
+use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
+use crate::slot::Slot;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -33,10 +39,18 @@ pub enum Message {
     Answer(u64, Answer),
     /// Wants to borrow the receiver's store.
     Borrow(u64),
-    /// The store asked for under this number. It must come back.
-    Lent(u64, Box<Store>),
+    /// The store asked for under this number. It must come back. What its borrower logs comes after the mark.
+    Lent(u64, Box<Store>, LogMark),
     /// A borrowed store comes home.
-    Returned(Box<Store>),
+    Returned(Box<Store>, LogMark),
+    /// What the sender logged in this turn, for the bus core.
+    Log(Box<LogBatch>),
+    /// Commands of this node's primary to execute.
+    Apply(Box<ApplyBatch>),
+    /// The same, executed.
+    Applied(Box<ApplyBatch>),
+    /// To be carried out when the stores of all cores are at the receiver; answered under this number.
+    Order(u64, Box<Order>),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
     /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
@@ -55,6 +69,16 @@ pub struct NewClient {
     pub laddr: String,
     /// Whether the peer is on this machine.
     pub local: bool,
+}
+
+/// What the bus core wants done at one point in time for the whole node.
+pub enum Order {
+    /// Begin the snapshot with this number, and say so in the log.
+    Cut(u64),
+    /// Put these stores in the place of those of the cores, in their order.
+    Replace(Vec<Box<Store>>),
+    /// Execute commands of the primary whose keys lie on several cores.
+    Apply(Box<ApplyBatch>),
 }
 
 /// Which database something is done to.
@@ -100,6 +124,8 @@ pub enum Inquiry {
         /// How many keys to return.
         limit: usize,
     },
+    /// Delete the keys of these slots: they are another node's now.
+    DropSlots(Arc<[Slot]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.
@@ -129,6 +155,10 @@ pub enum Inquiry {
     ClientKill(Arc<super::client_filter::ClientFilter>),
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
+    /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
+    PauseWrites(Option<u64>),
+    /// How many writes of this core's clients may be under way on other cores.
+    WritesUnderWay,
     /// The figures INFO and others are made of.
     Figures,
     /// CONFIG RESETSTAT.
@@ -145,6 +175,15 @@ pub enum Inquiry {
     Sleep(std::time::Duration),
     /// DEBUG SET-ACTIVE-EXPIRE.
     ActiveExpire(bool),
+    /// How the node stands in replication from now on.
+    Stand(Arc<Standing>),
+    /// CLIENT UNBLOCK: whether that client waited.
+    Unblock {
+        /// The client.
+        id: ClientId,
+        /// Whether it is to get an error, not what it gets when its time is up.
+        with_error: bool,
+    },
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
     /// Answers when everything sent before has been seen.
@@ -231,6 +270,8 @@ pub enum Answer {
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Names of latency events.
     Names(Vec<&'static str>),
+    /// Stores whose data was replaced, to be freed.
+    Stores(Vec<Box<Store>>),
     /// A reply as it goes on the wire, or why there is none.
     Reply(Result<Vec<u8>, Error>),
 }
@@ -239,12 +280,14 @@ pub enum Answer {
 pub enum Notice {
     /// Reference counts of watched keys to take back.
     Unwatch(Vec<(usize, Box<[u8]>)>),
-    /// A message for subscribers (keyspace events).
+    /// A message for subscribers: keyspace events, and what clients of other nodes published.
     Publish {
         /// The channel.
-        channel: Box<[u8]>,
+        channel: Arc<[u8]>,
         /// The message.
-        message: Box<[u8]>,
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
     },
     /// Stop serving; answered to nobody.
     Stop,
@@ -252,4 +295,17 @@ pub enum Notice {
     Clients(usize),
     /// A client, to be closed.
     Close(ClientRef),
+    /// The reply of a command that waited for a key of the sender.
+    Answered {
+        /// Whose command it was.
+        client: ClientRef,
+        /// The place of its reply.
+        number: u32,
+        /// The reply.
+        reply: Vec<u8>,
+    },
+    /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
+    Cancel(WaiterId, Option<Vec<u8>>),
+    /// A waiting command for whose sake stores are to be borrowed.
+    Woken(Woken),
 }

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`client`] (a connection), [`dispatch`] (bytes to commands to replies), [`hop`]
 //! (commands for other cores), [`ask`] (questions to other cores), [`gather`] (borrowing stores for
-//! commands that span cores), [`transaction`], [`pubsub`]; then the families of commands that live here
+//! commands that span cores), [`transaction`], [`blocking`], [`pubsub`]; then the families of commands that live here
 //! because they need more than a key: [`connection`], [`server`], [`introspection`].
 //!
 //! Invariants:
@@ -15,7 +15,9 @@
 //! - Replies of a client leave in the order of its commands.
 //! - Everything a client can make grow has a bound (`base::limits`).
 
+pub mod apply;
 pub mod ask;
+pub mod blocking;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -26,9 +28,11 @@ pub mod gather;
 pub mod hop;
 pub mod info;
 pub mod introspection;
+pub mod log;
 pub mod message;
 pub mod pubsub;
 pub mod server;
+pub mod standing;
 pub mod transaction;
 pub mod upkeep;
 
@@ -39,6 +43,7 @@ mod tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
+use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::command::{Registry, latency, slowlog::SlowLog};
@@ -184,6 +189,10 @@ pub struct Plane {
     pub latency: latency::Monitor,
     /// CLIENT PAUSE.
     pub pause: Option<Pause>,
+    /// Unix time in ms until which writes wait for a manual failover, whatever CLIENT UNPAUSE says.
+    pub failover_pause: Option<u64>,
+    /// How the node stands in replication.
+    pub standing: Arc<Standing>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
     /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
@@ -198,12 +207,14 @@ pub struct Plane {
     unwanted: Vec<u8>,
     random: Xoshiro256PlusPlus,
     effects: Effects,
+    log: log::Log,
     hops: Vec<Option<Box<hop::HopBatch>>>,
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
     batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
+    blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
     held: Vec<ClientRef>,
     spans: Args,
@@ -242,6 +253,8 @@ impl Plane {
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
+            failover_pause: None,
+            standing: Arc::default(),
             lacks_replicas: false,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
@@ -250,11 +263,13 @@ impl Plane {
             unwanted: Vec::new(),
             random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             effects: Effects::default(),
+            log: log::Log::new(options.core),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
             batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
+            blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],
@@ -307,15 +322,24 @@ impl Plane {
         self.outgoing.push((to, message));
     }
 
+    /// Whether clients' writes, at least, are held back.
+    fn is_paused(&self) -> bool {
+        self.pause.is_some() || self.failover_pause.is_some()
+    }
+
     /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
     fn refresh(&mut self) {
-        // Replicas are for a later version: a node that wants some has too few.
-        self.lacks_replicas = self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0;
-        self.free = !self.locked && self.pause.is_none() && !self.lacks_replicas;
-        let (core, paused) = (self.core(), self.pause.is_some());
+        let Standing { log, replica, good_replicas, .. } = *self.standing;
+        let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
+        self.lacks_replicas = !replica && good_replicas < wanted;
+        self.free = !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts();
+        self.log.set_on(log);
+        self.effects.logged = log;
+        let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {
             store.configure(&self.settings);
-            store.keep_expired = paused;
+            store.record_removed |= log;
+            store.keep_expired = paused || replica;
         }
     }
 }

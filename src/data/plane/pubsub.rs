@@ -153,6 +153,10 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
     if sharded && plane.settings.cluster_enabled {
         plane.routes.one_slot(&request.args[1..2], &plane.topology)?;
     }
+    if !plane.settings.cluster_enabled {
+        // In a cluster it reaches replicas over the bus.
+        plane.log_as_sent(plane.clients[at].session.db, request.args);
+    }
     let (channel, message) = (request.args[1].into(), request.args[2].into());
     let finish: Finish = Box::new(|plane, at, answers| {
         let receivers: u64 =
@@ -372,7 +376,8 @@ impl Plane {
 
     fn announce_on(&mut self, channel: Vec<u8>, message: &[u8]) {
         for peer in self.data_cores().filter(|peer| *peer != self.core().into()).collect::<Vec<_>>() {
-            let notice = Notice::Publish { channel: channel.as_slice().into(), message: message.into() };
+            let notice =
+                Notice::Publish { channel: channel.as_slice().into(), message: message.into(), sharded: false };
             self.send(peer, Message::Tell(notice));
         }
         self.deliver_message(&channel, message, false);

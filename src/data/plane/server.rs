@@ -121,16 +121,32 @@ fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
 fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Done {
     // Memory is always freed later, in bounded steps, so SYNC and ASYNC are the same thing here.
     FlushMode::parse(&request.args[1..], &plane.settings)?;
-    let finish: Finish = Box::new(|plane, at, answers| {
-        plane.stats.changed += counts(&answers) + 1;
-        plane.reply(at).ok();
-    });
-    plane.ask(at, plane.data_cores(), Inquiry::Flush(scope), finish)
+    let args = request.args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+    Ok(plane.with_all_stores(
+        at,
+        request.bump,
+        Box::new(move |plane, at| {
+            let answers: Vec<Answer> = plane.answer_for_all(&Inquiry::Flush(scope));
+            plane.stats.changed += counts(&answers) + 1;
+            plane.log_as_sent(plane.clients[at].session.db, &args);
+            plane.reply(at).ok();
+        }),
+    ))
 }
 
 fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let (first, second) = keyspace::parse_swapdb(request.args[1], request.args[2], &plane.settings)?;
-    plane.tell_all_and_ok(at, Inquiry::Swap(first, second))
+    let args = request.args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+    Ok(plane.with_all_stores(
+        at,
+        request.bump,
+        Box::new(move |plane, at| {
+            plane.answer_for_all(&Inquiry::Swap(first, second));
+            plane.stats.changed += 1;
+            plane.log_as_sent(plane.clients[at].session.db, &args);
+            plane.reply(at).ok();
+        }),
+    ))
 }
 
 fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

@@ -115,8 +115,8 @@ impl Node {
                 worked = true;
             }
         }
-        if self.planes[core].has_waiting_borrowers() {
-            self.planes[core].after_unlock(&self.bump);
+        if self.planes[core].has_leftovers() {
+            self.planes[core].take_up_leftovers(&self.bump);
             worked = true;
         }
         self.end_turn(core);
@@ -126,7 +126,7 @@ impl Node {
     /// Turns of all cores until nobody has anything left to do.
     pub fn settle(&mut self) {
         for _ in 0..1_000_000 {
-            let waiting = self.planes.iter().any(|plane| plane.has_waiting_borrowers());
+            let waiting = self.planes.iter().any(|plane| plane.has_leftovers());
             if !waiting && self.queues.iter().flatten().all(VecDeque::is_empty) {
                 return;
             }
@@ -174,6 +174,7 @@ impl Node {
         let cores = self.planes.len();
         let plane = &mut self.planes[core];
         plane.flush_hops();
+        plane.flush_log();
         for (to, message) in plane.take_outgoing() {
             match self.queues.get_mut(to.0 as usize) {
                 Some(queues) => queues[core].push_back(message),

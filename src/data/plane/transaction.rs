@@ -11,6 +11,7 @@
 use super::Plane;
 use super::ask::Finish;
 use super::dispatch::{Flow, Request};
+use super::log::Unit;
 use super::message::{Answer, Inquiry, Message, Notice};
 use crate::base::ids::CoreId;
 use crate::base::limits;
@@ -41,6 +42,8 @@ pub struct Transaction {
     pub broken: bool,
     /// Set while it executes: the cores whose stores it holds.
     pub running: Option<Vec<CoreId>>,
+    /// What it has logged so far, while it executes.
+    pub unit: Unit,
 }
 
 /// A watched key.
@@ -249,6 +252,22 @@ impl Plane {
 
     /// Executes what is left of a running transaction.
     pub(super) fn continue_transaction(&mut self, at: u32, bump: &Bump) -> Flow {
+        if let Some(transaction) = &mut self.clients[at].session.multi {
+            self.log.resume(std::mem::take(&mut transaction.unit));
+        }
+        let flow = self.execute_transaction(at, bump);
+        let unit = self.log.suspend();
+        if let Some(transaction) = &mut self.clients[at].session.multi {
+            transaction.unit = unit;
+        }
+        if flow == Flow::Done {
+            self.end_transaction(at);
+            self.serve_ready(bump);
+        }
+        flow
+    }
+
+    fn execute_transaction(&mut self, at: u32, bump: &Bump) -> Flow {
         loop {
             let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
             let Some(command) = transaction.commands.pop_front() else { break };
@@ -264,7 +283,6 @@ impl Plane {
                 return Flow::Wait;
             }
         }
-        self.end_transaction(at);
         Flow::Done
     }
 
@@ -273,8 +291,9 @@ impl Plane {
         let client = &mut self.clients[at];
         let transaction = client.session.multi.take();
         client.refresh_plain();
-        if let Some(cores) = transaction.and_then(|transaction| transaction.running) {
-            self.give_back(&cores);
+        if let Some(transaction) = transaction {
+            self.log.end(transaction.unit);
+            self.give_back(&transaction.running.unwrap_or_default());
         }
     }
 

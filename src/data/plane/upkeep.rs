@@ -12,7 +12,7 @@ use crate::base::notify::Class;
 use crate::contract::settings::EvictionPolicy;
 use crate::data::command::spec::flag;
 use crate::data::exec::Event;
-use crate::data::store::Store;
+use crate::data::store::{Removed, Store};
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
@@ -70,14 +70,18 @@ impl Plane {
             self.pause = None;
             self.refresh();
         }
-        if self.pause.is_none() {
+        if self.failover_pause.is_some_and(|until| until <= self.now.unix_ms) {
+            self.failover_pause = None;
+            self.refresh();
+        }
+        if !self.is_paused() {
             self.release_held(bump);
         }
         self.after_unlock(bump);
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0;
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused();
         self.idle_work()
     }
 
@@ -88,7 +92,7 @@ impl Plane {
         }
         let started = (self.options.clock)();
         let now = self.now.unix_ms;
-        let paused = self.pause.is_some();
+        let paused = self.is_paused();
         let effort = self.settings.active_expire_effort as usize;
         let store = self.stores.home_mut();
         if self.upkeep.more_to_expire {
@@ -98,9 +102,7 @@ impl Plane {
         if self.upkeep.more_to_free {
             self.upkeep.more_to_free = store.reclaim(limits::RECLAIM_PER_TURN);
         }
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
+        self.settle_removed();
         if self.upkeep.more_to_evict {
             let before = self.stores.home().stats.evicted;
             self.make_room(self.core());
@@ -143,17 +145,15 @@ impl Plane {
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
         let room = make_room_in(store, share, policy, samples, now);
-        if self.stores.has_removed() {
-            self.announce_removed();
-        }
+        self.settle_removed();
         room
     }
 
     /// Announces keys that expired or were evicted.
-    pub(super) fn announce_removed(&mut self) {
+    pub(super) fn announce_removed(&mut self, removed: Vec<Removed>) {
         let notify = self.settings.notify;
         let mut events = Vec::new();
-        for removed in self.stores.take_removed() {
+        for removed in removed {
             let (class, event) =
                 if removed.evicted { (Class::EVICTED, "evicted") } else { (Class::EXPIRED, "expired") };
             if notify.contains(class) {
@@ -267,6 +267,7 @@ impl Plane {
 
     /// Forgets a client and has its socket closed.
     pub fn close(&mut self, at: u32) {
+        self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
@@ -300,6 +301,9 @@ impl Plane {
     /// Whether nothing more is to be sent to a client that is to be closed.
     pub fn may_close(&self, at: u32) -> bool {
         let client = &self.clients[at];
+        if client.ended && client.waiting.is_some() {
+            return true;
+        }
         let session_over = client.session.closing && client.hold != Some(Hold::Answer);
         let over = session_over || client.ended && client.hold.is_none();
         over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0

@@ -3,7 +3,7 @@
 //! With an LFU policy the upper 16 bits are minutes and the lower 8 a logarithmic counter, as in Redis's `evict.c`;
 //! otherwise all are seconds. Both wrap around.
 
-use super::random::Random;
+use crate::base::random::Random;
 
 const SECONDS_MASK: u64 = 0xff_ffff;
 const MINUTES_MASK: u64 = 0xffff;

@@ -4,9 +4,9 @@
 //! and a random key is found without asking each table.
 
 use super::arena::Arena;
-use super::random::Random;
 use super::table::{PLACES, Place, SlotTable};
 use crate::base::limits::SLOTS;
+use crate::base::random::Random;
 
 /// Slots in a group.
 const GROUP: usize = 64;

@@ -88,6 +88,7 @@ impl Store {
             }
             _ => self.flush_all(),
         }
+        self.waits.mark_where(|flushed| db.is_none_or(|db| db == flushed));
     }
 
     fn flush_one(&mut self, db: usize) {
@@ -123,6 +124,22 @@ impl Store {
         }
     }
 
+    /// Takes over the data of `new`, and returns the old: to be freed where it may take its time. What is watched has
+    /// changed for those who watch it, and what waits for keys goes on waiting.
+    pub fn replace(&mut self, new: Box<Store>) -> Box<Store> {
+        let mut old = new;
+        std::mem::swap(self, &mut old);
+        std::mem::swap(&mut self.watches, &mut old.watches);
+        std::mem::swap(&mut self.waits, &mut old.waits);
+        self.watches.all_written();
+        self.waits.mark_where(|_| true);
+        self.stats = old.stats;
+        self.clock = old.clock;
+        self.removed = std::mem::take(&mut old.removed);
+        (self.keep_expired, self.record_removed) = (old.keep_expired, old.record_removed);
+        old
+    }
+
     /// Exchanges two databases.
     pub fn swap(&mut self, a: usize, b: usize) {
         if a == b {
@@ -132,6 +149,7 @@ impl Store {
         watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
         self.watches = watches;
         self.databases.swap(a, b);
+        self.waits.mark_where(|db| db == a || db == b);
         self.graveyard.swap(a, b);
     }
 

@@ -30,11 +30,11 @@ mod graveyard;
 mod keyspace;
 mod lookup;
 mod object;
-mod random;
 mod scan;
 mod slab;
 mod stores;
 mod strings;
+mod waits;
 mod watch;
 mod write;
 
@@ -50,14 +50,15 @@ pub use write::Taken;
 
 use super::key::KeyHasher;
 use crate::base::notify::Class;
+use crate::base::random::Random;
 use crate::contract::settings::{EvictionPolicy, Settings};
 use arena::Arena;
 use database::Database;
 use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
-use random::Random;
 use slab::Slab;
+use waits::Waits;
 use watch::Watches;
 
 /// An entry. Valid until the next change of its store.
@@ -138,6 +139,7 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
     pool: Pool,
@@ -167,6 +169,7 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
             pool: Pool::default(),
@@ -188,6 +191,11 @@ impl Store {
             decay_minutes: settings.lfu_decay_time,
         };
         self.record_removed = settings.notify.contains(Class::EXPIRED) || settings.notify.contains(Class::EVICTED);
+    }
+
+    /// A random source for one command, which may use it while it reads the store.
+    pub fn fork_random(&mut self) -> Random {
+        self.random.fork()
     }
 
     /// The kind of an entry's value.

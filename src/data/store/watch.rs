@@ -64,6 +64,11 @@ impl Watches {
         }
     }
 
+    /// Counts a write to every key.
+    pub fn all_written(&mut self) {
+        self.0.iter_mut().for_each(|watch| watch.writes += 1);
+    }
+
     /// Counts a write to each key that `is_there` in either of two databases that are about to change places.
     pub fn swapped(&mut self, a: usize, b: usize, is_there: impl Fn(usize, u64, &[u8]) -> bool) {
         for watch in self.0.iter_mut().filter(|watch| watch.db == a || watch.db == b) {

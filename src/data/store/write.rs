@@ -238,6 +238,7 @@ impl Store {
             }
             found => found.map(|found| (found, false)),
         };
+        self.mark_ready(db, key);
         let deadline = match (deadline, found) {
             (Deadline::At(at), _) => Some(at),
             (Deadline::Keep, Some(((_, old), false))) => self.deadline(Handle(old)),
@@ -331,6 +332,10 @@ impl Store {
     /// Takes an entry out of its table and frees it.
     #[inline]
     pub(super) fn unlink(&mut self, db: usize, key: &Key<'_>, place: Place, handle: u32) {
+        if !self.waits.is_empty() && self.kind(Handle(handle)) == Kind::Stream {
+            // Those who wait for a stream are told when it is gone.
+            self.mark_ready(db, key);
+        }
         self.unlink_at(db, key.slot.index(), key.hash, place, handle);
     }
 

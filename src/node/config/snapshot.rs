@@ -50,6 +50,8 @@ impl Config {
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             acllog_max_len: self.number("acllog-max-len"),
             enable_debug_command: self.debug_command(),
+            rdb_compression: self.flag("rdbcompression"),
+            rdb_checksum: self.flag("rdbchecksum"),
             appendonly: self.flag("appendonly"),
             appendfsync: self.appendfsync(),
             replica_read_only: self.flag("replica-read-only"),

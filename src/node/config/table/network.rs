@@ -11,8 +11,7 @@ pub(super) const ROWS: &[Directive] = &[
         "* -::*",
         "The local addresses to listen on; one with a leading - may be missing from the machine.",
     ),
-    text("bind-source-addr", "", "The local address of connections that this node opens.")
-        .without_effect("this build opens no connections yet"),
+    text("bind-source-addr", "", "The local address of connections that this node opens."),
     flag("protected-mode", "yes", "Without a password, answer only clients of this machine."),
     number("tcp-backlog", 0, INT, "511", "How many new connections the kernel may hold ready for each listener.")
         .immutable(),

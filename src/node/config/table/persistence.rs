@@ -19,8 +19,8 @@ pub(super) const ROWS: &[Directive] = &[
         .check(snapshot_name)
         .protected()
         .without_effect(NO_FILES),
-    flag("rdbcompression", "yes", "Compress strings in snapshots.").without_effect(NO_FILES),
-    flag("rdbchecksum", "yes", "End snapshots with a checksum, and verify it.").immutable().without_effect(NO_FILES),
+    flag("rdbcompression", "yes", "Compress strings in snapshots."),
+    flag("rdbchecksum", "yes", "End snapshots with a checksum, and verify it.").immutable(),
     flag("rdb-del-sync-files", "no", "Delete snapshots that only replication needed.").without_effect(NO_FILES),
     flag("rdb-save-incremental-fsync", "yes", "Sync a snapshot to disk piece by piece.").without_effect(NO_FILES),
     number("rdb-key-save-delay", INT_MIN, INT, "0", "Microseconds to wait at each key of a snapshot, for tests.")

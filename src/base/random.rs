@@ -1,4 +1,4 @@
-//! The store's random choices, from a seed, so that tests repeat.
+//! Random choices from a seed, so that tests repeat.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -10,6 +10,11 @@ impl Random {
     /// The source of `seed`.
     pub fn new(seed: u64) -> Random {
         Random(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    /// Another source, which follows from this one.
+    pub fn fork(&mut self) -> Random {
+        Random::new(self.0.next_u64())
     }
 
     /// A number under `bound`, 0 when that is 0.

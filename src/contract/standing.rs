@@ -1,0 +1,25 @@
+//! How the node stands in replication, as far as its data cores must know: an immutable snapshot that the bus core makes.
+
+/// What the data cores go by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether somebody wants the log of what commands change.
+    pub log: bool,
+    /// Whether this node copies another.
+    pub replica: bool,
+    /// A replica's: whether it is connected to its primary and has its data.
+    pub link_up: bool,
+    /// Whether the data is being replaced by a snapshot, and there is none to answer from.
+    pub loading: bool,
+    /// Replicas that have lately acknowledged the stream.
+    pub good_replicas: usize,
+    /// Whether writes wait for the end of a FAILOVER.
+    pub failing_over: bool,
+}
+
+impl Standing {
+    /// Whether there are commands that may not be executed now.
+    pub fn restricts(&self) -> bool {
+        self.replica || self.loading || self.failing_over
+    }
+}

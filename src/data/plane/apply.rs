@@ -1,0 +1,113 @@
+//! Executing what the node's primary sends: commands without a client, in the order of the stream.
+//!
+//! Owned by the data core. The bus core has parsed the stream and found out which core each command belongs to. Time
+//! stands still for these commands (`now` is 0): a key is there until the primary deletes it.
+
+use super::Plane;
+use super::message::{Inquiry, Message, Peer, Scope};
+use crate::data::command::{Command, Run, keyspace};
+use crate::data::exec::Exec;
+use crate::resp::parse::Span;
+use crate::resp::{Error, Proto, Reply};
+use bumpalo::Bump;
+use std::sync::Arc;
+
+/// Commands for one core, or for all.
+#[derive(Default)]
+pub struct ApplyBatch {
+    /// Which part of the stream they are of.
+    pub window: u64,
+    /// That part's bytes.
+    pub stream: Arc<Vec<u8>>,
+    /// Where the arguments of all commands lie in it.
+    pub spans: Vec<Span>,
+    /// For each command its database and how many arguments it has.
+    pub commands: Vec<(usize, usize)>,
+}
+
+impl Plane {
+    /// Executes a batch and sends it back.
+    pub(super) fn apply(&mut self, from: Peer, batch: Box<ApplyBatch>, bump: &Bump) {
+        if self.must_stall() {
+            self.stalled.push((from, Message::Apply(batch)));
+            return;
+        }
+        self.apply_here(&batch, bump);
+        self.send(from, Message::Applied(batch));
+    }
+
+    /// Executes a batch on the stores that are here.
+    pub(super) fn apply_here(&mut self, batch: &ApplyBatch, bump: &Bump) {
+        let mut first = 0;
+        let mut args: Vec<&[u8]> = Vec::new();
+        for (db, count) in &batch.commands {
+            let spans = &batch.spans[first..first + count];
+            first += count;
+            args.clear();
+            args.extend(spans.iter().map(|span| span.of(&batch.stream)));
+            self.apply_command(*db, &args, bump);
+        }
+    }
+
+    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) {
+        self.stats.commands += 1;
+        let result = match self.registry.find(args) {
+            _ if db >= self.settings.databases => Err(Error::new("ERR DB index is out of range")),
+            Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
+            Some(command) => match &command.run {
+                Run::Keyed(_) => self.apply_keyed(db, args, command, bump),
+                Run::Session(_) | Run::Node(_) => self.apply_to_node(db, args, command),
+            },
+            None => Err(self.registry.refusal(args)),
+        };
+        if let Err(error) = result {
+            let name = String::from_utf8_lossy(args[0]);
+            log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
+        }
+    }
+
+    fn apply_keyed(&mut self, db: usize, args: &[&[u8]], command: &Command, bump: &Bump) -> Result<(), Error> {
+        let Run::Keyed(handler) = &command.run else { return Ok(()) };
+        let mut reply = std::mem::take(&mut self.unwanted);
+        reply.clear();
+        let mut exec = Exec {
+            stores: &mut self.stores,
+            db,
+            now: 0,
+            reply: Reply::new(&mut reply, Proto::Resp2),
+            settings: &self.settings,
+            hasher: self.options.hasher,
+            effects: &mut self.effects,
+            scratch: bump,
+            may_block: false,
+            woken: None,
+            routed: None,
+        };
+        let result = handler(&mut exec, args);
+        self.unwanted = reply;
+        self.settle(db, args);
+        result
+    }
+
+    /// Commands that every core executes its part of.
+    fn apply_to_node(&mut self, db: usize, args: &[&[u8]], command: &Command) -> Result<(), Error> {
+        let inquiry = match command.spec.full_name() {
+            "flushall" => Inquiry::Flush(Scope::All),
+            "flushdb" => Inquiry::Flush(Scope::One(db)),
+            "swapdb" => {
+                let (first, second) = keyspace::parse_swapdb(args[1], args[2], &self.settings)?;
+                Inquiry::Swap(first, second)
+            }
+            name @ ("publish" | "spublish") => {
+                self.deliver_message(args[1], args[2], name == "spublish");
+                return Ok(());
+            }
+            _ => return Err(Error::new("ERR it is not a command for replicas")),
+        };
+        for core in 0..self.options.cores {
+            // That of a store that is elsewhere does nothing.
+            self.answer_from_store(core, &inquiry);
+        }
+        Ok(())
+    }
+}

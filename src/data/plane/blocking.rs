@@ -1,0 +1,427 @@
+//! Waiting commands: BLPOP and its kin, from the moment they find nothing to their reply.
+//!
+//! ```text
+//!  home core: has the client                       owner core: has the keys
+//!    client.waiting: how it waits     <-- deferred --  store.waits: the command in the queues of its keys
+//!    deadline, CLIENT UNBLOCK, close  --  Cancel  -->  takes it out, and says so with the reply it was given
+//!    the reply, in its place          <-- Answered --  key ready: runs it again, and it found something
+//! ```
+//!
+//! Who holds the store decides, so an element is never taken for a client that was told something else. Often both are
+//! one core, and nothing travels. A command whose keys lie on several cores (standalone nodes only) waits in the queues
+//! of all of them and is decided by its home core, which borrows the stores to run it again; the queue that woke it
+//! stands still until then.
+//!
+//! Ready keys are served when the command, transaction or script that made them ready is over, before anybody else
+//! touches the store: first come, first served, for each key. A command that finds nothing keeps its place.
+//!
+//! Invariants: a client waits for at most one command, and runs no other meanwhile; each waiting command has one
+//! client that lives, or a `Cancel` is on its way to it.
+
+use super::Plane;
+use super::client::{ClientRef, Hold};
+use super::dispatch::{Flow, Request};
+use super::hop::{Deferred, HopCommand};
+use super::message::{Message, Notice, Peer};
+use crate::base::ids::{ClientId, CoreId};
+use crate::data::command::Run;
+use crate::data::exec::{Block, Exec, TimeoutReply};
+use crate::data::key::Key;
+use crate::data::waiter::{Waiter, WaiterId};
+use crate::resp::{Error, Reply};
+use crate::slot::Slot;
+use bumpalo::Bump;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How a client's command waits, as its home core knows it.
+pub struct Waiting {
+    /// The place of its reply.
+    number: u32,
+    /// The cores in whose queues it is.
+    cores: Vec<CoreId>,
+    /// The slot of its first key.
+    slot: Option<Slot>,
+    deadline: Option<u64>,
+    timeout_reply: TimeoutReply,
+}
+
+/// What a plane remembers of its waiting clients.
+#[derive(Default)]
+pub struct Blocking {
+    /// How many clients of this core wait.
+    pub count: usize,
+    deadlines: BTreeSet<(u64, ClientRef)>,
+    /// Clients that have their reply, and go on before the turn is over.
+    answered: Vec<ClientRef>,
+    /// Commands to run again on stores that must be borrowed.
+    woken: Vec<Woken>,
+}
+
+/// The first command in the queue of a ready key needs the stores of several cores.
+#[derive(Clone)]
+pub struct Woken {
+    pub(super) id: WaiterId,
+    /// Whose key it is.
+    core: CoreId,
+    key: Box<[u8]>,
+    db: usize,
+    /// Its place in the queue.
+    place: u64,
+}
+
+impl Plane {
+    // ---- The owner's side: queues and ready keys.
+
+    /// Puts a command of another core into the queues of its keys.
+    pub(super) fn queue_hop(&mut self, from: Peer, entry: &HopCommand, args: &[&[u8]], block: Block) {
+        let id = WaiterId { home: CoreId(from.0 as u8), client: entry.client, number: entry.number };
+        self.enqueue(Waiter {
+            id,
+            command: entry.command,
+            db: entry.db as usize,
+            proto: entry.proto,
+            args: block.again.unwrap_or_else(|| args.iter().map(|arg| Box::from(*arg)).collect()),
+            cores: vec![self.core()],
+            keys: block.keys,
+            on_deletion: block.on_deletion,
+        });
+    }
+
+    /// Puts a command into the queues of its keys; their stores are here.
+    fn enqueue(&mut self, waiter: Waiter) {
+        let waiter = Arc::new(waiter);
+        let owners = self.routes.owners();
+        for core in &waiter.cores {
+            if let Some(store) = self.stores.at(*core) {
+                store.add_waiter(&waiter, |key| owners.of(key.slot) == *core);
+            }
+        }
+    }
+
+    /// Runs again what waits for keys of this core that are ready.
+    #[inline]
+    pub(super) fn serve_ready(&mut self, bump: &Bump) {
+        if !self.locked && self.stores.home().has_ready() {
+            self.serve_home(bump);
+        }
+    }
+
+    #[cold]
+    fn serve_home(&mut self, bump: &Bump) {
+        let me = self.core();
+        while let Some((db, bytes)) = self.stores.home_mut().take_ready() {
+            self.serve_key(me, db, &bytes, 0, &[me], bump);
+        }
+    }
+
+    /// Runs again what waits for one key of core `core`, from place `from` of its queue on; the stores of the cores
+    /// `held` are here.
+    fn serve_key(&mut self, core: CoreId, db: usize, bytes: &[u8], mut from: u64, held: &[CoreId], bump: &Bump) {
+        let key = self.options.hasher.key(bytes);
+        let now = self.now.unix_ms;
+        while let Some(store) = self.stores.at(core) {
+            let there = store.peek(db, &key, now).is_some();
+            let Some((place, waiter)) = store.next_waiter(db, &key, from, there) else { return };
+            if waiter.cores.iter().any(|core| !held.contains(core)) {
+                store.park(db, &key, place);
+                self.wake(Woken { id: waiter.id, core, key: bytes.into(), db, place });
+                return;
+            }
+            self.run_again(&waiter, &key, bump);
+            from = place + 1;
+        }
+    }
+
+    /// Runs a waiting command again, for the sake of `key`; answers it unless it goes on waiting.
+    fn run_again(&mut self, waiter: &Waiter, key: &Key<'_>, bump: &Bump) {
+        let Run::Keyed(handler) = &self.registry.by_id(waiter.command).run else { return };
+        let args = bump.alloc_slice_fill_iter(waiter.args.iter().map(|arg| &**arg));
+        let mut out = Vec::new();
+        let mut exec = Exec {
+            stores: &mut self.stores,
+            db: waiter.db,
+            now: self.now.unix_ms,
+            reply: Reply::new(&mut out, waiter.proto),
+            settings: &self.settings,
+            hasher: self.options.hasher,
+            effects: &mut self.effects,
+            scratch: bump,
+            may_block: true,
+            woken: Some(key.bytes),
+            routed: Some(*key),
+        };
+        let result = handler(&mut exec, args);
+        if let Err(error) = &result {
+            exec.reply.truncate(0);
+            exec.reply.error(error);
+            self.errors.replied(error.to_string().as_bytes());
+        }
+        let goes_on = self.effects.block.take().is_some();
+        self.settle(waiter.db, args);
+        if goes_on {
+            return;
+        }
+        for core in &waiter.cores {
+            if let Some(store) = self.stores.at(*core) {
+                store.remove_waiter(&waiter.id);
+            }
+        }
+        let now = (self.options.clock)();
+        let elapsed = now.saturating_sub(self.now.mono_ns);
+        self.now.mono_ns = now;
+        self.stats.commands += 1;
+        self.commands.called(waiter.command, 1, elapsed, result.is_err(), self.settings.latency_tracking);
+        self.reply_to(&waiter.id, out);
+    }
+
+    fn reply_to(&mut self, id: &WaiterId, reply: Vec<u8>) {
+        let notice = Notice::Answered { client: id.client, number: id.number, reply };
+        if id.home == self.core() { self.told(notice) } else { self.send(id.home.into(), Message::Tell(notice)) }
+    }
+
+    fn wake(&mut self, woken: Woken) {
+        let home = woken.id.home;
+        let notice = Notice::Woken(woken);
+        if home == self.core() { self.told(notice) } else { self.send(home.into(), Message::Tell(notice)) }
+    }
+
+    /// A command that waits in the queues of this core is to wait no longer. With a reply it is answered, unless it
+    /// was meanwhile; without one its home core has done that.
+    pub(super) fn cancelled(&mut self, id: &WaiterId, reply: Option<Vec<u8>>) {
+        let Some(store) = self.stores.at(self.options.core) else { return };
+        if let (Some(_), Some(reply)) = (store.remove_waiter(id), reply) {
+            self.reply_to(id, reply);
+        }
+    }
+
+    // ---- The home's side: the client and its reply.
+
+    /// The command just executed here found nothing, and waits.
+    pub(super) fn wait_here(&mut self, at: u32, request: &Request<'_>, block: Block) -> Flow {
+        let Some(command) = request.command else { return Flow::Done };
+        let home = self.core();
+        let owners = self.routes.owners();
+        let slots = || block.keys.iter().map(|key| Slot::of_key(key));
+        let cores: BTreeSet<CoreId> = slots().map(|slot| owners.of(slot)).collect();
+        let cores: Vec<CoreId> = cores.into_iter().collect();
+        let slot = slots().next();
+        let client = &mut self.clients[at];
+        let id = WaiterId { home, client: client.reference, number: client.owe() };
+        let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);
+        let waiting = Waiting { number: id.number, cores: cores.clone(), slot, deadline, timeout_reply };
+        let (db, proto) = (client.session.db, client.session.proto);
+        self.enqueue(Waiter {
+            id,
+            command: command.id(),
+            db,
+            proto,
+            args: block.again.unwrap_or_else(|| request.args.iter().map(|arg| Box::from(*arg)).collect()),
+            keys: block.keys,
+            cores,
+            on_deletion: block.on_deletion,
+        });
+        self.wait(at, waiting);
+        Flow::Blocked
+    }
+
+    /// The core `from` says that a command it was sent waits there.
+    pub(super) fn deferred(&mut self, from: Peer, entry: &HopCommand, deferred: &Deferred) {
+        let core = CoreId(from.0 as u8);
+        match self.clients.get(entry.client) {
+            Some(client) if client.is_owed(entry.number) => {
+                let (deadline, timeout_reply) = (deferred.deadline, deferred.timeout_reply);
+                let cores = vec![core];
+                let waiting = Waiting { number: entry.number, cores, slot: Some(entry.slot), deadline, timeout_reply };
+                self.wait(entry.client.index, waiting);
+            }
+            // Its reply has come already.
+            Some(_) => {}
+            None => {
+                let id = WaiterId { home: self.core(), client: entry.client, number: entry.number };
+                self.notify_queue(core, id, None);
+            }
+        }
+    }
+
+    fn wait(&mut self, at: u32, waiting: Waiting) {
+        let client = &mut self.clients[at];
+        if let Some(deadline) = waiting.deadline {
+            self.blocking.deadlines.insert((deadline, client.reference));
+        }
+        self.blocking.count += 1;
+        client.waiting = Some(Box::new(waiting));
+    }
+
+    /// Forgets that a client waits.
+    fn wait_no_more(&mut self, at: u32) -> Option<Box<Waiting>> {
+        let client = &mut self.clients[at];
+        let waiting = client.waiting.take()?;
+        if let Some(deadline) = waiting.deadline {
+            self.blocking.deadlines.remove(&(deadline, client.reference));
+        }
+        self.blocking.count -= 1;
+        Some(waiting)
+    }
+
+    /// The reply of a command that waited.
+    pub(super) fn answer_waiting(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
+        self.deliver(to, number, reply);
+        let Some(client) = self.clients.get(to) else { return };
+        if client.waiting.as_ref().is_some_and(|waiting| waiting.number == number) {
+            self.wait_no_more(to.index);
+        }
+        self.blocking.answered.push(to);
+    }
+
+    /// Gives a client that waits another reply than it waits for, unless that is on its way already.
+    fn unblock(&mut self, at: u32, write: impl FnOnce(&mut Reply<'_>)) {
+        let mut reply = Vec::new();
+        write(&mut Reply::new(&mut reply, self.proto(at)));
+        let client = &mut self.clients[at];
+        let Some(waiting) = &mut client.waiting else { return };
+        if let Some(deadline) = waiting.deadline.take() {
+            self.blocking.deadlines.remove(&(deadline, client.reference));
+        }
+        let id = WaiterId { home: self.options.core, client: client.reference, number: waiting.number };
+        match *waiting.cores {
+            [core] => self.notify_queue(core, id, Some(reply)),
+            _ => {
+                self.leave_queues(at);
+                self.answer_waiting(id.client, id.number, &reply);
+            }
+        }
+    }
+
+    fn unblock_with(&mut self, at: u32, error: &Error) {
+        self.errors.replied(error.to_string().as_bytes());
+        self.unblock(at, |reply| reply.error(error));
+    }
+
+    /// A client waits no more, and gets no reply.
+    pub(super) fn leave_queues(&mut self, at: u32) {
+        let Some(waiting) = self.wait_no_more(at) else { return };
+        let id = WaiterId { home: self.core(), client: self.clients[at].reference, number: waiting.number };
+        for core in waiting.cores {
+            self.notify_queue(core, id, None);
+        }
+    }
+
+    fn notify_queue(&mut self, core: CoreId, id: WaiterId, reply: Option<Vec<u8>>) {
+        let notice = Message::Tell(Notice::Cancel(id, reply));
+        if core != self.core() {
+            self.send(core.into(), notice);
+        } else if self.locked {
+            self.stalled.push((core.into(), notice));
+        } else if let Message::Tell(notice) = notice {
+            self.told(notice);
+        }
+    }
+
+    /// When the next client has waited long enough: Unix time in milliseconds.
+    pub fn next_deadline(&self) -> Option<u64> {
+        // A deadline is over when it lies in the past, as in Redis.
+        self.blocking.deadlines.first().map(|(deadline, _)| deadline + 1)
+    }
+
+    /// Answers clients that have waited long enough.
+    pub fn end_waits(&mut self) {
+        while let Some(&(deadline, client)) = self.blocking.deadlines.first() {
+            if deadline >= self.now.unix_ms {
+                return;
+            }
+            self.blocking.deadlines.remove(&(deadline, client));
+            let Some(waiting) = self.clients.get(client).and_then(|client| client.waiting.as_ref()) else { continue };
+            let timeout_reply = waiting.timeout_reply;
+            self.unblock(client.index, |reply| timeout_reply.write(reply));
+        }
+    }
+
+    /// CLIENT UNBLOCK: whether that client waited.
+    pub(super) fn unblock_client(&mut self, id: ClientId, with_error: bool) -> bool {
+        let Some(client) = self.clients.iter().find(|client| client.session.id == id) else { return false };
+        let at = client.reference.index;
+        let Some(waiting) = &client.waiting else { return false };
+        let timeout_reply = waiting.timeout_reply;
+        if with_error {
+            self.unblock_with(at, &Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+        } else {
+            self.unblock(at, |reply| timeout_reply.write(reply));
+        }
+        true
+    }
+
+    /// The node has become a replica: nothing will come to those who wait. As in Redis they are closed, too.
+    pub(super) fn unblock_all(&mut self) {
+        let error =
+            Error::new("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)");
+        for client in self.waiting_clients() {
+            self.unblock_with(client.index, &error);
+            self.say_goodbye(client.index);
+        }
+    }
+
+    /// The topology has changed: redirects those who wait for keys that this node does not serve any more.
+    pub(super) fn redirect_waiting(&mut self) {
+        for client in self.waiting_clients() {
+            let slot = self.clients[client.index].waiting.as_ref().and_then(|waiting| waiting.slot);
+            if let Some(slot) = slot.filter(|slot| self.routes.core(*slot).is_none()) {
+                let error = self.routes.refusal(slot, &self.topology);
+                self.unblock_with(client.index, &error);
+            }
+        }
+    }
+
+    fn waiting_clients(&self) -> Vec<ClientRef> {
+        if self.blocking.count == 0 {
+            return Vec::new();
+        }
+        self.clients.iter().filter(|client| client.waiting.is_some()).map(|client| client.reference).collect()
+    }
+
+    // ---- Commands whose keys lie on several cores.
+
+    /// A command of this core is the first in the queue of a ready key.
+    pub(super) fn woken(&mut self, woken: Woken) {
+        self.blocking.woken.push(woken);
+    }
+
+    /// Runs it again: the stores of the cores `held` are here.
+    pub(super) fn run_woken(&mut self, woken: &Woken, held: &[CoreId], bump: &Bump) {
+        let key = self.options.hasher.key(&woken.key);
+        if let Some(waiter) = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id)) {
+            self.run_again(&waiter, &key, bump);
+        }
+        if let Some(store) = self.stores.at(woken.core) {
+            store.unpark(woken.db, &key, woken.place);
+            self.serve_key(woken.core, woken.db, &woken.key, woken.place + 1, held, bump);
+        }
+    }
+
+    // ---- What the turn has left.
+
+    /// Whether the turn has left something to do for its end.
+    pub fn has_leftovers(&self) -> bool {
+        let ready = !self.locked && self.stores.home().has_ready();
+        let unblocked = !self.blocking.answered.is_empty() || !self.blocking.woken.is_empty();
+        ready || unblocked || self.has_waiting_borrowers()
+    }
+
+    /// Serves keys that no client's command made ready, lets clients go on that waited and those who want the store.
+    pub fn take_up_leftovers(&mut self, bump: &Bump) {
+        self.serve_ready(bump);
+        for woken in std::mem::take(&mut self.blocking.woken) {
+            let Some(client) = self.clients.get(woken.id.client) else { continue };
+            if let Some(waiting) = client.waiting.as_ref().filter(|waiting| waiting.number == woken.id.number) {
+                let cores = waiting.cores.clone();
+                self.gather_woken(woken, cores, bump);
+            }
+        }
+        for client in std::mem::take(&mut self.blocking.answered) {
+            if self.clients.get(client).is_some_and(|client| client.queue.is_empty()) {
+                self.release(client.index, Hold::Blocked, bump);
+            }
+        }
+        self.after_unlock(bump);
+    }
+}

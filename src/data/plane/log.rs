@@ -1,0 +1,286 @@
+//! The core's log of what its commands changed, for replicas: one batch a turn to the bus core.
+//!
+//! Owned by the data core. Costs one look at [`Log::is_on`] while nobody wants it. A command that had several effects, and
+//! a transaction, are one unit between MULTI and EXEC, as in Redis. A batch is numbered when it is begun, so that a
+//! store which is lent can say what must come before whatever its borrower writes ([`Log::mark`]).
+
+use super::Plane;
+use super::message::Message;
+use crate::base::ids::CoreId;
+use crate::contract::log::{LogBatch, LogMark, LogPart};
+use crate::data::store::Removed;
+use crate::resp::{Proto, Reply};
+
+/// Commands with their databases.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    parts: Vec<LogPart>,
+}
+
+impl Text {
+    fn push(&mut self, db: usize, args: &[impl AsRef<[u8]>]) {
+        let mut command = Reply::new(&mut self.bytes, Proto::Resp2);
+        command.array(args.len());
+        args.iter().for_each(|arg| command.bulk(arg.as_ref()));
+        self.extend_to(db, self.bytes.len());
+    }
+
+    fn extend_to(&mut self, db: usize, end: usize) {
+        match self.parts.last_mut() {
+            Some(LogPart::Commands { db: last, end: place }) if *last == db => *place = end,
+            _ => self.parts.push(LogPart::Commands { db, end }),
+        }
+    }
+
+    fn append(&mut self, other: &Text) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        for part in &other.parts {
+            match part {
+                LogPart::Commands { db, end } => self.extend_to(*db, start + end),
+                cut => self.parts.push(*cut),
+            }
+        }
+    }
+}
+
+/// Commands that are to be executed as one.
+#[derive(Default)]
+pub struct Unit {
+    text: Text,
+    commands: usize,
+}
+
+/// See the module's header.
+pub struct Log {
+    core: CoreId,
+    on: bool,
+    text: Text,
+    after: Vec<LogMark>,
+    /// Batches sent so far.
+    sent: u64,
+    /// The unit that is being written.
+    unit: Option<Unit>,
+}
+
+impl Log {
+    /// The log of core `core`, which nobody wants yet.
+    pub fn new(core: CoreId) -> Log {
+        Log { core, on: false, text: Text::default(), after: Vec::new(), sent: 0, unit: None }
+    }
+
+    /// Whether anybody wants it.
+    #[inline(always)]
+    pub fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Whether anybody wants it from now on.
+    pub fn set_on(&mut self, on: bool) {
+        self.on = on;
+    }
+
+    /// Logs a command.
+    pub fn command(&mut self, db: usize, args: &[impl AsRef<[u8]>]) {
+        match &mut self.unit {
+            Some(unit) => {
+                unit.text.push(db, args);
+                unit.commands += 1;
+            }
+            None => self.text.push(db, args),
+        }
+    }
+
+    /// Logs the point in time of snapshot `number`.
+    pub fn cut(&mut self, number: u64) {
+        self.text.parts.push(LogPart::Cut(number));
+    }
+
+    /// What is logged from now on belongs to `unit`, until [`suspend`](Log::suspend) or [`end`](Log::end).
+    pub fn resume(&mut self, unit: Unit) {
+        self.unit = Some(unit);
+    }
+
+    /// The unit that was being written, to be gone on with later.
+    pub fn suspend(&mut self) -> Unit {
+        self.unit.take().unwrap_or_default()
+    }
+
+    /// A unit is complete.
+    pub fn end(&mut self, unit: Unit) {
+        if !self.on || unit.commands == 0 {
+            return;
+        }
+        let db = |part: Option<&LogPart>| match part {
+            Some(LogPart::Commands { db, .. }) => *db,
+            _ => 0,
+        };
+        let parts = &unit.text.parts;
+        let (first, last) = (db(parts.first()), db(parts.last()));
+        if unit.commands > 1 {
+            self.text.push(first, &[b"MULTI"]);
+        }
+        self.text.append(&unit.text);
+        if unit.commands > 1 {
+            self.text.push(last, &[b"EXEC"]);
+        }
+    }
+
+    /// The place in the log behind all that was logged so far.
+    pub fn mark(&self) -> LogMark {
+        let number = if self.on { self.sent + u64::from(!self.is_empty()) } else { 0 };
+        LogMark { core: self.core, number }
+    }
+
+    /// What is logged from now on comes after `mark`.
+    pub fn follow(&mut self, mark: LogMark) {
+        if self.on && mark.number > 0 {
+            self.after.push(mark);
+        }
+    }
+
+    /// An order that nobody has been told yet is worth a batch too: whoever follows this core follows it.
+    fn is_empty(&self) -> bool {
+        self.text.parts.is_empty() && self.after.is_empty()
+    }
+
+    /// The batch of this turn, if there is one.
+    pub fn take(&mut self) -> Option<Box<LogBatch>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.sent += 1;
+        let Text { bytes, parts } = std::mem::take(&mut self.text);
+        let (core, number, after) = (self.core, self.sent, std::mem::take(&mut self.after));
+        Some(Box::new(LogBatch { core, number, after, bytes, parts }))
+    }
+}
+
+impl Plane {
+    /// Deals with what a command changed, and with the keys that went meanwhile without being asked.
+    #[inline]
+    pub(super) fn settle(&mut self, db: usize, args: &[&[u8]]) {
+        let removed = if self.stores.has_removed() { self.stores.take_removed() } else { Vec::new() };
+        if self.log.on && (self.effects.changed != 0 || !removed.is_empty()) {
+            self.log_effects(db, args, &removed);
+        }
+        if self.effects.changed != 0 {
+            self.stats.changed += self.effects.changed;
+            self.effects.changed = 0;
+            self.effects.rewritten.clear();
+        }
+        if !removed.is_empty() {
+            self.announce_removed(removed);
+        }
+        if !self.effects.events.is_empty() {
+            let events = std::mem::take(&mut self.effects.events);
+            self.announce(events);
+        }
+    }
+
+    /// Logs the keys that went, then what the command did; as one unit if it is more than one thing.
+    #[cold]
+    fn log_effects(&mut self, db: usize, args: &[&[u8]], removed: &[Removed]) {
+        let own = match (self.effects.changed, self.effects.rewritten.len()) {
+            (0, _) => 0,
+            (_, 0) => 1,
+            (_, rewritten) => rewritten,
+        };
+        let unit = own + removed.len() > 1 && self.log.unit.is_none();
+        if unit {
+            self.log.resume(Unit::default());
+        }
+        self.log_removed(removed);
+        if own > 0 && self.effects.rewritten.is_empty() {
+            self.log.command(db, args);
+        }
+        for command in std::mem::take(&mut self.effects.rewritten).iter().take(own) {
+            self.log.command(db, command);
+        }
+        if unit {
+            let unit = self.log.suspend();
+            self.log.end(unit);
+        }
+    }
+
+    /// Logs that keys expired or were evicted: replicas do neither by themselves.
+    fn log_removed(&mut self, removed: &[Removed]) {
+        for removed in removed {
+            let lazy = if removed.evicted { self.settings.lazyfree_eviction } else { self.settings.lazyfree_expire };
+            let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
+            self.log.command(removed.db, &[name, &removed.key]);
+        }
+    }
+
+    /// Logs and announces the keys that expired or were evicted outside of a command.
+    pub(super) fn settle_removed(&mut self) {
+        if self.stores.has_removed() {
+            let removed = self.stores.take_removed();
+            if self.log.on {
+                self.log_removed(&removed);
+            }
+            self.announce_removed(removed);
+        }
+    }
+
+    /// Logs a command as it was sent, whatever it changed.
+    pub(super) fn log_as_sent(&mut self, db: usize, args: &[impl AsRef<[u8]>]) {
+        if self.log.on {
+            self.log.command(db, args);
+        }
+    }
+
+    /// Sends off what was logged so far.
+    pub fn flush_log(&mut self) {
+        if let Some(batch) = self.log.take() {
+            self.outgoing.push((self.bus(), Message::Log(batch)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(batch: &LogBatch) -> String {
+        String::from_utf8_lossy(&batch.bytes).replace("\r\n", " ")
+    }
+
+    #[test]
+    fn a_unit_of_several_commands_is_wrapped_and_of_one_is_not() {
+        let mut log = Log::new(CoreId(0));
+        log.set_on(true);
+        log.command(0, &[b"A"]);
+        log.resume(Unit::default());
+        log.command(1, &[b"B"]);
+        log.command(2, &[b"C"]);
+        let unit = log.suspend();
+        log.command(1, &[b"D"]);
+        log.end(unit);
+        log.resume(Unit::default());
+        log.command(2, &[b"E"]);
+        let unit = log.suspend();
+        log.end(unit);
+        let batch = log.take().unwrap();
+        assert_eq!(text(&batch), "*1 $1 A *1 $1 D *1 $5 MULTI *1 $1 B *1 $1 C *1 $4 EXEC *1 $1 E ");
+        let dbs: Vec<usize> =
+            batch.parts.iter().map(|part| if let LogPart::Commands { db, .. } = part { *db } else { 9 }).collect();
+        assert_eq!(dbs, [0, 1, 2]);
+        assert!(log.take().is_none());
+    }
+
+    #[test]
+    fn a_mark_is_behind_what_is_being_logged() {
+        let mut log = Log::new(CoreId(3));
+        log.set_on(true);
+        assert_eq!(log.mark().number, 0);
+        log.command(0, &[b"A"]);
+        assert_eq!(log.mark(), LogMark { core: CoreId(3), number: 1 });
+        assert_eq!(log.take().unwrap().number, 1);
+        assert_eq!(log.mark().number, 1);
+        log.follow(LogMark { core: CoreId(1), number: 5 });
+        assert_eq!(log.mark().number, 2, "who follows this core follows the other one too");
+        assert_eq!(log.take().unwrap().after, [LogMark { core: CoreId(1), number: 5 }]);
+    }
+}

@@ -1,0 +1,66 @@
+//! How a data core goes by the node's standing in replication: what it refuses, and the bus core's orders.
+
+use super::Plane;
+use super::message::{Answer, Message, Order};
+use crate::contract::standing::Standing;
+use crate::data::command::Command;
+use crate::data::command::spec::flag;
+use crate::data::store::Store;
+use crate::resp::Error;
+use bumpalo::Bump;
+use std::sync::Arc;
+
+impl Plane {
+    /// Goes by `standing` from now on.
+    pub(super) fn stand(&mut self, standing: Arc<Standing>) {
+        if self.standing.log && !standing.log {
+            // The last of it still goes to the bus core, which knows what to do with it.
+            self.flush_log();
+        }
+        let demoted = standing.replica && !self.standing.replica;
+        self.standing = standing;
+        self.refresh();
+        if demoted {
+            self.unblock_all();
+        }
+    }
+
+    /// Whether the node's standing allows this command to a client, which says it with these flags in effect.
+    pub(super) fn admit_standing(&self, command: &Command, flags: u32) -> Result<(), Error> {
+        let standing = &self.standing;
+        if standing.replica && self.settings.replica_read_only && flags & flag::WRITE != 0 {
+            return Err(Error::new("READONLY You can't write against a read only replica."));
+        }
+        let stale = standing.replica && !standing.link_up && !self.settings.replica_serve_stale_data;
+        if stale && !command.spec.is(flag::STALE) {
+            return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
+        }
+        if standing.loading && !command.spec.is(flag::LOADING) {
+            return Err(Error::new("LOADING Redis is loading the dataset in memory"));
+        }
+        Ok(())
+    }
+
+    /// Carries out an order: all stores are here.
+    pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
+        match order {
+            Order::Cut(snapshot) => self.log.cut(snapshot),
+            Order::Replace(stores) => {
+                let stores = self.replace(stores);
+                return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
+            }
+            Order::Apply(batch) => {
+                self.apply_here(&batch, bump);
+                self.send(self.bus(), Message::Applied(batch));
+                return;
+            }
+        }
+        self.flush_log();
+        self.send(self.bus(), Message::Answer(number, Answer::Done));
+    }
+
+    /// Puts new stores in the place of all, and returns the old ones.
+    fn replace(&mut self, new: Vec<Box<Store>>) -> Vec<Box<Store>> {
+        self.stores.iter_mut().zip(new).map(|((_, store), new)| store.replace(new)).collect()
+    }
+}

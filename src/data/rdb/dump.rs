@@ -1,0 +1,40 @@
+//! One value alone: what DUMP answers, RESTORE takes and MIGRATE sends.
+
+use super::checksum::checksum;
+use super::input::{Fault, Input};
+use super::value::{Builder, Built};
+use super::{Error, VERSION, write};
+use crate::contract::settings::EncodingLimits;
+use crate::data::store::{Object, Value};
+
+/// Bytes of the version and the checksum at the end.
+const FOOTER: usize = 10;
+
+/// A value, serialised alone.
+pub fn dump(value: Value<'_>, compressed: bool) -> Vec<u8> {
+    let mut out = vec![write::kind_of(value)];
+    write::value(&mut out, value, compressed);
+    out.extend(VERSION.to_le_bytes());
+    let sum = checksum(&out);
+    out.extend(sum.to_le_bytes());
+    out
+}
+
+/// Whether `payload` has a version that can be read and the checksum of its bytes.
+pub fn is_intact(payload: &[u8]) -> bool {
+    let Some((rest, footer)) = payload.split_last_chunk::<FOOTER>() else { return false };
+    let [low, high, sum @ ..] = *footer;
+    u16::from_le_bytes([low, high]) <= VERSION && u64::from_le_bytes(sum) == checksum(&payload[..rest.len() + 2])
+}
+
+/// The value of an intact payload.
+pub fn restore(payload: &[u8], limits: &EncodingLimits) -> Result<Object, Error> {
+    const CORRUPT: Error = Error::Corrupt("Bad data format");
+    let (&kind, value) = payload[..payload.len().saturating_sub(FOOTER)].split_first().ok_or(CORRUPT)?;
+    match Builder::new(kind, limits)?.read(&mut Input::new(value)) {
+        Ok(Built::Value(object)) => Ok(object),
+        Ok(Built::Empty) => Err(CORRUPT),
+        Err(Fault::Short(_)) => Err(Error::Truncated),
+        Err(Fault::Bad(error)) => Err(error),
+    }
+}

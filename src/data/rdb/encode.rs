@@ -1,0 +1,83 @@
+//! Numbers and strings as Redis's serialised data has them, written.
+
+use lzf_rust::compress;
+
+/// Lengths: the upper two bits of the first byte tell which form it is. Source: Redis 7.0 `rdb.h`.
+pub const BITS_6: u8 = 0;
+pub const BITS_14: u8 = 1;
+pub const BITS_32: u8 = 0x80;
+pub const BITS_64: u8 = 0x81;
+/// Not a length: one of the forms of a string below.
+pub const ENCODED: u8 = 3;
+
+/// Forms of a string.
+pub const INT_8: u8 = 0;
+pub const INT_16: u8 = 1;
+pub const INT_32: u8 = 2;
+pub const LZF: u8 = 3;
+
+/// Strings up to this length are not worth compressing, and compression must save this many bytes.
+const SHORTEST_COMPRESSED: usize = 20;
+const LEAST_SAVED: usize = 4;
+/// The longest text that can be a 32-bit integer.
+const LONGEST_INT: usize = 11;
+
+/// Writes a length.
+pub fn put_length(out: &mut Vec<u8>, length: u64) {
+    match length {
+        ..0x40 => out.push(BITS_6 << 6 | length as u8),
+        ..0x4000 => out.extend([BITS_14 << 6 | (length >> 8) as u8, length as u8]),
+        ..=0xffff_ffff => {
+            out.push(BITS_32);
+            out.extend((length as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(BITS_64);
+            out.extend(length.to_be_bytes());
+        }
+    }
+}
+
+/// Writes a string: as an integer if it reads like one, compressed if that is wanted and saves something.
+pub fn put_string(out: &mut Vec<u8>, text: &[u8], compressed: bool) {
+    if text.len() <= LONGEST_INT
+        && let Some(value) = small_int(text)
+    {
+        return put_small_int(out, value);
+    }
+    if compressed && text.len() > SHORTEST_COMPRESSED && put_compressed(out, text) {
+        return;
+    }
+    put_length(out, text.len() as u64);
+    out.extend_from_slice(text);
+}
+
+/// The integer of 32 bits that `text` is the only way to write.
+fn small_int(text: &[u8]) -> Option<i32> {
+    let value: i32 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (itoa::Buffer::new().format(value).as_bytes() == text).then_some(value)
+}
+
+fn put_small_int(out: &mut Vec<u8>, value: i32) {
+    let form = |form| ENCODED << 6 | form;
+    if let Ok(value) = i8::try_from(value) {
+        out.extend([form(INT_8), value as u8]);
+    } else if let Ok(value) = i16::try_from(value) {
+        out.push(form(INT_16));
+        out.extend(value.to_le_bytes());
+    } else {
+        out.push(form(INT_32));
+        out.extend(value.to_le_bytes());
+    }
+}
+
+/// Writes `text` compressed; false, and nothing is written: that would not save enough.
+fn put_compressed(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let mut room = vec![0; text.len() - LEAST_SAVED];
+    let Ok(length) = compress(text, &mut room) else { return false };
+    out.push(ENCODED << 6 | LZF);
+    put_length(out, length as u64);
+    put_length(out, text.len() as u64);
+    out.extend_from_slice(&room[..length]);
+    true
+}

@@ -1,0 +1,86 @@
+//! Redis's serialised data (RDB, version 10): values to bytes and back, for files, full syncs, DUMP and MIGRATE.
+//!
+//! ```text
+//! "REDIS0010" | aux fields | functions | records | EOF | checksum (8 bytes)
+//! record:  [deadline] [idle time or frequency] type | key | value          SELECTDB where the database changes
+//! dump:    type | value | version (2 bytes) | checksum (8 bytes)           what DUMP answers and RESTORE takes
+//! ```
+//!
+//! To read: `encode` and `input` (numbers and strings), [`write`](mod@write) and [`value`] (what each type looks like),
+//! then [`read`] (a stream that comes in pieces), [`load`] (from a stream to stores) and [`dump`]. Bytes in, bytes out:
+//! no file, no socket, no thread of its own. Invariants: what is read may be hostile; it makes an [`Error`], never a panic,
+//! and never memory out of proportion to its size.
+
+pub mod checksum;
+pub mod dump;
+mod encode;
+mod input;
+pub mod load;
+pub mod read;
+pub mod value;
+pub mod write;
+
+#[cfg(test)]
+mod tests;
+
+/// The version of the format that is written, and the newest that is read.
+pub const VERSION: u16 = 10;
+
+/// What can begin where a record could begin. Source: Redis 7.0 `rdb.h`.
+mod opcode {
+    pub const FUNCTION2: u8 = 245;
+    pub const FUNCTION: u8 = 246;
+    pub const MODULE_AUX: u8 = 247;
+    pub const IDLE: u8 = 248;
+    pub const FREQ: u8 = 249;
+    pub const AUX: u8 = 250;
+    pub const RESIZE_DB: u8 = 251;
+    pub const DEADLINE_MS: u8 = 252;
+    pub const DEADLINE_SECONDS: u8 = 253;
+    pub const SELECT_DB: u8 = 254;
+    pub const END: u8 = 255;
+}
+
+/// How a value is written. Source: Redis 7.0 `rdb.h`.
+mod kind {
+    pub const STRING: u8 = 0;
+}
+
+/// Why bytes are not what they should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It does not begin like one.
+    #[error("Wrong signature trying to load DB from file")]
+    Signature,
+    /// Written by something newer.
+    #[error("Can't handle RDB format version {0}")]
+    Version(u32),
+    /// The checksum is that of other bytes.
+    #[error("Wrong RDB checksum expected: ({expected:x}) but got ({got:x}). Aborting now.")]
+    Checksum {
+        /// That of the bytes that came.
+        expected: u64,
+        /// What was told.
+        got: u64,
+    },
+    /// It needs a module, and there are none here.
+    #[error("The RDB file contains module data I can't load: no matching module type '{0}'")]
+    Module(String),
+    /// A database that is not there.
+    #[error("Data file was created with a Redis server configured to handle more than {0} databases")]
+    Databases(usize),
+    /// The same key twice.
+    #[error("RDB has duplicated key '{}' in DB {db}", String::from_utf8_lossy(key))]
+    Duplicate {
+        /// The database.
+        db: usize,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// It contradicts itself; which part.
+    #[error("{0}")]
+    Corrupt(&'static str),
+    /// It ends in the middle.
+    #[error("Unexpected EOF reading RDB file")]
+    Truncated,
+}

@@ -1,0 +1,83 @@
+//! CONFIG: reads and changes directives, and puts the changes into effect.
+
+use super::{NodeOffice, Then, answer, now};
+use crate::cores::bus_core::Outgoing;
+use crate::cores::bus_links::{LinkCommand, LinkSettings};
+use crate::data::plane::message::{BusCommand, Inquiry, Message, Peer};
+use crate::node::boot;
+use crate::node::config::{Caller, Changes, Config, reply_help, set_failed};
+use crate::resp::Error;
+use std::sync::Arc;
+
+impl NodeOffice {
+    /// CONFIG in all its forms.
+    pub(super) fn config(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
+        let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+        let subcommand = args[1].to_ascii_lowercase();
+        match subcommand.as_slice() {
+            b"get" => answer(from, number, command, outgoing, |reply| {
+                self.config.reply_get(&args[2..], reply);
+                Ok(())
+            }),
+            b"help" => answer(from, number, command, outgoing, |reply| {
+                reply_help(reply);
+                Ok(())
+            }),
+            b"rewrite" => answer(from, number, command, outgoing, |reply| {
+                self.config.rewrite(false)?;
+                reply.ok();
+                Ok(())
+            }),
+            _ => {
+                let caller = Caller { local: command.local, loading: false };
+                let changed = self.config.set(&args[2..], caller).and_then(|changes| self.follow(changes, outgoing));
+                match changed {
+                    Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
+                    Ok(()) => {
+                        self.reconfigured(outgoing);
+                        let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
+                        self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts into effect what can fail, or undoes all changes.
+    fn follow(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<(), Error> {
+        log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+        let (name, refusal) = match (changes.contains("port"), changes.contains("bind")) {
+            (true, _) => ("port", "Unable to listen on this port. Check server logs."),
+            (_, true) => ("bind", "Failed to bind to specified addresses."),
+            _ => return Ok(()),
+        };
+        let mut result = self.listeners.reopen(&self.config);
+        match self.listeners.shares() {
+            Ok(shares) => outgoing.messages.extend((0..).map(Peer).zip(shares.into_iter().map(Message::Listen))),
+            Err(error) => result = Err(error.into()),
+        }
+        result.map_err(|error| {
+            log::warn!("{error}");
+            self.config.undo(changes);
+            set_failed(name.as_bytes(), refusal)
+        })
+    }
+
+    /// Puts into effect what the bus core itself goes by.
+    fn reconfigured(&mut self, outgoing: &mut Outgoing) {
+        self.drain.configure(&self.config);
+        let options = boot::cluster_options(&self.config, self.cores);
+        let Some(desk) = &mut self.desk else { return };
+        outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));
+        match desk.cluster.reconfigure(options, now()) {
+            Ok(actions) => self.act(actions, Then::Nothing, outgoing),
+            Err(error) => log::warn!("The cluster keeps its old settings: {error}"),
+        }
+    }
+}
+
+/// What links of the cluster bus go by.
+pub(super) fn link_settings(config: &Config) -> LinkSettings {
+    let source = String::from_utf8_lossy(config.text("bind-source-addr"));
+    LinkSettings { source: source.parse().ok(), output_limit: config.number("cluster-link-sendbuf-limit") }
+}

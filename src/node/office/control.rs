@@ -1,0 +1,285 @@
+//! The office's work for the control plane: feeds it links, packets, commands and the time, and does what it decides.
+//!
+//! What it decides is done strictly in order. A list of actions that has come to [`Action::SaveConfig`] waits until
+//! the text is on the disk, and all later lists behind it: no vote and no claim leaves before it would survive a
+//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write.
+//!
+//! When a write fails, the rest of its list is dropped (a vote does not leave, a command is answered with an error) and
+//! the control plane is told, so that it tries again.
+
+use super::config::link_settings;
+use super::{NodeOffice, Then, answer, now};
+use crate::cluster::command::Facts;
+use crate::cluster::{Action, Cluster, Replication};
+use crate::cores::bus_core::Outgoing;
+use crate::cores::bus_links::LinkCommand;
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
+use crate::node::saver::Saver;
+use crate::resp::{Error, Reply};
+use crate::slot::Slot;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The control plane with its file.
+pub struct ClusterDesk {
+    /// The state machine.
+    pub cluster: Cluster,
+    /// Writes nodes.conf.
+    saver: Saver,
+    /// What was decided and is not done yet.
+    lists: VecDeque<List>,
+    last: u64,
+    /// The last list whose text is being written.
+    saving: Option<u64>,
+    /// The last list whose text is on the disk.
+    saved: u64,
+    /// Whether writes are held back for a manual failover.
+    writes: Writes,
+}
+
+/// What one call of the control plane decided.
+struct List {
+    number: u64,
+    actions: VecDeque<Action>,
+    then: Then,
+}
+
+/// Writes are held back in steps: every data core is told; when all are, they are asked for writes that were on their
+/// way already, until there are none; then everything these changed has come here before the next answers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    Free,
+    /// The data cores were told to hold them back until this time.
+    Pausing(u64),
+    /// All do so. Some may be under way still.
+    Draining(u64),
+    /// None is.
+    Held(u64),
+}
+
+/// What all data cores have answered, for the pause that ends at this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Writes are held back.
+    Paused(u64),
+    /// So many are under way.
+    UnderWay(u64),
+    /// What was sent before.
+    Drained(u64),
+}
+
+impl ClusterDesk {
+    /// A desk for `cluster`, whose configuration `saver` writes.
+    pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
+        let lists = VecDeque::new();
+        ClusterDesk { cluster, saver, lists, last: 0, saving: None, saved: 0, writes: Writes::Free }
+    }
+
+    /// Takes the result of a write; true: it failed.
+    fn take_result(&mut self) -> bool {
+        let Some(result) = self.saver.result() else { return false };
+        let through = self.saving.take();
+        match result {
+            Ok(()) => self.saved = through.unwrap_or(self.saved),
+            Err(error) => {
+                log::error!("The cluster configuration file can't be written: {error}");
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Has the newest text written, which holds what the older ones do.
+    fn save(&mut self) {
+        if self.saving.is_some() {
+            return;
+        }
+        let actions = self.lists.iter().flat_map(|list| &list.actions);
+        let newest = actions.filter_map(|action| if let Action::SaveConfig(text) = action { Some(text) } else { None });
+        if let Some(text) = newest.last() {
+            self.saver.save(text.clone());
+            self.saving = Some(self.last);
+        }
+    }
+}
+
+impl NodeOffice {
+    /// Feeds the control plane something and does what it decides.
+    pub(super) fn with_cluster(&mut self, outgoing: &mut Outgoing, feed: impl FnOnce(&mut Cluster) -> Vec<Action>) {
+        if let Some(desk) = &mut self.desk {
+            let actions = feed(&mut desk.cluster);
+            self.act(actions, Then::Nothing, outgoing);
+        }
+    }
+
+    /// The control plane's regular work.
+    pub(super) fn tick_cluster(&mut self, outgoing: &mut Outgoing) {
+        if self.desk.is_none() {
+            return;
+        }
+        if !self.links_configured {
+            outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));
+            self.links_configured = true;
+        }
+        self.check_writes(outgoing);
+        let replication = self.replication();
+        self.with_cluster(outgoing, |cluster| {
+            cluster.replication(replication);
+            cluster.tick(now())
+        });
+    }
+
+    /// The data's state, for the control plane.
+    fn replication(&self) -> Replication {
+        let held = self.desk.as_ref().is_some_and(|desk| matches!(desk.writes, Writes::Held(_)));
+        Replication { writes_paused: held, ..Replication::default() }
+    }
+
+    /// Has the data replicate the node at this address, or nobody.
+    fn replicate(&mut self, primary: Option<(String, u16)>) {
+        match primary {
+            Some((ip, port)) => log::info!("This node is to replicate {ip}:{port}"),
+            None => log::debug!("This node is to replicate nobody"),
+        }
+    }
+
+    /// A whole CLUSTER command; `keys`: how many keys it depends on.
+    pub(super) fn cluster_command(
+        &mut self,
+        from: Peer,
+        number: u64,
+        command: &BusCommand,
+        keys: u64,
+        outgoing: &mut Outgoing,
+    ) {
+        let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+        let reached = command.reached.clone();
+        let replication_offset = self.replication().offset;
+        let facts = Facts { reached, keys, keys_in_slot: keys, replication_offset };
+        let Some(desk) = &mut self.desk else {
+            let error = Error::new("ERR This instance has cluster support disabled");
+            return answer(from, number, command, outgoing, |_| Err(error));
+        };
+        let mut bytes = Vec::new();
+        let mut reply = Reply::new(&mut bytes, command.proto);
+        match desk.cluster.command(&args, now(), facts, &mut reply) {
+            Ok(actions) => self.act(actions, Then::Reply(from, number, bytes), outgoing),
+            Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
+        }
+    }
+
+    /// Does what the control plane decided, and then what follows, once all data cores know.
+    pub(super) fn act(&mut self, actions: Vec<Action>, then: Then, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        if actions.is_empty() && matches!(then, Then::Nothing) {
+            return;
+        }
+        desk.last += 1;
+        desk.lists.push_back(List { number: desk.last, actions: actions.into(), then });
+        self.proceed(outgoing);
+    }
+
+    /// Goes on with what was decided, as far as it may be done by now.
+    pub(super) fn proceed(&mut self, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        let failed = desk.take_result();
+        if failed {
+            self.give_up_list(outgoing);
+        }
+        while let Some(desk) = &mut self.desk {
+            let Some(list) = desk.lists.front_mut() else { return };
+            match list.actions.pop_front() {
+                Some(Action::SaveConfig(_)) if list.number <= desk.saved => {}
+                Some(save @ Action::SaveConfig(_)) => {
+                    list.actions.push_front(save);
+                    return desk.save();
+                }
+                Some(action) => self.perform(action, outgoing),
+                None => {
+                    let Some(List { then, .. }) = desk.lists.pop_front() else { return };
+                    if matches!(then, Then::Reply(..)) {
+                        // Behind whatever was sent above: the queues keep their order.
+                        self.ask_all(&Inquiry::Barrier, then, outgoing);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The list that waited for a write is not to be done.
+    fn give_up_list(&mut self, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        desk.cluster.save_failed();
+        if let Some(List { then: Then::Reply(to, number, _), .. }) = desk.lists.pop_front() {
+            let error = Error::new("ERR the cluster configuration file can't be written; see the log");
+            outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
+        }
+    }
+
+    fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
+        match action {
+            Action::SaveConfig(_) => {}
+            Action::StopReplication => self.replicate(None),
+            Action::Replicate { ip, port } => self.replicate(Some((ip, port))),
+            Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
+            Action::PublishTopology(topology) => {
+                self.ask_all(&Inquiry::Adopt(None, Some(topology)), Then::Nothing, outgoing);
+            }
+            Action::Connect { link, ip, port } => outgoing.links.push(LinkCommand::Connect { link, ip, port }),
+            Action::Send(link, packet) => outgoing.links.push(LinkCommand::Send(link, packet)),
+            Action::Close(link) => outgoing.links.push(LinkCommand::Close(link)),
+            Action::DropSlots(slots) => self.drop_slots(slots, outgoing),
+            Action::PauseWrites(until) => self.pause_writes(until, outgoing),
+            Action::Deliver { sharded, channel, message } => self.deliver(sharded, &channel, &message, outgoing),
+        }
+    }
+
+    fn drop_slots(&mut self, slots: Vec<Slot>, outgoing: &mut Outgoing) {
+        self.ask_all(&Inquiry::DropSlots(slots.into()), Then::Nothing, outgoing);
+    }
+
+    fn deliver(&mut self, sharded: bool, channel: &[u8], message: &[u8], outgoing: &mut Outgoing) {
+        let (channel, message): (Arc<[u8]>, Arc<[u8]>) = (channel.into(), message.into());
+        for core in 0..self.cores as u16 {
+            let notice = Notice::Publish { channel: channel.clone(), message: message.clone(), sharded };
+            outgoing.push((Peer(core), Message::Tell(notice)));
+        }
+    }
+
+    fn pause_writes(&mut self, until: Option<u64>, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        desk.writes = until.map_or(Writes::Free, Writes::Pausing);
+        let then = until.map_or(Then::Nothing, |until| Then::Hold(Held::Paused(until)));
+        self.ask_all(&Inquiry::PauseWrites(until), then, outgoing);
+    }
+
+    /// A step on the way to a replication offset that stands still; see [`Writes`].
+    pub(super) fn writes_held(&mut self, held: Held, under_way: u64, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        match (desk.writes, held) {
+            (Writes::Pausing(until), Held::Paused(ending)) if ending == until => {
+                desk.writes = Writes::Draining(until);
+                self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);
+            }
+            (Writes::Draining(until), Held::UnderWay(ending)) if ending == until && under_way == 0 => {
+                self.ask_all(&Inquiry::Barrier, Then::Hold(Held::Drained(until)), outgoing);
+            }
+            (Writes::Draining(until), Held::Drained(ending)) if ending == until => desk.writes = Writes::Held(until),
+            _ => {}
+        }
+    }
+
+    /// Asks again for writes under way; notices when the pause is over.
+    fn check_writes(&mut self, outgoing: &mut Outgoing) {
+        let Some(desk) = &mut self.desk else { return };
+        match desk.writes {
+            Writes::Pausing(until) | Writes::Draining(until) | Writes::Held(until) if until <= now().unix_ms => {
+                desk.writes = Writes::Free;
+            }
+            Writes::Draining(until) => {
+                self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);
+            }
+            _ => {}
+        }
+    }
+}

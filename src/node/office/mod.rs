@@ -1,0 +1,213 @@
+//! The bus core's office: keeps the configuration and the control plane, executes CONFIG, CLUSTER and
+//! SHUTDOWN, and sees to it that every data core goes by what was decided before the client is told.
+//!
+//! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
+//! log), never on a data core. [`config`](self::config) is CONFIG, [`control`] works for the control plane.
+
+mod config;
+mod control;
+
+use super::config::Config;
+use super::listeners::Listeners;
+use super::log::LogDrain;
+use crate::cluster::command::Inquiry as Wanted;
+use crate::cluster::now::Now;
+use crate::cluster::wire::{Packet, codec};
+use crate::cluster::{LinkEnd, LinkId};
+use crate::cores::bus_core::{Office, Outgoing};
+use crate::cores::clock;
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Peer};
+use crate::resp::{Error, Reply};
+pub use control::ClusterDesk;
+use control::Held;
+use std::collections::HashMap;
+
+/// Something that goes on when all data cores have answered.
+struct Pending {
+    missing: usize,
+    sum: u64,
+    then: Then,
+}
+
+enum Then {
+    /// Give this reply to the core that asked.
+    Reply(Peer, u64, Vec<u8>),
+    /// Execute this CLUSTER command; the sum is the number of keys it depends on.
+    Cluster(Peer, u64, Box<BusCommand>),
+    /// A step on the way to a standing replication offset.
+    Hold(Held),
+    /// Nothing.
+    Nothing,
+}
+
+/// See the module's header.
+pub struct NodeOffice {
+    config: Config,
+    desk: Option<ClusterDesk>,
+    listeners: Listeners,
+    cores: usize,
+    drain: LogDrain,
+    pending: HashMap<u64, Pending>,
+    last: u64,
+    links_configured: bool,
+    over: bool,
+}
+
+impl NodeOffice {
+    /// An office for a node with `cores` data cores.
+    pub fn new(config: Config, desk: Option<ClusterDesk>, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+        NodeOffice {
+            config,
+            desk,
+            listeners,
+            cores,
+            drain,
+            pending: HashMap::new(),
+            last: 0,
+            links_configured: false,
+            over: false,
+        }
+    }
+
+    /// Asks all data cores.
+    fn ask_all(&mut self, inquiry: &Inquiry, then: Then, outgoing: &mut Outgoing) {
+        self.last += 1;
+        self.pending.insert(self.last, Pending { missing: self.cores, sum: 0, then });
+        for core in 0..self.cores as u16 {
+            outgoing.push((Peer(core), Message::Ask(self.last, inquiry.clone())));
+        }
+    }
+
+    /// All data cores have answered.
+    fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
+        match then {
+            Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+            Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
+            Then::Hold(held) => self.writes_held(held, sum, outgoing),
+            Then::Nothing => {}
+        }
+    }
+
+    fn execute(&mut self, from: Peer, number: u64, command: Box<BusCommand>, outgoing: &mut Outgoing) {
+        let name = command.args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
+        match name.as_slice() {
+            b"config" => self.config(from, number, &command, outgoing),
+            b"cluster" => {
+                let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+                let inquiry = match Wanted::of(&args) {
+                    Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
+                    Wanted::Keys => Inquiry::Size { db: 0 },
+                    Wanted::KeysInSlot(slot) => Inquiry::SlotKeys { slot: slot.number(), limit: 0 },
+                };
+                self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
+            }
+            // DEBUG CONFIG-REWRITE-FORCE-ALL.
+            b"debug" => answer(from, number, &command, outgoing, |reply| {
+                self.config.rewrite(true)?;
+                reply.ok();
+                Ok(())
+            }),
+            b"shutdown" => self.shutdown(from, number, &command, outgoing),
+            _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
+        }
+    }
+
+    fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
+        let words: Vec<Vec<u8>> = command.args[1..].iter().map(|word| word.to_ascii_lowercase()).collect();
+        let known: [&[u8]; 5] = [b"nosave", b"save", b"now", b"force", b"abort"];
+        let has = |word: &[u8]| words.iter().any(|given| given == word);
+        let bad = words.iter().any(|word| !known.contains(&word.as_slice()));
+        if bad || has(b"save") && has(b"nosave") || has(b"abort") && words.len() > 1 {
+            return answer(from, number, command, outgoing, |_| Err(Error::Syntax));
+        }
+        if has(b"abort") {
+            return answer(from, number, command, outgoing, |_| Err(Error::new("ERR No shutdown in progress.")));
+        }
+        log::warn!("User requested shutdown...");
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.listeners.close();
+        log::warn!("Redis is now ready to exit, bye bye...");
+        self.over = true;
+    }
+}
+
+impl Office for NodeOffice {
+    fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing) {
+        match message {
+            Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
+            Message::Answer(number, answer) => {
+                let Some(pending) = self.pending.get_mut(&number) else { return };
+                pending.missing -= 1;
+                pending.sum += match answer {
+                    Answer::Count(count) | Answer::Scan(count, _) => count,
+                    _ => 0,
+                };
+                if pending.missing > 0 {
+                    return;
+                }
+                let Some(Pending { sum, then, .. }) = self.pending.remove(&number) else { return };
+                self.go_on(then, sum, outgoing);
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, outgoing: &mut Outgoing) {
+        self.drain.drain();
+        self.tick_cluster(outgoing);
+    }
+
+    fn woken(&mut self, outgoing: &mut Outgoing) {
+        self.proceed(outgoing);
+    }
+
+    fn opened(&mut self, link: LinkId, ip: &str, _local: &str, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.opened(link, ip, now()));
+    }
+
+    fn closed(&mut self, link: LinkId, end: LinkEnd, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.closed(link, end, now()));
+    }
+
+    fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.closed(link, LinkEnd::Lost, now()));
+    }
+
+    fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.received(link, packet, ip, now()));
+    }
+
+    fn malformed(&mut self, _: LinkId, ip: &str, error: codec::Malformed) {
+        log::debug!("A packet from {ip} on the cluster bus is dropped: {error}");
+    }
+
+    fn signalled(&mut self, _: &mut Outgoing) {
+        log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
+        self.end();
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+/// The time for the control plane.
+pub fn now() -> Now {
+    Now { unix_ms: clock::unix_us() / 1000, mono_ms: clock::monotonic_ns() / 1_000_000 }
+}
+
+/// Answers a command.
+fn answer(
+    to: Peer,
+    number: u64,
+    command: &BusCommand,
+    outgoing: &mut Outgoing,
+    write: impl FnOnce(&mut Reply<'_>) -> Result<(), Error>,
+) {
+    let mut bytes = Vec::new();
+    let written = write(&mut Reply::new(&mut bytes, command.proto));
+    outgoing.push((to, Message::Answer(number, Answer::Reply(written.map(|()| bytes)))));
+}
