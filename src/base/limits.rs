@@ -60,9 +60,24 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;
 
+/// Links of the cluster bus whose makers have not yet said who they are.
+pub const MAX_STRANGER_LINKS: usize = 4096;
+
+/// Handshakes with other nodes under way at once.
+pub const MAX_HANDSHAKES: usize = 1024;
+
+/// Names of forgotten nodes that are kept from being learnt again.
+pub const MAX_BANS: usize = 4096;
+
+/// Suspected nodes that one packet of the cluster bus tells of, beside those it tells of anyway.
+pub const MAX_SUSPECTS_TOLD: usize = 256;
+
 /// Bytes of one packet of the cluster bus: room for a PUBLISH whose channel and message are as long as
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
+
+/// Elements one command can be asked to choose at random with repetition.
+pub const MAX_SAMPLES: u64 = 10_000_000;
 
 /// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
 pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;

@@ -78,9 +78,7 @@ fn node_of(line: &NodeLine, now: Now) -> Node {
     node.ping_sent = line.pinged.then_some(now);
     node.pong_received = line.answered.then_some(now);
     node.failed_at = node.has_failed().then_some(now);
-    // The line of a replica holds its primary's epoch.
-    let is_replica = node.is_replica() && line.replicaof.is_some();
-    node.config_epoch = if is_replica { 0 } else { line.config_epoch };
+    node.config_epoch = line.config_epoch; // A replica's line holds its primary's.
     node
 }
 

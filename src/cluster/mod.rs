@@ -34,6 +34,7 @@ pub mod wire;
 use crate::contract::topology::{NodeFlags, NodeId, Topology};
 use crate::slot::Slot;
 use epochs::Epochs;
+use gossip::Bus;
 use nodes::{Node, NodeIx, NodeTable};
 use now::Now;
 use options::{Options, OptionsError};
@@ -139,6 +140,11 @@ pub struct Cluster {
     epochs: Epochs,
     state: State,
     stats: BusStats,
+    bus: Bus,
+    /// What the owner of the data last told.
+    replication: Replication,
+    /// The primary's address by which the owner of the data was last told to replicate.
+    following: Option<(String, u16)>,
     me: NodeIx,
     pending: Pending,
 }
@@ -146,10 +152,15 @@ pub struct Cluster {
 /// What the call under way has changed, and so has to be done before it returns.
 #[derive(Debug, Default)]
 struct Pending {
+    /// What comes before the change is saved and takes effect.
     actions: Vec<Action>,
+    /// What comes after: what others are told must survive a crash, and keys go when no client finds them any more.
+    outgoing: Vec<Action>,
     save: bool,
     publish: bool,
     look: bool,
+    /// Whether every node is to be sent a pong.
+    announce: bool,
 }
 
 impl Cluster {
@@ -171,9 +182,20 @@ impl Cluster {
         me: NodeIx,
     ) -> Result<Cluster, OptionsError> {
         options.check()?;
-        let (state, stats) = (State::default(), BusStats::default());
-        let mut cluster =
-            Cluster { options, random, nodes, slots, epochs, state, stats, me, pending: Pending::default() };
+        let mut cluster = Cluster {
+            options,
+            random,
+            nodes,
+            slots,
+            epochs,
+            state: State::default(),
+            stats: BusStats::default(),
+            bus: Bus::default(),
+            replication: Replication::default(),
+            following: None,
+            me,
+            pending: Pending::default(),
+        };
         cluster.announce();
         cluster.config_changed();
         Ok(cluster)
@@ -195,6 +217,8 @@ impl Cluster {
 
     /// The time-driven part, to be called ten times a second. The first call saves and publishes the start's state.
     pub fn tick(&mut self, now: Now) -> Vec<Action> {
+        self.converse(now);
+        self.failover_tick(now);
         self.pending.look |= self.state.down().is_some();
         self.settle(now)
     }
@@ -270,53 +294,120 @@ impl Cluster {
     /// Removes every trace of a node.
     fn forget(&mut self, node: NodeIx) {
         assert!(node != self.me, "a node does not forget itself");
+        self.disconnect(node);
+        self.disconnect_inbound(node);
+        self.leave_primary(node);
         self.slots.forget(node);
         self.nodes.remove(node);
+        self.config_changed();
     }
 
     fn become_primary(&mut self) {
-        let myself = &mut self.nodes[self.me];
-        myself.flags = myself.flags.without(NodeFlags::REPLICA).with(NodeFlags::PRIMARY);
-        myself.replicaof = None;
-        self.pending.actions.push(Action::StopReplication);
+        self.set_primary(self.me);
     }
 
     fn become_replica_of(&mut self, primary: NodeIx) {
         assert!(primary != self.me, "a node does not replicate itself");
         assert!(self.slots.count(self.me) == 0, "a replica owns no slots");
-        let (ip, port) = (self.nodes[primary].ip.clone(), self.nodes[primary].port);
-        let myself = &mut self.nodes[self.me];
-        if myself.is_primary() {
+        if self.myself().is_primary() {
             self.slots.close_all(); // Migration state is a primary's.
         }
-        myself.flags = myself.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
-        myself.replicaof = Some(primary);
-        self.pending.actions.push(Action::Replicate { ip, port });
+        self.set_replica_of(self.me, primary);
+    }
+
+    /// Takes note that `node` is a primary, by its own word or by its slots.
+    fn set_primary(&mut self, node: NodeIx) {
+        if self.nodes[node].is_primary() {
+            return;
+        }
+        let was_replica = self.leave_primary(node);
+        let entry = &mut self.nodes[node];
+        entry.flags = entry.flags.without(NodeFlags::REPLICA).with(NodeFlags::PRIMARY);
+        if was_replica && node != self.me {
+            // It took over from a primary that had replicas, so it is to have some.
+            entry.flags = entry.flags.with(NodeFlags::MIGRATE_TO);
+        }
+        self.config_changed();
+    }
+
+    /// Takes note that `node` replicates `primary`.
+    fn set_replica_of(&mut self, node: NodeIx, primary: NodeIx) {
+        assert!(node != primary, "a node does not replicate itself");
+        self.leave_primary(node);
+        let entry = &mut self.nodes[node];
+        entry.flags = entry.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
+        entry.replicaof = Some(primary);
+        let primary = &mut self.nodes[primary];
+        primary.flags = primary.flags.with(NodeFlags::MIGRATE_TO);
+        self.config_changed();
+    }
+
+    /// Takes `node` from the replicas of its primary. Returns whether it had one.
+    fn leave_primary(&mut self, node: NodeIx) -> bool {
+        let Some(primary) = self.nodes[node].replicaof.take() else { return false };
+        if self.nodes.replicas_of(primary).next().is_none() {
+            let primary = &mut self.nodes[primary];
+            primary.flags = primary.flags.without(NodeFlags::MIGRATE_TO);
+        }
+        true
     }
 
     /// Says that the node table, the slot map or the epochs have changed.
     fn config_changed(&mut self) {
         self.pending.save = true;
+        self.health_changed();
+    }
+
+    /// Says that this node's opinion of others has changed, which need not survive a crash.
+    fn health_changed(&mut self) {
         self.pending.publish = true;
         self.pending.look = true;
     }
 
     /// Turns what is pending into actions, in the order they have to be done.
     fn settle(&mut self, now: Now) -> Vec<Action> {
-        let mut pending = std::mem::take(&mut self.pending);
-        if pending.look {
+        self.follow_primary();
+        if std::mem::take(&mut self.pending.look) {
             let am_primary = self.myself().is_primary();
-            pending.publish |= self.state.look(&self.nodes, &self.slots, &self.options, am_primary, now);
+            self.pending.publish |= self.state.look(&self.nodes, &self.slots, &self.options, am_primary, now);
         }
+        if std::mem::take(&mut self.pending.announce) {
+            self.pong_everybody();
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let mut actions = pending.actions;
         if pending.save {
-            pending.actions.push(Action::SaveConfig(self.nodes_conf()));
+            actions.push(Action::SaveConfig(self.nodes_conf()));
         }
         if pending.publish {
-            pending.actions.push(Action::PublishTopology(Arc::new(self.topology())));
+            actions.push(Action::PublishTopology(Arc::new(self.topology())));
         }
-        pending.actions
+        actions.extend(pending.outgoing);
+        actions
+    }
+
+    /// Has the owner of the data replicate whom the node table says, if it does not yet. While the primary's address
+    /// is not known, it goes on as it does.
+    fn follow_primary(&mut self) {
+        let wanted = match self.myself().replicaof.map(|primary| &self.nodes[primary]) {
+            Some(primary) if primary.ip.is_empty() => return,
+            Some(primary) => Some((primary.ip.clone(), primary.port)),
+            None if self.myself().is_replica() => return,
+            None => None,
+        };
+        if self.following == wanted {
+            return;
+        }
+        let action = match wanted.clone() {
+            Some((ip, port)) => Action::Replicate { ip, port },
+            None => Action::StopReplication,
+        };
+        self.pending.actions.insert(0, action);
+        self.following = wanted;
     }
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! A [`NodeIx`] is a node's place in the table and stays its own until the node is removed; whoever keeps one
 //! (slot map, replicas, failure reports) lets go of it when the node is forgotten, before the place is used again. Iteration is by place, so the same history always gives the same order.
 
+use super::LinkId;
 use super::now::Now;
 use super::options::EndpointType;
 use crate::contract::topology::{NO_NODE, NodeFlags, NodeId};
@@ -48,20 +49,31 @@ pub struct Node {
     pub port: u16,
     /// Its port for the cluster bus.
     pub bus_port: u16,
+    /// Its port for clients without TLS, when `port` is the one with; else 0.
+    pub plain_port: u16,
     /// The node it replicates; a replica's primary can be unknown.
     pub replicaof: Option<NodeIx>,
-    /// Its own configuration epoch: 0 for a replica, whose primary's counts.
+    /// Its configuration epoch. For a replica, the greatest it told of, which is one of its primary; what counts is
+    /// its primary's own, see [`NodeTable::effective_epoch`].
     pub config_epoch: u64,
+    /// When this node first heard of it; `None`: before the start.
+    pub created: Option<Now>,
     /// When the ping that it has yet to answer was sent.
     pub ping_sent: Option<Now>,
     /// When it last answered.
     pub pong_received: Option<Now>,
+    /// When anything last came from it.
+    pub data_received: Option<Now>,
+    /// Whether it understands ping extensions.
+    pub extensions: bool,
     /// Since when it is marked FAIL.
     pub failed_at: Option<Now>,
     /// Its replication offset, as it last told.
     pub replication_offset: u64,
     /// Who said that it has failed, and when.
     pub failure_reports: Vec<FailureReport>,
+    /// The attempts to connect to it.
+    pub dialing: Dialing,
     /// The connection this node made to it.
     pub link: Option<Link>,
     /// The connection it made to this node.
@@ -77,9 +89,26 @@ pub struct FailureReport {
     pub at: Now,
 }
 
+/// The attempts to connect to a node, since it was last connected.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dialing {
+    /// The attempt under way, and its start.
+    pub attempt: Option<(LinkId, Now)>,
+    /// When the first was made.
+    pub since: Option<Now>,
+    /// When the last was made.
+    pub last: Option<Now>,
+    /// How many ended in vain.
+    pub in_vain: u32,
+    /// How many of the last ones in a row were refused, and when the first of these was.
+    pub refused: Option<(u32, Now)>,
+}
+
 /// What is worth knowing of a bus connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
+    /// Its name.
+    pub id: LinkId,
     /// When it was made.
     pub created: Now,
     /// Whether it is read from.
@@ -92,6 +121,13 @@ pub struct Link {
     pub send_buffer_used: u64,
 }
 
+impl Link {
+    /// A link that has just been made.
+    pub fn new(id: LinkId, created: Now) -> Link {
+        Link { id, created, reading: true, writing: false, send_buffer_allocated: 0, send_buffer_used: 0 }
+    }
+}
+
 impl Node {
     /// A node of which only the name is known.
     pub fn new(id: NodeId, flags: NodeFlags) -> Node {
@@ -102,13 +138,18 @@ impl Node {
             hostname: String::new(),
             port: 0,
             bus_port: 0,
+            plain_port: 0,
             replicaof: None,
             config_epoch: 0,
+            created: None,
             ping_sent: None,
             pong_received: None,
+            data_received: None,
+            extensions: false,
             failed_at: None,
             replication_offset: 0,
             failure_reports: Vec::new(),
+            dialing: Dialing::default(),
             link: None,
             inbound_link: None,
         }
@@ -127,6 +168,21 @@ impl Node {
     /// Whether a majority agreed that it is down.
     pub fn has_failed(&self) -> bool {
         self.flags.any(NodeFlags::FAIL)
+    }
+
+    /// Whether this node alone believes that it is down.
+    pub fn is_suspected(&self) -> bool {
+        self.flags.any(NodeFlags::PFAIL)
+    }
+
+    /// Whether its name is a placeholder still.
+    pub fn is_in_handshake(&self) -> bool {
+        self.flags.any(NodeFlags::HANDSHAKE)
+    }
+
+    /// Whether there is no way to connect to it.
+    pub fn has_no_address(&self) -> bool {
+        self.flags.any(NodeFlags::NO_ADDRESS)
     }
 
     /// Whether it is this node.
@@ -151,8 +207,13 @@ impl Node {
 
     /// How many nodes say that it has failed, and said so recently enough to count.
     pub fn count_failure_reports(&self, now: Now, node_timeout_ms: u64) -> usize {
+        self.recent_failure_reports(now, node_timeout_ms).count()
+    }
+
+    /// The reports that it has failed which are recent enough to count.
+    pub fn recent_failure_reports(&self, now: Now, node_timeout_ms: u64) -> impl Iterator<Item = &FailureReport> {
         let oldest = node_timeout_ms.saturating_mul(FAILURE_REPORT_TIMEOUTS);
-        self.failure_reports.iter().filter(|report| now.since(report.at) <= oldest).count()
+        self.failure_reports.iter().filter(move |report| now.since(report.at) <= oldest)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    pub fast_failure_detection: bool,
     /// `cluster-replica-validity-factor`: in node timeouts; 0: data is never too old.
     pub replica_validity_factor: u64,
     /// `repl-ping-replica-period`, milliseconds.
@@ -78,6 +80,7 @@ impl Default for Options {
             require_full_coverage: true,
             allow_replica_migration: true,
             replica_no_failover: false,
+            fast_failure_detection: true,
             replica_validity_factor: 10,
             repl_ping_period_ms: 10_000,
             migration_barrier: 1,

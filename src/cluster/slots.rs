@@ -1,6 +1,7 @@
 //! The slot map: who owns each slot, and which slots are open, that is on their way to or from this node.
 
 use super::nodes::NodeIx;
+use super::wire::SlotBits;
 use crate::base::limits::SLOTS;
 use crate::contract::topology::NO_NODE;
 use crate::slot::Slot;
@@ -26,20 +27,44 @@ pub enum Direction {
     Importing,
 }
 
-/// The map. Counts are kept so that "does this node own slots" is not a walk over all of them.
+/// The map. What each node owns is kept also the other way round, as the bus's packets have it, so that comparing a
+/// packet with the map is no walk over all slots.
 #[derive(Clone, Debug)]
 pub struct SlotMap {
     owners: Box<[u16; SLOTS]>,
-    counts: BTreeMap<NodeIx, usize>,
+    owned: BTreeMap<NodeIx, Owned>,
+    /// Slots whose owner no longer claims them. They stay its own until another node does: clients would get errors
+    /// in the meantime. But this node does not spread the word.
+    disclaimed: Box<SlotBits>,
     migrating: BTreeMap<Slot, NodeIx>,
     importing: BTreeMap<Slot, NodeIx>,
+}
+
+/// What one node owns; never nothing.
+#[derive(Clone, Debug)]
+struct Owned {
+    count: usize,
+    bits: Box<SlotBits>,
+}
+
+/// No slots.
+const NO_SLOTS: &SlotBits = &[0; 2048];
+
+/// Whether `slot` is in `bits`.
+pub fn has_slot(bits: &SlotBits, slot: Slot) -> bool {
+    bits[slot.index() / 8] & bit_of(slot) != 0
+}
+
+fn bit_of(slot: Slot) -> u8 {
+    1 << (slot.index() % 8)
 }
 
 impl Default for SlotMap {
     fn default() -> SlotMap {
         SlotMap {
             owners: Box::new([NO_NODE; SLOTS]),
-            counts: BTreeMap::new(),
+            owned: BTreeMap::new(),
+            disclaimed: Box::new([0; 2048]),
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
         }
@@ -57,17 +82,21 @@ impl SlotMap {
     pub fn assign(&mut self, slot: Slot, owner: NodeIx) {
         self.unassign(slot);
         self.owners[slot.index()] = owner.0;
-        *self.counts.entry(owner).or_default() += 1;
+        let owned = self.owned.entry(owner).or_insert_with(|| Owned { count: 0, bits: Box::new(*NO_SLOTS) });
+        owned.count += 1;
+        owned.bits[slot.index() / 8] |= bit_of(slot);
     }
 
     /// Leaves `slot` without an owner.
     pub fn unassign(&mut self, slot: Slot) {
         let Some(owner) = self.owner(slot) else { return };
         self.owners[slot.index()] = NO_NODE;
-        let count = self.counts.get_mut(&owner).expect("an owner of a slot is counted");
-        *count -= 1;
-        if *count == 0 {
-            self.counts.remove(&owner);
+        self.set_claimed(slot, true);
+        let owned = self.owned.get_mut(&owner).expect("an owner of a slot is counted");
+        owned.count -= 1;
+        owned.bits[slot.index() / 8] &= !bit_of(slot);
+        if owned.count == 0 {
+            self.owned.remove(&owner);
         }
     }
 
@@ -80,19 +109,42 @@ impl SlotMap {
         }
     }
 
+    /// Takes note whether the owner of `slot` still claims it.
+    pub fn set_claimed(&mut self, slot: Slot, claimed: bool) {
+        let byte = &mut self.disclaimed[slot.index() / 8];
+        *byte = if claimed { *byte & !bit_of(slot) } else { *byte | bit_of(slot) };
+    }
+
+    /// Who owns `slot` and claims it.
+    pub fn claimed_owner(&self, slot: Slot) -> Option<NodeIx> {
+        self.owner(slot).filter(|_| !has_slot(&self.disclaimed, slot))
+    }
+
     /// How many slots `node` owns.
     pub fn count(&self, node: NodeIx) -> usize {
-        self.counts.get(&node).copied().unwrap_or(0)
+        self.owned.get(&node).map_or(0, |owned| owned.count)
+    }
+
+    /// The slots `node` owns.
+    pub fn bits(&self, node: NodeIx) -> &SlotBits {
+        self.owned.get(&node).map_or(NO_SLOTS, |owned| &*owned.bits)
+    }
+
+    /// The slots `node` owns and claims.
+    pub fn claimed_bits(&self, node: NodeIx) -> Box<SlotBits> {
+        let mut bits = Box::new(*self.bits(node));
+        bits.iter_mut().zip(self.disclaimed.iter()).for_each(|(owned, disclaimed)| *owned &= !disclaimed);
+        bits
     }
 
     /// The nodes that own slots.
     pub fn owners(&self) -> impl Iterator<Item = NodeIx> {
-        self.counts.keys().copied()
+        self.owned.keys().copied()
     }
 
     /// How many slots have an owner.
     pub fn assigned(&self) -> usize {
-        self.counts.values().sum()
+        self.owned.values().map(|owned| owned.count).sum()
     }
 
     /// The owned slots as runs of one owner each, in slot order.
@@ -203,6 +255,7 @@ mod tests {
                     .map(|run| usize::from(run.end.number() - run.start.number()) + 1).sum();
                 prop_assert_eq!(map.count(node), owned);
                 prop_assert_eq!(in_runs, owned);
+                prop_assert!(Slot::all().all(|slot| has_slot(map.bits(node), slot) == (map.owner(slot) == Some(node))));
             }
         }
     }

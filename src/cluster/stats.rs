@@ -90,6 +90,8 @@ pub struct BusStats {
     pub sent: MessageCounts,
     /// Messages received.
     pub received: MessageCounts,
+    /// Messages received that were of no use: of senders not known, or that contradict themselves.
+    pub ignored: u64,
     /// Links cut because their send buffer had grown too large.
     pub links_over_buffer_limit: u64,
 }

@@ -232,9 +232,18 @@ fn refusals_are_worded_as_redis_words_them() {
         ("CLUSTER REPLICAS x", "ERR Unknown node x"),
         ("CLUSTER RESET x", "ERR syntax error"),
         ("CLUSTER reset soft x", "ERR unknown subcommand or wrong number of arguments for 'reset'. Try CLUSTER HELP."),
+        ("CLUSTER MEET x 7001", "ERR Invalid node address specified: x:7001"),
+        ("CLUSTER MEET 127.0.0.1 0", "ERR Invalid node address specified: 127.0.0.1:0"),
+        ("CLUSTER MEET 127.0.0.1 60000", "ERR Invalid node address specified: 127.0.0.1:60000"),
+        ("CLUSTER MEET 127.0.0.1 y", "ERR Invalid TCP base port specified: y"),
+        ("CLUSTER MEET 127.0.0.1 7001 y", "ERR Invalid TCP bus port specified: y"),
+        ("CLUSTER FORGET x", "ERR Unknown node x"),
+        ("CLUSTER FORGET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ERR I tried hard but I can't forget myself..."),
+        ("CLUSTER REPLICATE x", "ERR Unknown node x"),
+        ("CLUSTER REPLICATE aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ERR Can't replicate myself"),
         (
-            "CLUSTER MEET 127.0.0.1 7001",
-            "ERR CLUSTER MEET needs the cluster bus, which this version of coreslot does not have yet",
+            "CLUSTER REPLICATE bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+            "ERR To set a master the node must be empty and without assigned slots.",
         ),
     ];
     let before = node.cluster.nodes_conf();
@@ -383,6 +392,7 @@ fn links_are_told_by_their_direction() {
     let mut node = Node::with_peer();
     let peer = node.cluster.nodes.find(NodeId::parse(PEER.as_bytes()).unwrap()).unwrap();
     let link = nodes::Link {
+        id: LinkId(LinkId::INBOUND),
         created: Now { unix_ms: 5, mono_ms: 0 },
         reading: true,
         writing: false,

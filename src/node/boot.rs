@@ -233,6 +233,7 @@ pub fn cluster_options(config: &Config, cores: usize) -> Options {
         require_full_coverage: config.flag("cluster-require-full-coverage"),
         allow_replica_migration: config.flag("cluster-allow-replica-migration"),
         replica_no_failover: config.flag("cluster-replica-no-failover"),
+        fast_failure_detection: config.flag("cluster-fast-failure-detection"),
         replica_validity_factor: config.number("cluster-replica-validity-factor"),
         repl_ping_period_ms: config.number::<u64>("repl-ping-replica-period").saturating_mul(1000),
         migration_barrier: config.number("cluster-migration-barrier"),

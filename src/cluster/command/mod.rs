@@ -4,6 +4,7 @@
 
 mod admin;
 mod help;
+mod membership;
 mod refusal;
 mod setslot;
 mod shards;
@@ -48,7 +49,7 @@ impl Inquiry {
     pub fn of(args: &[&[u8]]) -> Inquiry {
         let is =
             |index: usize, name: &str| args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(name.as_bytes()));
-        if is(1, "flushslots") || is(1, "reset") {
+        if is(1, "flushslots") || is(1, "reset") || is(1, "replicate") {
             return Inquiry::Keys;
         }
         match args.get(2).map(|arg| parse_slot(arg)) {
@@ -99,13 +100,16 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("delslots", -3, slots::delete),
     row("delslotsrange", -4, slots::delete_ranges),
     row("flushslots", 2, slots::flush),
+    row("forget", 3, membership::forget),
     row("help", 2, help::help),
     row("info", 2, views::info),
     row("keyslot", 3, views::key_slot),
     row("links", 2, views::links),
+    row("meet", -4, membership::meet),
     row("myid", 2, views::my_id),
     row("nodes", 2, views::nodes),
     row("replicas", 3, views::replicas),
+    row("replicate", 3, membership::replicate),
     row("reset", -2, admin::reset),
     row("saveconfig", 2, admin::save_config),
     row("set-config-epoch", 3, admin::set_config_epoch),
@@ -115,8 +119,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("slots", 2, shards::slots),
 ];
 
-/// Subcommands that need other nodes to talk to, and so the cluster bus, which this version does not have.
-const NEED_BUS: &[&str] = &["failover", "forget", "meet", "replicate"];
+/// Subcommands that this version does not have yet.
+const NEED_BUS: &[&str] = &["failover"];
 
 impl Cluster {
     /// Runs a whole CLUSTER command. Its reply may leave once the actions are done; an error changes nothing.

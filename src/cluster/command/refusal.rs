@@ -47,6 +47,22 @@ pub(super) enum Refusal {
     EpochWithOthers,
     #[error("ERR Node config epoch is already non-zero")]
     EpochAlreadySet,
+    #[error("ERR Invalid TCP base port specified: {0}")]
+    InvalidBasePort(String),
+    #[error("ERR Invalid TCP bus port specified: {0}")]
+    InvalidBusPort(String),
+    #[error("ERR Invalid node address specified: {0}:{1}")]
+    InvalidAddress(String, String),
+    #[error("ERR I tried hard but I can't forget myself...")]
+    ForgetMyself,
+    #[error("ERR Can't forget my master!")]
+    ForgetMyPrimary,
+    #[error("ERR Can't replicate myself")]
+    ReplicateMyself,
+    #[error("ERR I can only replicate a master, not a replica.")]
+    ReplicateReplica,
+    #[error("ERR To set a master the node must be empty and without assigned slots.")]
+    ReplicateWithData,
     #[error("ERR CLUSTER RESET can't be called with master nodes containing keys")]
     ResetWithKeys,
 }

@@ -86,6 +86,7 @@ fn finish_import(cluster: &mut Cluster, slot: Slot) {
         log::warn!("configEpoch updated after importing slot {}", slot.number());
     }
     cluster.slots.close(slot, Direction::Importing);
+    cluster.announce_change();
 }
 
 fn find_primary(cluster: &Cluster, id: &[u8], unknown: fn(String) -> Refusal) -> Result<NodeIx, Refusal> {

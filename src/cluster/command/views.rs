@@ -118,6 +118,9 @@ pub(super) fn info(cluster: &mut Cluster, _: &Call<'_>, reply: &mut Reply<'_>) -
     );
     text += &messages(&cluster.stats.sent, "sent");
     text += &messages(&cluster.stats.received, "received");
+    if cluster.stats.ignored > 0 {
+        text += &format!("cluster_stats_messages_ignored:{}\r\n", cluster.stats.ignored);
+    }
     text += &format!("total_cluster_links_buffer_limit_exceeded:{}\r\n", cluster.stats.links_over_buffer_limit);
     reply.verbatim(text.as_bytes());
     Ok(())

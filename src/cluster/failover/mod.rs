@@ -1,16 +1,19 @@
 //! Failover: elections of replicas, votes of primaries, manual failover, and the migration of replicas to primaries
 //! that have none. Part of the sans-I/O control plane.
 
-#![allow(dead_code)] // The bus's conversation is about to call it.
-
 use super::Cluster;
 use super::nodes::NodeIx;
 use super::now::Now;
-use super::wire::Header;
+use super::wire::{Header, MessageFlags};
 
 impl Cluster {
     /// The regular work of failover, ten times a second: called by [`tick`](Cluster::tick) after the failure detection.
     pub(super) fn failover_tick(&mut self, _now: Now) {}
+
+    /// What every packet tells of a failover under way.
+    pub(super) fn failover_flags(&self) -> MessageFlags {
+        MessageFlags::default()
+    }
 
     /// A replica asks for this node's vote.
     pub(super) fn auth_requested(&mut self, _sender: NodeIx, _header: &Header, _now: Now) {}

@@ -3,13 +3,23 @@
 //! Recordings are made by `scripts/record-replies.py`, which also explains their form.
 
 use super::testing::{Bench, run, words};
+use crate::resp::Proto;
 
 /// Runs every command of `recording` and compares reply, keyspace events and replicated commands.
 pub fn replay(bench: &mut Bench, recording: &str) {
+    let mut differences = Vec::new();
     let commands = recording.split("\n> ").skip(1);
     for (line, recorded) in commands.map(|block| block.split_once('\n').unwrap()) {
-        assert_eq!(perform(bench, line), expected(recorded, bench.now), "> {line}");
+        if let Some(version) = line.strip_prefix("HELLO ") {
+            bench.proto = if version == "3" { Proto::Resp3 } else { Proto::Resp2 };
+            continue;
+        }
+        let (ours, redis) = (perform(bench, line), expected(recorded, bench.now));
+        if ours != redis {
+            differences.push(format!("> {line}\n  ours:  {ours:?}\n  redis: {redis:?}"));
+        }
     }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
 /// What happened, in the recording's form.

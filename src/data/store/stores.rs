@@ -53,6 +53,13 @@ impl Stores {
         self.at(core).expect(ELSEWHERE)
     }
 
+    /// The same, to read; several can be in hand at once.
+    #[inline]
+    pub fn seen(&self, slot: Slot) -> &Store {
+        let core = if self.lent == 0 { self.home } else { self.owners.of(slot) };
+        self.here[core.index()].as_deref().expect(ELSEWHERE)
+    }
+
     /// The store of this core; panics like [`of`](Stores::of).
     #[inline(always)]
     pub fn home(&self) -> &Store {

@@ -86,16 +86,31 @@ impl Store {
         now: u64,
         change: impl FnOnce(&mut Object) -> R,
     ) -> Option<R> {
+        self.object_mut_if(db, key, now, |object| (change(object), true))
+    }
+
+    /// The same; `change` says besides whether it has changed anything, for those who watch the key.
+    pub fn object_mut_if<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        now: u64,
+        change: impl FnOnce(&mut Object) -> (R, bool),
+    ) -> Option<R> {
         let (_, handle) = self.locate_live(db, key, now)?;
-        let (memory, header) = (self.arena.memory(), Header::read(self.arena.memory(), handle));
+        let header = Header::read(self.arena.memory(), handle);
         if !header.has(OUTSIDE) {
             return None;
         }
-        let object = self.objects.get_mut(entry::object_number(memory, handle, header));
+        let clock = self.clock.used(header.clock(), now, &mut self.random);
+        header.with_clock(clock).write(self.arena.memory_mut(), handle);
+        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
         let before = object.heap_bytes();
-        let result = change(object);
+        let (result, changed) = change(object);
         self.heap = self.heap - before + object.heap_bytes();
-        self.written(db, key);
+        if changed {
+            self.written(db, key);
+        }
         Some(result)
     }
 

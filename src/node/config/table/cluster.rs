@@ -52,6 +52,7 @@ pub(super) const ROWS: &[Directive] = &[
         "Replicas a primary must keep before one may leave for an orphan.",
     ),
     flag("cluster-allow-replica-migration", "yes", "Let this node's replicas move to orphaned primaries."),
+    flag("cluster-fast-failure-detection", "yes", "Suspect a node that refuses connections without further delay."),
     memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit.")
         .without_effect(NOT_BUILT),
 ];

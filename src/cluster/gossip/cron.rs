@@ -1,0 +1,88 @@
+//! The regular work, ten times a second: whom to connect to, whom to ping, who is silent for too long.
+
+use crate::cluster::Cluster;
+use crate::cluster::nodes::NodeIx;
+use crate::cluster::now::Now;
+
+/// How often one of [`CHOICES`] random nodes is pinged, the one that was silent for longest. Source: Redis 7.0
+/// `clusterCron`.
+const RANDOM_PING_MS: u64 = 1000;
+const CHOICES: usize = 5;
+
+impl Cluster {
+    /// The conversation's part of a tick.
+    pub(in crate::cluster) fn converse(&mut self, now: Now) {
+        self.excuse_silence_while_asleep(now);
+        self.end_stale_handshakes(now);
+        let nodes: Vec<NodeIx> = self.nodes.iter().map(|(ix, _)| ix).filter(|ix| *ix != self.me).collect();
+        for node in nodes.iter().copied() {
+            self.give_up_slow_attempt(node, now);
+            self.connect_if_due(node, now);
+        }
+        self.ping_a_random_node(&nodes, now);
+        for node in nodes {
+            if !self.nodes[node].is_in_handshake() && !self.nodes[node].has_no_address() {
+                self.look_after(node, now);
+            }
+        }
+        self.tell_failure_news();
+    }
+
+    /// A process that was stopped for a while, and goes on, has heard nobody meanwhile: that is no sign of failure.
+    fn excuse_silence_while_asleep(&mut self, now: Now) {
+        let asleep = self.bus.last_tick.replace(now).map_or(0, |last| now.since(last));
+        if asleep <= self.options.node_timeout_ms / 2 {
+            return;
+        }
+        log::warn!("The cluster bus was not served for {asleep} ms");
+        for ix in self.nodes.iter().map(|(ix, _)| ix).collect::<Vec<_>>() {
+            let node = &mut self.nodes[ix];
+            node.ping_sent = node.ping_sent.map(|_| now);
+            node.dialing.since = node.dialing.since.map(|_| now);
+        }
+    }
+
+    fn ping_a_random_node(&mut self, nodes: &[NodeIx], now: Now) {
+        let is_due = self.bus.last_random_ping.is_none_or(|last| now.since(last) >= RANDOM_PING_MS);
+        if !is_due || nodes.is_empty() {
+            return;
+        }
+        self.bus.last_random_ping = Some(now);
+        let chosen: Vec<NodeIx> = (0..CHOICES).map(|_| nodes[self.draw(nodes.len())]).collect();
+        let silent_longest = chosen
+            .into_iter()
+            .filter(|ix| self.is_idle(*ix) && !self.nodes[*ix].is_in_handshake())
+            .min_by_key(|ix| self.nodes[*ix].pong_received.map(|pong| pong.mono_ms));
+        if let Some(node) = silent_longest {
+            self.ping(node, now);
+        }
+    }
+
+    fn look_after(&mut self, node: NodeIx, now: Now) {
+        let half_timeout = self.options.node_timeout_ms / 2;
+        if self.link_is_stuck(node, half_timeout, now) {
+            self.disconnect(node);
+            self.connect_if_due(node, now);
+        }
+        let pong_is_old = self.nodes[node].pong_received.is_none_or(|pong| now.since(pong) > half_timeout);
+        if self.is_idle(node) && pong_is_old {
+            self.ping(node, now);
+        }
+        self.suspect_if_silent(node, now);
+        self.fail_if_agreed(node, now);
+    }
+
+    /// Whether there is a link to the node, and no ping waits for its pong.
+    fn is_idle(&self, node: NodeIx) -> bool {
+        self.nodes[node].link.is_some() && self.nodes[node].ping_sent.is_none()
+    }
+
+    /// Whether nothing has come from a node for so long that the fault may be the link's.
+    fn link_is_stuck(&self, node: NodeIx, half_timeout: u64, now: Now) -> bool {
+        let entry = &self.nodes[node];
+        let (Some(link), Some(ping)) = (entry.link, entry.ping_sent) else { return false };
+        now.since(link.created) > self.options.node_timeout_ms
+            && now.since(ping) > half_timeout
+            && entry.data_received.is_none_or(|at| now.since(at) > half_timeout)
+    }
+}

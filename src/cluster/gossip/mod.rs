@@ -1,0 +1,54 @@
+//! The bus's conversation: links, pings and pongs, gossip, handshakes, failure detection, slot claims, messages of
+//! publishers. Part of the sans-I/O control plane; the facts are Redis 7.0's (`cluster.c`).
+//!
+//! ```text
+//! opened, closed -> links     connecting, the first packet of a link, trying again
+//! received       -> receive   who sends; then by kind: handshake, claims (roles, epochs, slots), failure, learn
+//! tick           -> cron      whom to ping, who is silent for too long
+//! all of them    -> send      headers, gossip sections, broadcasts
+//! ```
+//!
+//! Invariants:
+//! - A packet changes nothing but this node's own address and the table of handshakes, unless its sender is known by
+//!   name. What contradicts itself is counted and dropped.
+//! - A link that is in the table of links belongs to the node that it names, and the node names it.
+//! - Nothing here grows without bound: nodes, handshakes, links of strangers and bans have each their limit, and a
+//!   node has one report of failure from each other at most.
+
+mod bans;
+mod claims;
+mod cron;
+mod failure;
+mod handshake;
+mod learn;
+mod links;
+mod publish;
+mod receive;
+mod send;
+
+use super::now::Now;
+use super::{Cluster, Replication};
+pub use links::LinkFigures;
+
+/// What the conversation keeps beside the node table.
+#[derive(Debug, Default)]
+pub(super) struct Bus {
+    links: links::Links,
+    bans: bans::Bans,
+    last_tick: Option<Now>,
+    /// When a node chosen at random was last pinged.
+    last_random_ping: Option<Now>,
+    /// Whether this node has come to a judgement that the other primaries wait for.
+    failure_news: bool,
+}
+
+impl Cluster {
+    /// Takes note of the data's state; to be called before [`tick`](Cluster::tick).
+    pub fn replication(&mut self, replication: Replication) {
+        self.replication = replication;
+        self.nodes[self.me].replication_offset = replication.offset;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What this node says: the header that tells how it sees itself, the gossip section, and who is told.
+
+use crate::base::limits::MAX_SUSPECTS_TOLD;
+use crate::cluster::nodes::{Node, NodeIx};
+use crate::cluster::now::Now;
+use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, MessageFlags, Packet};
+use crate::cluster::{Action, Cluster, LinkId};
+use crate::contract::topology::NodeFlags;
+use rand_xoshiro::rand_core::Rng;
+use std::sync::Arc;
+
+/// A gossip section tells of this part of all nodes, and of so many at least. Source: Redis 7.0 `clusterSendPing`:
+/// enough that in two node timeouts a majority's word reaches everybody.
+const TOLD_PART: usize = 10;
+const TOLD_AT_LEAST: usize = 3;
+
+impl Cluster {
+    /// A packet of this node, as it is now.
+    pub(in crate::cluster) fn packet(&self, body: Body) -> Packet {
+        Packet { header: self.header(), body }
+    }
+
+    /// A replica tells its primary's slots and epoch: it is not in charge of them, but knows them.
+    fn header(&self) -> Header {
+        let (myself, options) = (self.myself(), &self.options);
+        let owner = myself.replicaof.unwrap_or(self.me);
+        Header {
+            sender: myself.id,
+            flags: myself.flags,
+            port: myself.port,
+            plain_port: myself.plain_port,
+            bus_port: myself.bus_port,
+            ip: options.announce_ip.clone().unwrap_or_default(),
+            current_epoch: self.epochs.current,
+            config_epoch: self.nodes[owner].config_epoch,
+            offset: self.replication.offset,
+            slots: Box::new(*self.slots.bits(owner)),
+            replicaof: myself.replicaof.map(|primary| self.nodes[primary].id),
+            down: self.state.down().is_some(),
+            message_flags: MessageFlags { extensions: true, ..self.failover_flags() },
+        }
+    }
+
+    /// Sends over a link.
+    pub(in crate::cluster) fn send(&mut self, link: LinkId, packet: Arc<Packet>) {
+        self.stats.sent.count(packet.body.kind());
+        self.pending.outgoing.push(Action::Send(link, packet));
+    }
+
+    /// Sends to one node, if this node has a link to it.
+    pub(in crate::cluster) fn send_to(&mut self, node: NodeIx, body: Body) {
+        if let Some(link) = self.nodes[node].link {
+            let packet = Arc::new(self.packet(body));
+            self.send(link.id, packet);
+        }
+    }
+
+    /// Sends to every node that this one has a link to.
+    pub(in crate::cluster) fn broadcast(&mut self, packet: Packet) {
+        let packet = Arc::new(packet);
+        for link in self.links_to(|node| !node.is_in_handshake()) {
+            self.send(link, packet.clone());
+        }
+    }
+
+    /// Pings a node that this one has a link to. It counts as waiting from now on.
+    pub(in crate::cluster) fn ping(&mut self, node: NodeIx, now: Now) {
+        if let Some(link) = self.nodes[node].link {
+            self.nodes[node].ping_sent = Some(now);
+            self.send_gossip(link.id, GossipKind::Ping, Some(node));
+        }
+    }
+
+    /// Tells everybody, once the call under way is over, how this node sees itself now.
+    pub(in crate::cluster) fn announce_change(&mut self) {
+        self.pending.announce = true;
+    }
+
+    /// Sends a pong to every node.
+    pub(in crate::cluster) fn pong_everybody(&mut self) {
+        self.pong_all(|_| true);
+    }
+
+    /// Sends a pong to the nodes for which `wanted` holds.
+    pub(super) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
+        let nodes: Vec<NodeIx> = self.nodes.iter().filter(|(_, node)| wanted(node)).map(|(ix, _)| ix).collect();
+        for node in nodes {
+            if let Some(link) = self.nodes[node].link.filter(|_| !self.nodes[node].is_in_handshake()) {
+                self.send_gossip(link.id, GossipKind::Pong, Some(node));
+            }
+        }
+    }
+
+    /// Sends gossip over a link that leads to `to`, if that is known.
+    pub(super) fn send_gossip(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
+        let understands = to.is_some_and(|to| self.nodes[to].extensions);
+        let hostname = Some(self.myself().hostname.clone()).filter(|name| understands && !name.is_empty());
+        let entries = self.gossip_section(to);
+        let packet = self.packet(Body::Gossip { kind, entries, hostname });
+        self.send(link, Arc::new(packet));
+    }
+
+    fn gossip_section(&mut self, to: Option<NodeIx>) -> Vec<GossipEntry> {
+        let known = self.nodes.len();
+        let wanted = (known / TOLD_PART).max(TOLD_AT_LEAST).min(known.saturating_sub(2));
+        let others = |node: &Node| !node.is_myself() && !node.is_in_handshake() && !node.has_no_address();
+        let mut suspects = Vec::new();
+        let mut candidates = Vec::new();
+        for (ix, node) in self.nodes.iter().filter(|(ix, node)| Some(*ix) != to && others(node)) {
+            if node.is_suspected() {
+                suspects.push(ix);
+            } else if node.link.is_some() || self.slots.count(ix) > 0 {
+                candidates.push(ix);
+            }
+        }
+        let mut told = self.choose(candidates, wanted);
+        told.extend(self.choose(suspects, MAX_SUSPECTS_TOLD));
+        told.into_iter().map(|ix| entry_of(&self.nodes[ix])).collect()
+    }
+
+    /// At most `count` of `nodes`, each as likely as any other.
+    fn choose(&mut self, mut nodes: Vec<NodeIx>, count: usize) -> Vec<NodeIx> {
+        for place in 0..count.min(nodes.len()) {
+            let other = place + self.draw(nodes.len() - place);
+            nodes.swap(place, other);
+        }
+        nodes.truncate(count);
+        nodes
+    }
+
+    /// A random number below `bound`.
+    pub(super) fn draw(&mut self, bound: usize) -> usize {
+        (self.random.next_u64() % bound.max(1) as u64) as usize
+    }
+
+    fn links_to(&self, wanted: impl Fn(&Node) -> bool) -> Vec<LinkId> {
+        self.nodes.iter().filter(|(_, node)| wanted(node)).filter_map(|(_, node)| Some(node.link?.id)).collect()
+    }
+}
+
+fn entry_of(node: &Node) -> GossipEntry {
+    let seconds = |moment: Option<Now>| moment.map_or(0, |moment| (moment.unix_ms / 1000) as u32);
+    GossipEntry {
+        id: node.id,
+        ping_sent: seconds(node.ping_sent),
+        pong_received: seconds(node.pong_received),
+        ip: node.ip.clone(),
+        port: node.port,
+        bus_port: node.bus_port,
+        flags: node.flags.without(NodeFlags::MEET),
+        plain_port: node.plain_port,
+    }
+}
