@@ -98,3 +98,6 @@ pub const SCRIPT_STACK: usize = 4 << 20;
 
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
+
+/// Nanoseconds a script thinks before others have their turn.
+pub const SCRIPT_SLICE_NS: u64 = 1_000_000;

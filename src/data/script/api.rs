@@ -90,7 +90,7 @@ fn position(lua: &Lua) -> (Option<String>, Option<usize>) {
 }
 
 /// `redis.call` and `redis.pcall`: the reply of a command, if only an error.
-fn call(lua: &Lua, bridge: &Bridge, args: &[Value]) -> Result<Vec<u8>> {
+fn call(bridge: &Bridge, args: &[Value]) -> Result<Vec<u8>> {
     if !bridge.is_inside() {
         return failure("redis.call/pcall can only be called inside a script invocation");
     }
@@ -126,7 +126,7 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     let table = lua.create_table()?;
     let inner = bridge.clone();
     add(lua, &table, "call", move |lua, args: Variadic<Value>| {
-        let reply = call(lua, &inner, &args)?;
+        let reply = call(&inner, &args)?;
         match reply.strip_prefix(b"-") {
             Some(text) => Err(mlua::Error::external(Failure { text: text.trim_ascii_end().to_vec(), counted: true })),
             None => convert::to_lua(lua, &reply),
@@ -134,7 +134,7 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     })?;
     let inner = bridge.clone();
     add(lua, &table, "pcall", move |lua, args: Variadic<Value>| {
-        let reply = call(lua, &inner, &args)?;
+        let reply = call(&inner, &args)?;
         let value = convert::to_lua(lua, &reply)?;
         if let (Some(b'-'), Value::Table(error)) = (reply.first(), &value) {
             error.raw_set("ignore_error_stats_update", true)?;
@@ -176,9 +176,9 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
             _ => failure("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."),
         }
     })?;
-    add(lua, &table, "breakpoint", |lua, _: MultiValue| Ok(Value::Boolean(false)))?;
+    add(lua, &table, "breakpoint", |_, _: MultiValue| Ok(Value::Boolean(false)))?;
     add(lua, &table, "debug", |_, _: MultiValue| Ok(Value::Nil))?;
-    add(lua, &table, "replicate_commands", |lua, _: MultiValue| Ok(Value::Boolean(true)))?;
+    add(lua, &table, "replicate_commands", |_, _: MultiValue| Ok(Value::Boolean(true)))?;
     Ok(table)
 }
 

@@ -6,7 +6,7 @@ pub mod bit;
 use mlua::{Lua, Result, Table};
 
 /// Adds each library's functions to `functions` and its constants to `values`, by the library's name.
-pub fn add(lua: &Lua, functions: &Table, values: &Table) -> Result<()> {
+pub fn add(lua: &Lua, functions: &Table, _: &Table) -> Result<()> {
     functions.set("bit", bit::functions(lua)?)?;
     Ok(())
 }
