@@ -76,8 +76,14 @@ pub const MAX_SUSPECTS_TOLD: usize = 256;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
+pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
+
 /// Elements one command can be asked to choose at random with repetition.
 pub const MAX_SAMPLES: u64 = 10_000_000;
+
+/// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
+pub const BROADCAST_AHEAD: usize = 64 * 1024;
 
 /// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
 pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;

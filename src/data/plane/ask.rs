@@ -365,7 +365,8 @@ impl Plane {
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
-            Notice::Stop => {}
+            // The driver, or the bus core, takes these.
+            Notice::Stop | Notice::Broadcast { .. } => {}
         }
     }
 }

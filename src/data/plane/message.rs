@@ -302,6 +302,15 @@ pub enum Notice {
     },
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
+    /// A message that a client of the sender published, for the other nodes of the cluster.
+    Broadcast {
+        /// The channel.
+        channel: Arc<[u8]>,
+        /// The message.
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
+    },
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.

@@ -172,6 +172,8 @@ pub struct Plane {
     pub registry: &'static Registry,
     /// Subscribers of this core.
     pub pubsub: pubsub::PubSub,
+    /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
+    broadcast_bytes: usize,
     /// Replies of this turn.
     pub out: Out,
     /// Messages to other threads, to be sent in this order.
@@ -248,6 +250,7 @@ impl Plane {
             clients: Clients::default(),
             registry,
             pubsub: pubsub::PubSub::default(),
+            broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
             goodbyes: Vec::new(),
