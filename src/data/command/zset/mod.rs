@@ -6,6 +6,7 @@
 pub mod add;
 pub mod bounds;
 pub mod lookup;
+pub mod pop;
 pub mod range;
 pub mod remove;
 
@@ -21,12 +22,18 @@ use crate::resp::{Error, Proto, Reply};
 
 /// The sorted set commands by name.
 pub const HANDLERS: &[(&str, Handler)] = &[
+    ("bzmpop", pop::bzmpop),
+    ("bzpopmax", pop::bzpopmax),
+    ("bzpopmin", pop::bzpopmin),
     ("zadd", add::zadd),
     ("zcard", lookup::zcard),
     ("zcount", lookup::zcount),
     ("zincrby", add::zincrby),
     ("zlexcount", lookup::zlexcount),
+    ("zmpop", pop::zmpop),
     ("zmscore", lookup::zmscore),
+    ("zpopmax", pop::zpopmax),
+    ("zpopmin", pop::zpopmin),
     ("zrange", range::zrange),
     ("zrangebylex", range::zrangebylex),
     ("zrangebyscore", range::zrangebyscore),
@@ -122,16 +129,43 @@ fn create(exec: &mut Exec<'_>, key: &Key<'_>, zset: Zset, is_new: bool) {
     exec.signal_ready(key);
 }
 
-/// Writes members, with their scores if wanted: one after the other in RESP2, as pairs in RESP3.
-pub fn write_pairs<'z>(reply: &mut Reply<'_>, count: usize, with_scores: bool, pairs: impl Iterator<Item = Pair<'z>>) {
-    let as_pairs = with_scores && reply.proto() == Proto::Resp3;
-    reply.array(if with_scores && !as_pairs { 2 * count } else { count });
+/// How elements are written.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// An array of members.
+    Members,
+    /// An array of members and scores by turns.
+    Flat,
+    /// An array of pairs.
+    Nested,
+    /// Members and scores by turns, as part of an array that was begun.
+    Items,
+}
+
+impl Shape {
+    /// What WITHSCORES means to this client.
+    pub fn of(with_scores: bool, reply: &Reply<'_>) -> Shape {
+        match (with_scores, reply.proto()) {
+            (false, _) => Shape::Members,
+            (true, Proto::Resp2) => Shape::Flat,
+            (true, Proto::Resp3) => Shape::Nested,
+        }
+    }
+}
+
+/// Writes elements.
+pub fn write_pairs<'z>(reply: &mut Reply<'_>, shape: Shape, pairs: impl ExactSizeIterator<Item = Pair<'z>>) {
+    match shape {
+        Shape::Members | Shape::Nested => reply.array(pairs.len()),
+        Shape::Flat => reply.array(2 * pairs.len()),
+        Shape::Items => {}
+    }
     for (member, score) in pairs {
-        if as_pairs {
+        if shape == Shape::Nested {
             reply.array(2);
         }
         reply.bulk(member.text(&mut itoa::Buffer::new()));
-        if with_scores {
+        if shape != Shape::Members {
             reply.double(score);
         }
     }

@@ -1,7 +1,7 @@
 //! ZRANGE in all its forms, its older names, and ZRANGESTORE.
 
 use super::bounds::{Bounds, Limit};
-use super::{missed, read, store_result, write_pairs};
+use super::{Shape, missed, read, store_result, write_pairs};
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
@@ -71,9 +71,8 @@ fn reply_range(exec: &mut Exec<'_>, args: &[&[u8]], by: Option<By>, reverse: Opt
     let key = exec.key(args[1]);
     match read(exec.stores, exec.db, &key, exec.now)? {
         Some(zset) => {
-            let ranks = range.ranks(zset);
-            let pairs = zset.range(ranks.clone(), range.reverse);
-            write_pairs(&mut exec.reply, ranks.len(), range.with_scores, pairs);
+            let shape = Shape::of(range.with_scores, &exec.reply);
+            write_pairs(&mut exec.reply, shape, zset.range(range.ranks(zset), range.reverse));
         }
         None => {
             exec.reply.array(0);
