@@ -34,7 +34,9 @@ pub mod wire;
 use crate::contract::topology::{NodeFlags, NodeId, Topology};
 use crate::slot::Slot;
 use epochs::Epochs;
+use failover::Failover;
 use gossip::Bus;
+pub use gossip::LinkFigures;
 use nodes::{Node, NodeIx, NodeTable};
 use now::Now;
 use options::{Options, OptionsError};
@@ -141,6 +143,7 @@ pub struct Cluster {
     state: State,
     stats: BusStats,
     bus: Bus,
+    failover: Failover,
     /// What the owner of the data last told.
     replication: Replication,
     /// The primary's address by which the owner of the data was last told to replicate.
@@ -191,6 +194,7 @@ impl Cluster {
             state: State::default(),
             stats: BusStats::default(),
             bus: Bus::default(),
+            failover: Failover::default(),
             replication: Replication::default(),
             following: None,
             me,
@@ -217,6 +221,7 @@ impl Cluster {
 
     /// The time-driven part, to be called ten times a second. The first call saves and publishes the start's state.
     pub fn tick(&mut self, now: Now) -> Vec<Action> {
+        self.notice_stop(now);
         self.converse(now);
         self.failover_tick(now);
         self.pending.look |= self.state.down().is_some();
@@ -298,8 +303,10 @@ impl Cluster {
         self.disconnect_inbound(node);
         self.leave_primary(node);
         self.slots.forget(node);
-        self.nodes.remove(node);
-        self.config_changed();
+        let was_known = self.nodes.remove(node).is_some_and(|node| !node.is_in_handshake());
+        if was_known {
+            self.config_changed();
+        }
     }
 
     fn become_primary(&mut self) {
@@ -309,6 +316,7 @@ impl Cluster {
     fn become_replica_of(&mut self, primary: NodeIx) {
         assert!(primary != self.me, "a node does not replicate itself");
         assert!(self.slots.count(self.me) == 0, "a replica owns no slots");
+        self.reset_manual_failover();
         if self.myself().is_primary() {
             self.slots.close_all(); // Migration state is a primary's.
         }

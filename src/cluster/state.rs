@@ -11,8 +11,11 @@
 //!
 //! The waits are a primary's only: it gives the cluster the time to tell it that it lost its slots, before it takes
 //! writes that would be lost. All waits are by the monotonic clock, so that a clock jump cannot shorten one.
+//!
+//! A process that was stopped for long (SIGSTOP, a virtual machine that was moved) may have been replaced meanwhile, and
+//! what it knows looks as good as ever. It counts as in the minority until a majority has answered it again.
 
-use super::nodes::NodeTable;
+use super::nodes::{Node, NodeTable};
 use super::now::Now;
 use super::options::Options;
 use super::slots::SlotMap;
@@ -24,6 +27,8 @@ const WRITABLE_DELAY_MS: u64 = 2000;
 /// Bounds of the wait of a primary that is back with the majority. Source: Redis 7.0 `CLUSTER_*_REJOIN_DELAY`.
 const MIN_REJOIN_DELAY_MS: u64 = 500;
 const MAX_REJOIN_DELAY_MS: u64 = 5000;
+/// A stop that is no stop, whatever the node timeout: a machine under load lets a tick wait as long.
+const SHORTEST_STOP_MS: u64 = 500;
 
 /// The state, and what its waits are measured from.
 #[derive(Clone, Debug)]
@@ -32,12 +37,23 @@ pub struct State {
     size: usize,
     first_look: Option<Now>,
     last_in_minority: Option<Now>,
+    /// When it was last seen that the process runs.
+    last_awake: Option<Now>,
+    /// When the process went on after a long stop; until a majority has answered since.
+    resumed: Option<Now>,
 }
 
 impl Default for State {
     fn default() -> State {
         // Redis says 1 until it first looks.
-        State { down: Some(DownReason::Starting), size: 1, first_look: None, last_in_minority: None }
+        State {
+            down: Some(DownReason::Starting),
+            size: 1,
+            first_look: None,
+            last_in_minority: None,
+            last_awake: None,
+            resumed: None,
+        }
     }
 }
 
@@ -52,6 +68,26 @@ impl State {
         self.size
     }
 
+    /// Takes note that the process runs. Returns whether it was stopped for so long that it may have been replaced: half
+    /// a node timeout, which the others cannot have taken for its end, but not less than a few ticks.
+    pub fn awake(&mut self, options: &Options, now: Now) -> bool {
+        let longest = (options.node_timeout_ms / 2).max(SHORTEST_STOP_MS);
+        let stopped = self.last_awake.replace(now).is_some_and(|last| now.since(last) > longest);
+        if stopped {
+            log::warn!("This process was stopped for more than {longest} ms: asking the others before taking writes");
+            self.resumed = Some(now);
+            self.last_in_minority = Some(now);
+        }
+        stopped
+    }
+
+    /// Whether this node can know if it still is what it takes itself for. One that cannot must not vote: together
+    /// with its successor it would have two votes.
+    pub fn is_in_touch(&self, options: &Options, now: Now) -> bool {
+        let has_started = self.first_look.is_some_and(|first| now.since(first) >= WRITABLE_DELAY_MS);
+        has_started && self.resumed.is_none() && !self.must_wait_to_rejoin(options, now)
+    }
+
     /// Looks again. Returns whether the state, or the reason for it, has changed.
     pub fn look(&mut self, nodes: &NodeTable, slots: &SlotMap, options: &Options, am_primary: bool, now: Now) -> bool {
         let first_look = *self.first_look.get_or_insert(now);
@@ -60,14 +96,19 @@ impl State {
         }
         let uncovered = options.require_full_coverage && !all_covered(nodes, slots);
         let minority = !self.majority_reachable(nodes, slots);
-        if minority {
+        if self.resumed.is_some_and(|resumed| majority_answered_since(nodes, slots, resumed)) {
+            self.resumed = None;
+        }
+        if minority || self.resumed.is_some() {
             self.last_in_minority = Some(now);
         }
         let down = if uncovered {
             Some(DownReason::SlotsUncovered)
         } else if minority {
             Some(DownReason::Minority)
-        } else if am_primary && self.down.is_some() && self.must_wait_to_rejoin(options, now) {
+        } else if am_primary
+            && (self.resumed.is_some() || self.down.is_some() && self.must_wait_to_rejoin(options, now))
+        {
             Some(DownReason::Rejoining)
         } else {
             None
@@ -95,13 +136,25 @@ impl State {
     }
 }
 
+/// Whether a majority of the primaries with slots, this node included, answered a ping that was sent after `moment`:
+/// the links are younger than that, so nothing on them is older.
+fn majority_answered_since(nodes: &NodeTable, slots: &SlotMap, moment: Now) -> bool {
+    let answered = |node: &Node| {
+        let link_is_new = node.link.is_some_and(|link| link.created.mono_ms >= moment.mono_ms);
+        link_is_new && node.pong_received.is_some_and(|pong| pong.mono_ms >= moment.mono_ms)
+    };
+    let voters = || slots.owners().map(|owner| &nodes[owner]).filter(|node| node.is_primary());
+    voters().filter(|node| node.is_myself() || answered(node)).count() > voters().count() / 2
+}
+
 fn all_covered(nodes: &NodeTable, slots: &SlotMap) -> bool {
     slots.assigned() == SLOTS && slots.owners().all(|owner| !nodes[owner].has_failed())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::nodes::{Node, NodeIx};
+    use super::super::LinkId;
+    use super::super::nodes::{Link, NodeIx};
     use super::*;
     use crate::contract::topology::NodeId;
     use crate::slot::Slot;
@@ -189,6 +242,31 @@ mod tests {
         assert_eq!(world.down_at(3001), Some(DownReason::Rejoining));
         assert_eq!(world.down_at(7999), Some(DownReason::Rejoining));
         assert_eq!(world.down_at(8000), None, "the wait is 5 s at most, whatever the node timeout");
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_waits_for_a_majority_to_answer_and_then_for_news() {
+        let mut world = World::of(3);
+        world.mark(0, NodeFlags::MYSELF);
+        let at = |mono_ms| Now { unix_ms: 0, mono_ms };
+        world.down_at(0);
+        assert_eq!(world.down_at(2000), None);
+        assert!(!world.state.awake(&world.options, at(2000)));
+        assert!(!world.state.awake(&world.options, at(9500)), "half a node timeout is no stop");
+        assert!(world.state.awake(&world.options, at(17_001)));
+        assert_eq!(world.down_at(17_001), Some(DownReason::Rejoining));
+        let pong = |world: &mut World, node, created, answered| {
+            let link = Link::new(LinkId(u64::from(node)), at(created));
+            (world.nodes[NodeIx(node)].link, world.nodes[NodeIx(node)].pong_received) =
+                (Some(link), Some(at(answered)));
+        };
+        pong(&mut world, 1, 100, 30_000);
+        assert_eq!(world.down_at(30_000), Some(DownReason::Rejoining), "an old link can hold old answers");
+        assert!(!world.state.is_in_touch(&world.options, at(30_000)));
+        pong(&mut world, 1, 17_001, 31_000);
+        assert_eq!(world.down_at(31_000), Some(DownReason::Rejoining));
+        assert_eq!(world.down_at(35_000), None);
+        assert!(world.state.is_in_touch(&world.options, at(35_000)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::bus_links::{self, LinkCommand, Links};
 use super::outbox::Outbox;
 use super::wake::{Bell, Ear};
 use crate::base::limits;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::data::plane::message::{Message, Notice, Peer};
@@ -43,8 +44,8 @@ impl Outgoing {
 pub trait Office {
     /// A message from a data core.
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing);
-    /// The regular work, ten times a second.
-    fn tick(&mut self, outgoing: &mut Outgoing);
+    /// The regular work, ten times a second. `loads`: bytes that wait to be sent over each link.
+    fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing);
     /// The thread was woken: perhaps by one of the office's own helpers.
     fn woken(&mut self, outgoing: &mut Outgoing);
     /// A link of the bus is open between the node at `ip` and our address `local`.
@@ -55,8 +56,8 @@ pub trait Office {
     fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing);
     /// A packet came from the node at `ip`.
     fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing);
-    /// A packet came that makes no sense.
-    fn malformed(&mut self, link: LinkId, ip: &str, error: codec::Malformed);
+    /// A packet came from the node at `ip` that makes no sense.
+    fn malformed(&mut self, kind: Option<MessageKind>, ip: &str, error: codec::Malformed);
     /// A signal to end the node came.
     fn signalled(&mut self, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
@@ -202,7 +203,7 @@ impl bus_links::Listener for Handle {
     fn received(&self, link: LinkId, ip: &str, frame: &[u8]) {
         self.tell(|bus| match codec::decode(frame) {
             Ok(packet) => bus.office.received(link, packet, ip, &mut bus.outgoing),
-            Err(error) => bus.office.malformed(link, ip, error),
+            Err(error) => bus.office.malformed(codec::kind(frame), ip, error),
         });
     }
 
@@ -229,7 +230,8 @@ impl Bus {
         for link in self.links.close_overfull() {
             self.office.overfull(link, &mut self.outgoing);
         }
-        self.office.tick(&mut self.outgoing);
+        let loads: Vec<(LinkId, usize)> = self.links.loads().collect();
+        self.office.tick(&loads, &mut self.outgoing);
         self.send();
     }
 

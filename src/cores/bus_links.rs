@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 use crate::base::limits;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
-use futures_lite::future::or;
+use futures_lite::future::{or, yield_now};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::{TcpListener, TcpStream};
 use glommio::timer::sleep;
@@ -177,6 +177,8 @@ impl Links {
 /// Runs the life of a link until it ends or is closed.
 fn spawn(outbox: Rc<Outbox>, link: LinkId, listener: impl Listener, life: impl Future<Output = LinkEnd> + 'static) {
     let task = async move {
+        // glommio polls a new task at once, while whoever makes it holds the bus.
+        yield_now().await;
         let end = or(async { Some(life.await) }, async {
             outbox.closed().await;
             None

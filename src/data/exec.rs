@@ -2,6 +2,7 @@
 
 use super::key::{Key, KeyHasher};
 use super::store::{Handle, Store, Stores};
+use super::types::Forms;
 use crate::base::notify::Class;
 use crate::contract::settings::Settings;
 use crate::resp::{Error, Reply};
@@ -38,7 +39,7 @@ pub struct Exec<'t> {
     pub routed: Option<Key<'t>>,
 }
 
-impl Exec<'_> {
+impl<'t> Exec<'t> {
     /// `bytes` as a key; free of cost for the key the command was routed by.
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
         match self.routed {
@@ -58,6 +59,11 @@ impl Exec<'_> {
     pub fn find(&mut self, key: &Key<'_>) -> Option<Handle> {
         let (db, now) = (self.db, self.now);
         self.store(key.slot).find(db, key, now)
+    }
+
+    /// What decides on the form of a collection.
+    pub fn forms(&self) -> Forms<'t> {
+        Forms { limits: &self.settings.encodings, hasher: self.hasher }
     }
 
     /// Says that the command changed `count` things (Redis's `server.dirty`): more than none makes it replicate.

@@ -69,6 +69,7 @@ fn forget_the_cluster(cluster: &mut Cluster) {
         cluster.pending.actions.push(Action::FlushAll);
     }
     cluster.slots.close_all();
+    cluster.reset_manual_failover();
     cluster.slots.unassign_all_of(cluster.me);
     let others: Vec<_> = cluster.nodes.iter().map(|(ix, _)| ix).filter(|ix| *ix != cluster.me).collect();
     for other in others {

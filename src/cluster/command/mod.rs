@@ -3,6 +3,7 @@
 //! COUNTKEYSINSLOT and GETKEYSINSLOT are not here: the data cores, which have the keys, answer them.
 
 mod admin;
+mod failover;
 mod help;
 mod membership;
 mod refusal;
@@ -99,6 +100,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("count-failure-reports", 3, views::count_failure_reports),
     row("delslots", -3, slots::delete),
     row("delslotsrange", -4, slots::delete_ranges),
+    row("failover", -2, failover::failover),
     row("flushslots", 2, slots::flush),
     row("forget", 3, membership::forget),
     row("help", 2, help::help),
@@ -119,9 +121,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("slots", 2, shards::slots),
 ];
 
-/// Subcommands that this version does not have yet.
-const NEED_BUS: &[&str] = &["failover"];
-
 impl Cluster {
     /// Runs a whole CLUSTER command. Its reply may leave once the actions are done; an error changes nothing.
     pub fn command(
@@ -139,9 +138,6 @@ impl Cluster {
 
 fn find(args: &[&[u8]]) -> Result<&'static Subcommand, Error> {
     let name = args.get(1).ok_or(Error::Arity("cluster".into()))?;
-    if let Some(name) = NEED_BUS.iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-        return Err(Refusal::NeedsBus(name.to_ascii_uppercase()).into());
-    }
     let found = SUBCOMMANDS.iter().find(|subcommand| name.eq_ignore_ascii_case(subcommand.name.as_bytes()));
     let subcommand = found.ok_or_else(|| Refusal::UnknownSubcommand(shown_short(name)))?;
     let given = args.len() as i32;
@@ -214,8 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_in_order_and_needs_no_bus() {
+    fn the_table_is_in_order() {
         assert!(SUBCOMMANDS.is_sorted_by_key(|subcommand| subcommand.name));
-        assert!(SUBCOMMANDS.iter().all(|subcommand| !NEED_BUS.contains(&subcommand.name)));
     }
 }

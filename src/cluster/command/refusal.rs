@@ -9,8 +9,6 @@ pub(super) enum Refusal {
     UnknownSubcommand(String),
     #[error("ERR unknown subcommand or wrong number of arguments for '{0}'. Try CLUSTER HELP.")]
     Grammar(String),
-    #[error("ERR CLUSTER {0} needs the cluster bus, which this version of coreslot does not have yet")]
-    NeedsBus(String),
     #[error("ERR Invalid or out of range slot")]
     InvalidSlot,
     #[error("ERR Slot {0} is already busy")]
@@ -47,6 +45,12 @@ pub(super) enum Refusal {
     EpochWithOthers,
     #[error("ERR Node config epoch is already non-zero")]
     EpochAlreadySet,
+    #[error("ERR You should send CLUSTER FAILOVER to a replica")]
+    FailoverOfPrimary,
+    #[error("ERR I'm a replica but my master is unknown to me")]
+    PrimaryUnknown,
+    #[error("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE")]
+    PrimaryIsDown,
     #[error("ERR Invalid TCP base port specified: {0}")]
     InvalidBasePort(String),
     #[error("ERR Invalid TCP bus port specified: {0}")]

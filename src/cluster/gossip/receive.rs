@@ -3,6 +3,7 @@
 use super::links::Peer;
 use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Packet};
 use crate::cluster::{Action, Cluster, LinkId};
 use crate::contract::topology::NodeFlags;
@@ -19,12 +20,22 @@ pub(super) struct Heard<'p> {
 impl Cluster {
     /// A packet came over a link whose other end has address `ip`.
     pub fn received(&mut self, link: LinkId, packet: Packet, ip: &str, now: Now) -> Vec<Action> {
+        self.notice_stop(now);
         self.stats.received.count(packet.body.kind());
         let Packet { header, body } = packet;
         if self.hear(&Heard { link, ip, header: &header, now }, body).is_none() {
             self.stats.ignored += 1;
         }
+        self.failover_step(now);
         self.settle(now)
+    }
+
+    /// A packet came that makes no sense: counted, by its kind if it tells that, and dropped.
+    pub fn malformed(&mut self, kind: Option<MessageKind>) {
+        if let Some(kind) = kind {
+            self.stats.received.count(kind);
+        }
+        self.stats.ignored += 1;
     }
 
     /// `None`: the packet was of no use.

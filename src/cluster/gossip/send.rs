@@ -82,7 +82,7 @@ impl Cluster {
     }
 
     /// Sends a pong to the nodes for which `wanted` holds.
-    pub(super) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
+    pub(in crate::cluster) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
         let nodes: Vec<NodeIx> = self.nodes.iter().filter(|(_, node)| wanted(node)).map(|(ix, _)| ix).collect();
         for node in nodes {
             if let Some(link) = self.nodes[node].link.filter(|_| !self.nodes[node].is_in_handshake()) {

@@ -17,6 +17,7 @@ pub mod stream;
 pub mod string;
 pub mod zset;
 
+pub mod collection;
 pub mod debug;
 pub mod expiry_args;
 pub mod help;
@@ -26,6 +27,8 @@ pub mod latency;
 pub mod number;
 #[cfg(test)]
 pub mod recorded;
+pub mod sample;
+pub mod scan;
 pub mod slowlog;
 pub mod stats;
 #[cfg(test)]

@@ -30,8 +30,10 @@ mod graveyard;
 mod keyspace;
 mod lookup;
 mod object;
+mod objects;
 mod scan;
 mod slab;
+mod snapshot;
 mod stores;
 mod strings;
 mod waits;
@@ -44,7 +46,9 @@ mod model_tests;
 pub use clock::AccessClock;
 pub use entry::Kind;
 pub use object::Object;
+pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
+pub use snapshot::Progress;
 pub use stores::Stores;
 pub use write::Taken;
 
@@ -58,6 +62,7 @@ use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
+use snapshot::Snapshot;
 use waits::Waits;
 use watch::Watches;
 
@@ -139,6 +144,9 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    snapshot: Option<Box<Snapshot>>,
+    /// Whether writes are to be told: keys are watched, or a snapshot is under way. One question on the way of a write.
+    observed: bool,
     waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
@@ -152,6 +160,8 @@ pub struct Store {
     pub clock: AccessClock,
     /// Keys past their deadline are only treated as absent, not deleted: for replicas, and while clients are paused.
     pub keep_expired: bool,
+    /// The shortest element of a list that gets a node of its own. DEBUG QUICKLIST-PACKED-THRESHOLD changes it.
+    pub large_element: usize,
     /// Whether [`take_removed`](Store::take_removed) is wanted.
     pub record_removed: bool,
 }
@@ -169,6 +179,8 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            snapshot: None,
+            observed: false,
             waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
@@ -178,6 +190,7 @@ impl Store {
             stats: StoreStats::default(),
             clock: AccessClock::default(),
             keep_expired: false,
+            large_element: crate::data::types::list::LARGE,
             record_removed: false,
         }
     }

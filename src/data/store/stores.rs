@@ -60,6 +60,12 @@ impl Stores {
         self.here[core.index()].as_deref().expect(ELSEWHERE)
     }
 
+    /// The same, to look at.
+    pub fn see(&self, slot: Slot) -> &Store {
+        let core = if self.lent == 0 { self.home } else { self.owners.of(slot) };
+        self.here[core.index()].as_deref().expect(ELSEWHERE)
+    }
+
     /// The store of this core; panics like [`of`](Stores::of).
     #[inline(always)]
     pub fn home(&self) -> &Store {

@@ -14,3 +14,15 @@ pub mod listpack;
 pub mod set;
 pub mod stream;
 pub mod zset;
+
+use crate::contract::settings::EncodingLimits;
+use crate::data::key::KeyHasher;
+
+/// What decides on the form of a collection that is written.
+#[derive(Clone, Copy)]
+pub struct Forms<'s> {
+    /// Up to which size collections keep their compact forms.
+    pub limits: &'s EncodingLimits,
+    /// What dicts keep their keys by.
+    pub hasher: KeyHasher,
+}

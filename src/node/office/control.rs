@@ -10,7 +10,8 @@
 use super::config::link_settings;
 use super::{NodeOffice, Then, answer, now};
 use crate::cluster::command::Facts;
-use crate::cluster::{Action, Cluster, Replication};
+use crate::cluster::gossip::LinkFigures;
+use crate::cluster::{Action, Cluster, LinkId, Replication};
 use crate::cores::bus_core::Outgoing;
 use crate::cores::bus_links::LinkCommand;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
@@ -103,6 +104,10 @@ impl ClusterDesk {
     }
 }
 
+fn figures(bytes: u64) -> LinkFigures {
+    LinkFigures { writing: bytes > 0, send_buffer_allocated: bytes, send_buffer_used: bytes }
+}
+
 impl NodeOffice {
     /// Feeds the control plane something and does what it decides.
     pub(super) fn with_cluster(&mut self, outgoing: &mut Outgoing, feed: impl FnOnce(&mut Cluster) -> Vec<Action>) {
@@ -113,7 +118,7 @@ impl NodeOffice {
     }
 
     /// The control plane's regular work.
-    pub(super) fn tick_cluster(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn tick_cluster(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         if self.desk.is_none() {
             return;
         }
@@ -124,9 +129,18 @@ impl NodeOffice {
         self.check_writes(outgoing);
         let replication = self.replication();
         self.with_cluster(outgoing, |cluster| {
+            for (link, bytes) in loads {
+                cluster.link_stats(*link, figures(*bytes as u64));
+            }
             cluster.replication(replication);
             cluster.tick(now())
         });
+    }
+
+    /// A client's message goes to other nodes as well.
+    pub(super) fn broadcast(&mut self, sharded: bool, channel: &[u8], message: &[u8], outgoing: &mut Outgoing) {
+        let (channel, message) = (channel.to_vec(), message.to_vec());
+        self.with_cluster(outgoing, |cluster| cluster.publish(sharded, channel, message, now()));
     }
 
     /// The data's state, for the control plane.

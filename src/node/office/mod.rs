@@ -12,11 +12,12 @@ use super::listeners::Listeners;
 use super::log::LogDrain;
 use crate::cluster::command::Inquiry as Wanted;
 use crate::cluster::now::Now;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Peer};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer};
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
 use control::Held;
@@ -138,6 +139,13 @@ impl Office for NodeOffice {
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing) {
         match message {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
+            Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
+                self.broadcast(sharded, &channel, &message, outgoing);
+                outgoing.push((from, Message::Answer(number, Answer::Count(0))));
+            }
+            Message::Tell(Notice::Broadcast { channel, message, sharded }) => {
+                self.broadcast(sharded, &channel, &message, outgoing);
+            }
             Message::Answer(number, answer) => {
                 let Some(pending) = self.pending.get_mut(&number) else { return };
                 pending.missing -= 1;
@@ -155,17 +163,21 @@ impl Office for NodeOffice {
         }
     }
 
-    fn tick(&mut self, outgoing: &mut Outgoing) {
+    fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
-        self.tick_cluster(outgoing);
+        self.tick_cluster(loads, outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
         self.proceed(outgoing);
     }
 
-    fn opened(&mut self, link: LinkId, ip: &str, _local: &str, outgoing: &mut Outgoing) {
-        self.with_cluster(outgoing, |cluster| cluster.opened(link, ip, now()));
+    fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| {
+            let actions = cluster.opened(link, ip, now());
+            cluster.local_address(link, local);
+            actions
+        });
     }
 
     fn closed(&mut self, link: LinkId, end: LinkEnd, outgoing: &mut Outgoing) {
@@ -173,15 +185,21 @@ impl Office for NodeOffice {
     }
 
     fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing) {
-        self.with_cluster(outgoing, |cluster| cluster.closed(link, LinkEnd::Lost, now()));
+        self.with_cluster(outgoing, |cluster| {
+            cluster.link_over_buffer_limit();
+            cluster.closed(link, LinkEnd::Lost, now())
+        });
     }
 
     fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing) {
         self.with_cluster(outgoing, |cluster| cluster.received(link, packet, ip, now()));
     }
 
-    fn malformed(&mut self, _: LinkId, ip: &str, error: codec::Malformed) {
+    fn malformed(&mut self, kind: Option<MessageKind>, ip: &str, error: codec::Malformed) {
         log::debug!("A packet from {ip} on the cluster bus is dropped: {error}");
+        if let Some(desk) = &mut self.desk {
+            desk.cluster.malformed(kind);
+        }
     }
 
     fn signalled(&mut self, _: &mut Outgoing) {

@@ -1,0 +1,399 @@
+//! The world: hosts, the network between them, and virtual time. Does what the nodes' actions say, and has the
+//! [`Checker`] look at each.
+
+use crate::chance::Chance;
+use crate::checker::Checker;
+use crate::host::{Condition, Host, PORT, address, host_at};
+use crate::net::{ConnIx, Delays, HostIx, Item, Net, Travelling};
+use coreslot::cluster::options::Options;
+use coreslot::cluster::{Action, LinkEnd, LinkId, Replication};
+use coreslot::contract::topology::NodeId;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// How often a node is ticked.
+const TICK_MS: u64 = 100;
+
+/// Something that happens to a host.
+#[derive(Debug)]
+pub enum Event {
+    /// Its regular work is due.
+    Tick,
+    /// It wanted to be woken.
+    Wake,
+    /// Somebody's connection arrives.
+    Dialed(ConnIx),
+    /// A connection of its own is there, or refused.
+    Answer(ConnIx, bool),
+    /// Something arrives over a connection.
+    Arrival(ConnIx, usize, Item),
+}
+
+struct Due {
+    at: u64,
+    order: u64,
+    host: HostIx,
+    life: u32,
+    event: Event,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+impl Eq for Due {}
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// The shape of a cluster.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub primaries: usize,
+    /// Replicas of each primary.
+    pub replicas: usize,
+    pub options: Options,
+    pub delays: Delays,
+}
+
+/// The world.
+pub struct World {
+    pub time: u64,
+    pub hosts: Vec<Host>,
+    pub net: Net,
+    pub chance: Chance,
+    pub checker: Checker,
+    queue: BinaryHeap<Reverse<Due>>,
+    order: u64,
+    /// Bytes that each host sent over the bus, if they are counted.
+    pub bytes: Option<Vec<u64>>,
+}
+
+impl World {
+    /// A cluster that knows itself, whose nodes all start now.
+    pub fn new(shape: &Shape, seed: u64) -> World {
+        let mut chance = Chance::new(seed);
+        let texts = nodes_confs(shape, &mut chance);
+        let hosts: Vec<Host> = texts
+            .into_iter()
+            .enumerate()
+            .map(|(ix, (id, text))| Host::new(ix, id, text, Options { port: PORT, ..shape.options.clone() }))
+            .collect();
+        let checker = Checker::new(hosts.len(), shape.primaries);
+        let net = Net::new(shape.delays);
+        let mut world =
+            World { time: 0, hosts, net, chance, checker, queue: BinaryHeap::new(), order: 0, bytes: None };
+        for host in 0..world.hosts.len() {
+            world.start(host);
+        }
+        world
+    }
+
+    /// Goes on until `time`.
+    pub fn run_until(&mut self, time: u64) {
+        while self.queue.peek().is_some_and(|Reverse(due)| due.at <= time) {
+            let Reverse(Due { at, host, life, event, .. }) = self.queue.pop().expect("it was just seen");
+            self.time = at;
+            if matches!(event, Event::Tick | Event::Wake) && life != self.hosts[host].life {
+                continue;
+            }
+            self.happen(host, event);
+        }
+        self.time = time;
+    }
+
+    pub fn run_for(&mut self, ms: u64) {
+        self.run_until(self.time + ms);
+    }
+
+    fn schedule(&mut self, at: u64, host: HostIx, event: Event) {
+        self.order += 1;
+        let life = self.hosts[host].life;
+        self.queue.push(Reverse(Due { at, order: self.order, host, life, event }));
+    }
+
+    /// Starts a node that does not run.
+    pub fn start(&mut self, host: HostIx) {
+        let random = self.chance.fork();
+        let at = self.time + self.chance.below(TICK_MS);
+        self.hosts[host].start(random, self.time);
+        self.schedule(at, host, Event::Tick);
+    }
+
+    /// Ends a process: its kernel tells the others.
+    pub fn kill(&mut self, host: HostIx) {
+        for (conn, side) in self.hosts[host].end(Condition::Dead) {
+            self.close_side(conn, side);
+        }
+    }
+
+    /// Ends a machine: nobody is told.
+    pub fn unplug(&mut self, host: HostIx) {
+        self.hosts[host].end(Condition::Gone);
+    }
+
+    pub fn stop(&mut self, host: HostIx) {
+        self.hosts[host].condition = Condition::Stopped;
+    }
+
+    /// A stopped process goes on: what came meanwhile is before it, in order.
+    pub fn resume(&mut self, host: HostIx) {
+        self.hosts[host].condition = Condition::Running;
+        for event in std::mem::take(&mut self.hosts[host].inbox) {
+            self.happen(host, event);
+        }
+    }
+
+    /// What waited for blocked ways that are free now goes on.
+    pub fn release(&mut self) {
+        for travelling in self.net.release(self.time, &mut self.chance) {
+            self.travel(travelling);
+        }
+    }
+
+    fn travel(&mut self, Travelling { at, conn, side, item }: Travelling) {
+        if let Some(receiver) = self.net.conn(conn).map(|conn| conn.sides[side].host) {
+            self.schedule(at, receiver, Event::Arrival(conn, side, item));
+        }
+    }
+
+    fn send(&mut self, conn: ConnIx, side: usize, item: Item) {
+        if let Some(travelling) = self.net.send(conn, side, item, self.time, &mut self.chance) {
+            self.travel(travelling);
+        }
+    }
+
+    fn close_side(&mut self, conn: ConnIx, side: usize) {
+        let Some(open) = self.net.conn(conn).map(|conn| &mut conn.sides[side].open) else { return };
+        if std::mem::replace(open, false) {
+            self.send(conn, side, Item::End);
+        }
+        self.net.reap(conn);
+    }
+
+    fn happen(&mut self, host: HostIx, event: Event) {
+        match (self.hosts[host].condition, event) {
+            (Condition::Gone, _) => {}
+            (Condition::Dead, Event::Dialed(conn)) => self.refuse(conn),
+            (Condition::Dead, Event::Arrival(conn, side, Item::Packet(_))) => self.reset(conn, side),
+            (Condition::Dead, _) => {}
+            (Condition::Stopped, event) => self.hosts[host].inbox.push(event),
+            (Condition::Running, Event::Tick) => self.tick(host),
+            (Condition::Running, Event::Wake) => self.wake(host),
+            (Condition::Running, Event::Dialed(conn)) => self.accept(host, conn),
+            (Condition::Running, Event::Answer(conn, is_open)) => self.answered(host, conn, is_open),
+            (Condition::Running, Event::Arrival(conn, side, item)) => self.arrived(host, conn, side, item),
+        }
+    }
+
+    fn tick(&mut self, host: HostIx) {
+        self.schedule(self.time + TICK_MS, host, Event::Tick);
+        self.replicate(host);
+        let data = &self.hosts[host].data;
+        let replication = Replication {
+            offset: data.offset,
+            primary_silent_ms: data.heard_primary.map(|at| self.time - at),
+            link_up: data.link_up,
+            writes_paused: data.paused,
+        };
+        let now = self.hosts[host].now(self.time);
+        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+        cluster.replication(replication);
+        let actions = cluster.tick(now);
+        self.perform(host, actions);
+    }
+
+    fn wake(&mut self, host: HostIx) {
+        let now = self.hosts[host].now(self.time);
+        self.hosts[host].wake_at = None;
+        let actions = self.hosts[host].cluster.as_mut().expect("a running host has a node").wake(now);
+        self.perform(host, actions);
+    }
+
+    /// A tick's worth of writes, or of copying.
+    fn replicate(&mut self, host: HostIx) {
+        let Some(following) = self.hosts[host].data.following else {
+            if self.hosts[host].takes_writes() {
+                self.hosts[host].data.offset += 1 + self.chance.below(1000);
+            }
+            return;
+        };
+        let primary = following.primary;
+        let seen = &self.hosts[primary];
+        let reachable = seen.is_running() && !self.net.is_blocked(host, primary) && !self.net.is_blocked(primary, host);
+        let offset = (reachable && seen.data.following.is_none()).then_some(seen.data.offset);
+        let copy_ms = self.chance.within(50..=3000);
+        self.hosts[host].data.hear(offset, self.time, copy_ms);
+    }
+
+    fn accept(&mut self, host: HostIx, conn: ConnIx) {
+        let Some(dialer) = self.net.conn(conn).map(|conn| conn.sides[0]) else { return };
+        let link = self.hosts[host].accept();
+        let life = self.hosts[host].life;
+        let side = &mut self.net.conn(conn).expect("it was just there").sides[1];
+        (side.link, side.life, side.open) = (Some(link), life, true);
+        self.hosts[host].links.insert(link, (conn, 1));
+        let now = self.hosts[host].now(self.time);
+        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+        let mut actions = cluster.opened(link, &address(dialer.host), now);
+        cluster.local_address(link, &address(host));
+        self.perform(host, std::mem::take(&mut actions));
+    }
+
+    fn refuse(&mut self, conn: ConnIx) {
+        let Some(dialer) = self.net.conn(conn).map(|conn| conn.sides[0]) else { return };
+        let at = self.time + self.net.delay(&mut self.chance);
+        self.schedule(at, dialer.host, Event::Answer(conn, false));
+    }
+
+    /// Tells the other side that there is no such connection any more.
+    fn reset(&mut self, conn: ConnIx, side: usize) {
+        self.send(conn, side, Item::End);
+    }
+
+    fn answered(&mut self, host: HostIx, conn: ConnIx, is_open: bool) {
+        let Some(side) = self.net.conn(conn).map(|conn| conn.sides[0]) else { return };
+        if !side.open || side.life != self.hosts[host].life {
+            return;
+        }
+        let link = side.link.expect("who dials names the link");
+        let now = self.hosts[host].now(self.time);
+        let peer = self.net.conn(conn).expect("it was just there").sides[1].host;
+        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+        let actions = if is_open {
+            cluster.opened(link, &address(peer), now)
+        } else {
+            self.hosts[host].links.remove(&link);
+            self.net.conn(conn).expect("it was just there").sides[0].open = false;
+            self.net.reap(conn);
+            self.hosts[host].cluster.as_mut().expect("a running host has a node").closed(link, LinkEnd::Refused, now)
+        };
+        self.perform(host, actions);
+    }
+
+    fn arrived(&mut self, host: HostIx, conn: ConnIx, side: usize, item: Item) {
+        let Some(sides) = self.net.conn(conn).map(|conn| conn.sides) else { return };
+        let (mine, other) = (sides[side], sides[1 - side]);
+        let is_here = mine.open && mine.life == self.hosts[host].life;
+        let Some(link) = mine.link.filter(|_| is_here) else {
+            if matches!(item, Item::Packet(_)) {
+                self.reset(conn, side);
+            }
+            return;
+        };
+        let now = self.hosts[host].now(self.time);
+        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+        let actions = match item {
+            Item::Packet(packet) => cluster.received(link, (*packet).clone(), &address(other.host), now),
+            Item::End => {
+                self.hosts[host].links.remove(&link);
+                self.net.conn(conn).expect("it was just there").sides[side].open = false;
+                self.net.reap(conn);
+                self.hosts[host].cluster.as_mut().expect("a running host has a node").closed(link, LinkEnd::Lost, now)
+            }
+        };
+        self.perform(host, actions);
+    }
+
+    fn dial(&mut self, host: HostIx, link: LinkId, ip: &str) {
+        let to = host_at(ip);
+        let conn = self.net.dial(host, self.hosts[host].life, link, to);
+        self.hosts[host].links.insert(link, (conn, 0));
+        // Without an answer the node gives up by itself.
+        let is_blocked = self.net.is_blocked(host, to) || self.net.is_blocked(to, host);
+        if is_blocked || !self.hosts[to].is_reachable() {
+            return;
+        }
+        let there = self.time + self.net.delay(&mut self.chance);
+        let back = there + self.net.delay(&mut self.chance);
+        self.schedule(there, to, Event::Dialed(conn));
+        if matches!(self.hosts[to].condition, Condition::Running | Condition::Stopped) {
+            self.schedule(back, host, Event::Answer(conn, true));
+        }
+    }
+
+    /// Does what a node wants done. A failed save ends the list, and here the process.
+    pub fn perform(&mut self, host: HostIx, actions: Vec<Action>) {
+        for action in actions {
+            self.checker.action(host, self.hosts[host].id, self.time, &action);
+            match action {
+                Action::SaveConfig(_) if self.hosts[host].dies_saving => return self.kill(host),
+                Action::SaveConfig(text) => self.hosts[host].disk = text,
+                Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
+                Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
+                Action::Send(link, packet) => {
+                    if let Some(bytes) = &mut self.bytes {
+                        bytes[host] += crate::size::of(&packet);
+                    }
+                    if let Some((conn, side)) = self.hosts[host].links.get(&link).copied() {
+                        self.send(conn, side, Item::Packet(packet));
+                    }
+                }
+                Action::Close(link) => {
+                    if let Some((conn, side)) = self.hosts[host].links.remove(&link) {
+                        self.close_side(conn, side);
+                    }
+                }
+                Action::Replicate { ip, .. } => self.hosts[host].data.follow(host_at(&ip)),
+                Action::StopReplication => self.hosts[host].data.lead(),
+                Action::PauseWrites(until) => self.hosts[host].data.paused = until.is_some(),
+                Action::FlushAll | Action::DropSlots(_) | Action::Deliver { .. } => {}
+            }
+        }
+        let Some(wake_at) = self.hosts[host].cluster.as_ref().and_then(|cluster| cluster.wake_at()) else { return };
+        let at = self.hosts[host].time_of(wake_at).max(self.time + 1);
+        if self.hosts[host].wake_at != Some(at) {
+            self.hosts[host].wake_at = Some(at);
+            self.schedule(at, host, Event::Wake);
+        }
+    }
+
+    /// Runs a CLUSTER command on a host; what it answers is its own affair.
+    pub fn command(&mut self, host: HostIx, words: &[&str]) {
+        let args: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let (mut out, now) = (Vec::new(), self.hosts[host].now(self.time));
+        let mut reply = coreslot::resp::Reply::new(&mut out, coreslot::resp::Proto::Resp2);
+        let Some(cluster) = &mut self.hosts[host].cluster else { return };
+        let facts = coreslot::cluster::command::Facts::default();
+        if let Ok(actions) = cluster.command(&args, now, facts, &mut reply) {
+            self.perform(host, actions);
+        }
+    }
+}
+
+/// The files of a cluster whose nodes all know each other: `primaries` with equal shares of the slots, then the replicas.
+fn nodes_confs(shape: &Shape, chance: &mut Chance) -> Vec<(NodeId, String)> {
+    let count = shape.primaries * (1 + shape.replicas);
+    let mut random = chance.fork();
+    let ids: Vec<NodeId> = (0..count).map(|_| coreslot::cluster::nodes::random_id(&mut random)).collect();
+    let line = |ix: usize, me: bool| {
+        let (address, myself) = (address(ix), if me { "myself," } else { "" });
+        let primary = ix % shape.primaries;
+        let head = format!("{} {address}:{PORT}@{}", ids[ix], PORT + 10000);
+        if ix < shape.primaries {
+            let (start, end) = share(primary, shape.primaries);
+            format!("{head} {myself}master - 0 1 {} connected {start}-{end}\n", primary + 1)
+        } else {
+            format!("{head} {myself}slave {} 0 1 {} connected\n", ids[primary], primary + 1)
+        }
+    };
+    let text = |me: usize| {
+        let lines: String = (0..count).map(|ix| line(ix, ix == me)).collect();
+        format!("{lines}vars currentEpoch {} lastVoteEpoch 0\n", shape.primaries)
+    };
+    (0..count).map(|me| (ids[me], text(me))).collect()
+}
+
+/// The first and the last slot of a primary at the start.
+pub fn share(primary: usize, primaries: usize) -> (usize, usize) {
+    const SLOTS: usize = 16384;
+    (primary * SLOTS / primaries, (primary + 1) * SLOTS / primaries - 1)
+}
