@@ -181,6 +181,5 @@ fn pop(exec: &mut Exec<'_>, key: &Key<'_>, end: End, count: usize, shape: Shape)
     };
     write_pairs(&mut exec.reply, shape, zset.range(ranks.clone(), end == End::Max));
     exec.changed(count as u64);
-    remove_ranks(exec, key, ranks, end.event());
-    Ok(())
+    remove_ranks(exec, key, ranks, end.event())
 }
