@@ -326,8 +326,7 @@ mod tests {
                 let (name, member) = (format!("{{tag}}set:{key}").into_bytes(), member.to_string().into_bytes());
                 let key = hasher.key(&name);
                 if store.edit(db, &key, 50, |set: &mut Set| (set.insert(&member, forms), true)) == Ok(None) {
-                    store.set_object(db, &key, Object::Set(Set::new()), Deadline::Clear, 50);
-                    store.object_mut(db, &key, 50, |set| *set = one_member(&member, forms));
+                    store.set_object(db, &key, one_member(&member, forms), Deadline::Clear, 50);
                 }
             }
             Change::Deadline(key, at) => _ = store.set_deadline(db, &hasher.key(&name(key)), at, 50),
