@@ -9,6 +9,7 @@ use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
+use crate::data::command::digest;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -296,6 +297,16 @@ impl Plane {
                 let line = crate::data::command::debug::object_line(store, *db, &key, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
+            Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
+            Inquiry::DigestValues(db, keys) => {
+                let mut digest = |key: &[u8]| {
+                    let handle = store.peek(*db, &self.options.hasher.key(key), 0)?;
+                    let mut digest = digest::Digest::default();
+                    digest::value(store, handle, &mut digest);
+                    Some(digest)
+                };
+                Answer::Digests(keys.iter().map(|key| digest(key)).collect())
+            }
             Inquiry::Populate(populate) => {
                 let (routes, hasher) = (&self.routes, self.options.hasher);
                 populate.fill(store, hasher, now, |slot| routes.owners().of(slot) == core);
@@ -391,6 +402,8 @@ impl Inquiry {
                 | Inquiry::DropSlots(_)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
+                | Inquiry::Digest
+                | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)
         )
     }

@@ -10,6 +10,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::store::{Progress, Store};
 use crate::data::waiter::WaiterId;
@@ -153,6 +154,10 @@ pub enum Inquiry {
         /// The key.
         key: Arc<[u8]>,
     },
+    /// DEBUG DIGEST.
+    Digest,
+    /// DEBUG DIGEST-VALUE: the digests of those of the keys that belong here.
+    DigestValues(usize, Arc<[Box<[u8]>]>),
     /// DEBUG POPULATE: makes those of the keys that belong here.
     Populate(Arc<super::debug::Populate>),
     // ---- to the plane
@@ -297,6 +302,8 @@ pub enum Answer {
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
+    /// Digests of databases or values, where there are any.
+    Digests(Vec<Option<digest::Digest>>),
     /// Names of latency events.
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.
