@@ -316,6 +316,7 @@ impl Plane {
             self.unblock_all();
         }
         self.redirect_waiting();
+        self.leave_lost_channels();
     }
 
     /// Any message of the mesh.

@@ -6,6 +6,7 @@
 
 use super::client::{Hold, ReplyMode};
 use super::hop::HopCommand;
+use super::redirect::command_keys;
 use super::{Action, Plane, connection};
 use crate::base::ids::CoreId;
 use crate::base::limits;
@@ -14,7 +15,7 @@ use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
-use crate::data::route::Route;
+use crate::data::route::{Manner, Route, Service};
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
 use crate::resp::{Error, Reply};
 use bumpalo::Bump;
@@ -329,6 +330,8 @@ impl Plane {
         if matches!(flow, Flow::Retry(_)) {
             self.clients[at].session.reply_mode = mode;
             self.clients[at].refresh_plain();
+        } else if !request.command.is_some_and(|command| command.spec.full_name() == "asking") {
+            self.forget_asking(at);
         }
         flow
     }
@@ -374,7 +377,13 @@ impl Plane {
             return Err(Error::new("NOAUTH Authentication required."));
         }
         if session.multi.is_some() {
-            self.admit_to_transaction(request, command)?;
+            self.admit_to_transaction(at, request, command)?;
+        } else if self.standing.restricts() || self.lacks_replicas {
+            // In Redis's order: another node may do what this one can't.
+            self.admit_slot(at, request, command)?;
+        }
+        if command.spec.full_name() == "exec" && self.is_elsewhere(at, request.bump) {
+            return Ok(()); // EXEC says where.
         }
         if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
             return Err(Error::NotEnoughReplicas);
@@ -447,9 +456,17 @@ impl Plane {
         if command.single_key > 0 && request.key.is_some_and(|key| self.routes.core(key.slot) == Some(here)) {
             return self.execute_within_limits(at, request, command, handler);
         }
-        match self.routes.route(command, request, here, &self.topology) {
-            Route::Here => self.execute_within_limits(at, request, command, handler),
-            Route::Hop(core) => self.hop(at, request, command, core),
+        let manner = self.manner(at, command);
+        match self.routes.route(command, request, manner, here, &self.topology) {
+            Route::Here(service) => {
+                if service != Service::Whole
+                    && let Err(error) = self.check_keys(service, &command_keys(command, request.args))
+                {
+                    return self.refuse(at, request, error);
+                }
+                self.execute_within_limits(at, request, command, handler)
+            }
+            Route::Hop(core) => self.hop(at, request, command, manner, core),
             Route::Span(cores) => {
                 if !self.clients[at].queue.is_empty() {
                     return Flow::Retry(Hold::Drain);
@@ -513,7 +530,7 @@ impl Plane {
     }
 
     /// Sends a command to `core` with the rest of this turn's commands for it.
-    fn hop(&mut self, at: u32, request: &Request<'_>, command: &'static Command, core: CoreId) -> Flow {
+    fn hop(&mut self, at: u32, request: &Request<'_>, command: &'static Command, manner: Manner, core: CoreId) -> Flow {
         let client = &mut self.clients[at];
         if client.queue.len() >= limits::MAX_OWED_REPLIES {
             return Flow::Retry(Hold::Backlog);
@@ -530,6 +547,7 @@ impl Plane {
             hash: key.hash,
             key: index,
             proto: client.session.proto,
+            manner,
         };
         self.batch_for(core).push(entry, request.args);
         if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }

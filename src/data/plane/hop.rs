@@ -8,11 +8,13 @@ use super::Plane;
 use super::client::{ClientRef, Hold, Owed};
 use super::dispatch::Outcome;
 use super::message::{Message, Peer};
+use super::redirect::command_keys;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Run;
 use crate::data::exec::{Exec, Handler, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
@@ -39,6 +41,8 @@ pub struct HopCommand {
     pub key: u32,
     /// How to write the reply.
     pub proto: Proto,
+    /// How the client says it, for slots that the node does not simply serve.
+    pub manner: Manner,
 }
 
 /// Commands of one core for another, and later their replies.
@@ -196,14 +200,15 @@ impl Plane {
     }
 
     /// Whether a command may be executed here, and by what code.
-    fn admit_hop(&mut self, entry: &HopCommand) -> Result<Handler, Error> {
+    fn admit_hop(&mut self, entry: &HopCommand, args: &[&[u8]]) -> Result<Handler, Error> {
         let command = self.registry.by_id(entry.command);
         let Run::Keyed(handler) = &command.run else {
             return Err(Error::new("ERR this command can't be executed on another core"));
         };
         if self.routes.core(entry.slot) != Some(self.options.core) {
-            // The slot went away while the command travelled.
-            return Err(self.routes.refusal(entry.slot, &self.topology));
+            // The slot is open, or it went away while the command travelled.
+            let service = self.routes.service(entry.slot, entry.manner, &self.topology)?;
+            self.check_keys(service, &command_keys(command, args))?;
         }
         if self.lacks_room(command.spec.flags(), &[self.core()]) {
             return Err(Error::OutOfMemory);
@@ -213,7 +218,7 @@ impl Plane {
 
     fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
         let start = replies.len();
-        let handler = match self.admit_hop(entry) {
+        let handler = match self.admit_hop(entry, args) {
             Ok(handler) => handler,
             Err(error) => {
                 self.commands.rejected(entry.command);

@@ -31,6 +31,7 @@ pub mod introspection;
 pub mod log;
 pub mod message;
 pub mod pubsub;
+mod redirect;
 pub mod server;
 pub mod standing;
 pub mod transaction;
