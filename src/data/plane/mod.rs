@@ -32,6 +32,9 @@ pub mod log;
 pub mod message;
 pub mod pubsub;
 mod redirect;
+pub mod script;
+pub mod script_call;
+pub mod scripting;
 pub mod server;
 pub mod standing;
 pub mod transaction;
@@ -186,6 +189,8 @@ pub struct Plane {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
+    /// The interpreter, and what it runs.
+    pub scripts: script::Scripts,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Latency events.
@@ -253,6 +258,7 @@ impl Plane {
             actions: Vec::new(),
             stats: figures::Counters::default(),
             commands: CommandStats::new(registry.len() as u16),
+            scripts: script::Scripts::default(),
             slowlog: SlowLog::new(options.core.index(), options.cores),
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),

@@ -160,6 +160,8 @@ pub struct Store {
     pub clock: AccessClock,
     /// Keys past their deadline are only treated as absent, not deleted: for replicas, and while clients are paused.
     pub keep_expired: bool,
+    /// The shortest element of a list that gets a node of its own. DEBUG QUICKLIST-PACKED-THRESHOLD changes it.
+    pub large_element: usize,
     /// Whether [`take_removed`](Store::take_removed) is wanted.
     pub record_removed: bool,
 }
@@ -188,6 +190,7 @@ impl Store {
             stats: StoreStats::default(),
             clock: AccessClock::default(),
             keep_expired: false,
+            large_element: crate::data::types::list::LARGE,
             record_removed: false,
         }
     }

@@ -115,6 +115,11 @@ impl Store {
         Some(result)
     }
 
+    /// Frees a part of a value that was taken out of it, later if it is large.
+    pub fn bury(&mut self, object: Object) {
+        self.graveyard.bury(object);
+    }
+
     /// Sets or clears the deadline of `key`; false: no such key.
     pub fn set_deadline(&mut self, db: usize, key: &Key<'_>, deadline: Option<u64>, now: u64) -> bool {
         let Some((place, handle)) = self.locate_live(db, key, now) else { return false };
