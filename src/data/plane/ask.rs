@@ -242,6 +242,10 @@ impl Plane {
     /// The answer of the store of core number `core`, which is here.
     pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
+        if let Inquiry::CheckKeys(service, keys) = inquiry {
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+            return Answer::Reply(self.check_keys(*service, &keys).map(|()| Vec::new()));
+        }
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
@@ -385,6 +389,7 @@ impl Inquiry {
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
                 | Inquiry::DropSlots(_)
+                | Inquiry::CheckKeys(..)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Populate(_)

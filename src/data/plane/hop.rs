@@ -6,12 +6,13 @@
 
 use super::Plane;
 use super::client::{ClientRef, Hold, Owed};
-use super::dispatch::Outcome;
+use super::dispatch::{Flow, Outcome, Request};
 use super::message::{Message, Peer};
 use super::redirect::command_keys;
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::Run;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run};
 use crate::data::exec::{Exec, TimeoutReply};
 use crate::data::key::Key;
 use crate::data::route::Manner;
@@ -140,6 +141,41 @@ impl Plane {
         }
     }
 
+    /// Sends a command to `core` with the rest of this turn's commands for it.
+    pub(super) fn hop(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        command: &'static Command,
+        manner: Manner,
+        core: CoreId,
+    ) -> Flow {
+        let client = &mut self.clients[at];
+        if client.queue.len() >= limits::MAX_OWED_REPLIES {
+            return Flow::Retry(Hold::Backlog);
+        }
+        let key = request.key.expect("a hop is routed by a key");
+        let index = command.first_key(request.args).unwrap_or(1) as u32;
+        let entry = HopCommand {
+            client: client.reference,
+            number: client.owe(),
+            command: command.id(),
+            db: client.session.db as u16,
+            argc: request.args.len() as u32,
+            slot: key.slot,
+            hash: key.hash,
+            key: index,
+            proto: client.session.proto,
+            manner,
+        };
+        if matches!(command.run, Run::Script) {
+            self.send_alone(core, entry, request.args);
+            return Flow::Done;
+        }
+        self.batch_for(core).push(entry, request.args);
+        if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
@@ -218,13 +254,8 @@ impl Plane {
         keys().for_each(|(db, key)| store.prefetch_entry(db, &key));
     }
 
-<<<<<<< HEAD
-    /// Whether a command may be executed here, and by what code.
-    fn admit_hop(&mut self, entry: &HopCommand, args: &[&[u8]]) -> Result<Handler, Error> {
-=======
     /// Whether a command may be executed here.
-    pub(super) fn admit_hop(&mut self, entry: &HopCommand) -> Result<(), Error> {
->>>>>>> main
+    pub(super) fn admit_hop(&mut self, entry: &HopCommand, args: &[&[u8]]) -> Result<(), Error> {
         let command = self.registry.by_id(entry.command);
         if self.routes.core(entry.slot) != Some(self.options.core) {
             // The slot is open, or it went away while the command travelled.
@@ -239,16 +270,10 @@ impl Plane {
 
     fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
         let start = replies.len();
-<<<<<<< HEAD
-        let handler = match self.admit_hop(entry, args) {
-            Ok(handler) => handler,
-            Err(error) => {
-=======
-        let handler = match (self.admit_hop(entry), &self.registry.by_id(entry.command).run) {
+        let handler = match (self.admit_hop(entry, args), &self.registry.by_id(entry.command).run) {
             (Ok(()), Run::Keyed(handler)) => *handler,
             (Ok(()), _) => return Outcome::Not,
             (Err(error), _) => {
->>>>>>> main
                 self.commands.rejected(entry.command);
                 self.errors.replied(error.to_string().as_bytes());
                 Reply::new(replies, entry.proto).error(&error);

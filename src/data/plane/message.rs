@@ -10,6 +10,7 @@ use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::route::Service;
 use crate::data::store::Store;
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
@@ -126,6 +127,8 @@ pub enum Inquiry {
     },
     /// Delete the keys of these slots: they are another node's now.
     DropSlots(Arc<[Slot]>),
+    /// Whether the keys of a command on an open slot are there as it needs them.
+    CheckKeys(Service, Arc<[Box<[u8]>]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.

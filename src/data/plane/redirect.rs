@@ -4,13 +4,17 @@
 //! decision is made here, on the core that has the keys, right before the command is executed.
 
 use super::Plane;
-use super::client::Client;
-use super::dispatch::Request;
+use super::ask::Next;
+use super::client::{Client, Hold};
+use super::dispatch::{Flow, Request};
+use super::message::{Answer, Inquiry};
+use crate::base::ids::CoreId;
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::route::{Manner, Service};
 use crate::resp::Error;
 use crate::slot::Slot;
+use bumpalo::Bump;
 
 impl Plane {
     /// How client `at` says `command`.
@@ -36,6 +40,42 @@ impl Plane {
             return Ok(());
         }
         self.check_keys_here(service, &command_keys(command, request.args))
+    }
+
+    /// Queues a command of a transaction. Where it depends on keys of another core, that is asked first.
+    pub(super) fn queue_where_keys_are(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
+        let Some((owner, question)) = self.question_of_keys(at, command, &command_keys(command, request.args)) else {
+            return self.queue_command(at, request, command);
+        };
+        if !self.clients[at].queue.is_empty() {
+            return Flow::Retry(Hold::Drain);
+        }
+        let args: Vec<Vec<u8>> = request.args.iter().map(|arg| arg.to_vec()).collect();
+        let next: Next = Box::new(move |plane, at, answers| {
+            let error = refusal_in(answers);
+            let Some(transaction) = &mut plane.clients[at].session.multi else { return Ok(Flow::Done) };
+            if let Some(error) = error {
+                transaction.broken = true;
+                return Err(error);
+            }
+            let bump = Bump::new();
+            let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            Ok(plane.queue_command(at, &plane.resolve(&args, &bump), command))
+        });
+        self.ask_then(at, std::iter::once(owner.into()), question, next).unwrap_or(Flow::Done)
+    }
+
+    /// What to ask which core before `command` is executed with these keys; nothing, if their slot is not open or their
+    /// store is here.
+    pub(super) fn question_of_keys(&self, at: u32, command: &Command, keys: &[&[u8]]) -> Option<(CoreId, Inquiry)> {
+        let slot = Slot::of_key(keys.first()?);
+        let owner = self.routes.owners().of(slot);
+        if !self.settings.cluster_enabled || owner == self.core() || self.routes.core(slot).is_some() {
+            return None;
+        }
+        let service = self.routes.service(slot, self.manner(at, command), &self.topology).ok()?;
+        let keys = keys.iter().map(|key| Box::from(*key)).collect();
+        (service != Service::Whole).then_some((owner, Inquiry::CheckKeys(service, keys)))
     }
 
     /// Like [`check_keys`](Plane::check_keys), if the store of the keys is here: otherwise that is for later.
@@ -75,6 +115,11 @@ impl Plane {
             }
         }
     }
+}
+
+/// Why the core that was asked refuses the keys.
+pub(super) fn refusal_in(answers: Vec<Answer>) -> Option<Error> {
+    answers.into_iter().find_map(|answer| if let Answer::Reply(Err(error)) = answer { Some(error) } else { None })
 }
 
 /// A command's keys.

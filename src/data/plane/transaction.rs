@@ -9,11 +9,11 @@
 //! remembers the count and EXEC compares, with no message at the time of a change.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::log::Unit;
 use super::message::{Answer, Inquiry, Message, Notice};
-use super::redirect::command_keys;
+use super::redirect::{command_keys, refusal_in};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
@@ -43,7 +43,7 @@ pub struct Transaction {
     /// Whether a command was refused while queueing, so that EXEC must be.
     pub broken: bool,
     /// Its slot, from EXEC on, in a cluster and if it has keys.
-    slot: Option<Slot>,
+    pub slot: Option<Slot>,
     /// Set while it executes: the cores whose stores it holds.
     pub running: Option<Vec<CoreId>>,
     /// What it has logged so far, while it executes.
@@ -90,18 +90,28 @@ fn watch(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
     if plane.clients[at].session.multi.is_some() {
         return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
     }
-    if plane.settings.cluster_enabled {
-        let manner = request.command.map(|command| plane.manner(at, command)).unwrap_or_default();
-        let service = plane.routes.one_slot(&request.args[1..], manner, &plane.topology)?;
-        plane.check_keys_here(service, &request.args[1..])?;
-    }
+    let (Some(command), named) = (request.command, &request.args[1..]) else { return Ok(Flow::Done) };
+    let service = plane.routes.one_slot(named, plane.manner(at, command), &plane.topology)?;
+    plane.check_keys_here(service, named)?;
+    let keys: Vec<Box<[u8]>> = named.iter().map(|key| Box::from(*key)).collect();
+    let Some((owner, question)) = plane.question_of_keys(at, command, named) else {
+        return watch_keys(plane, at, keys);
+    };
+    let next: Next = Box::new(move |plane, at, answers| match refusal_in(answers) {
+        Some(error) => Err(error),
+        None => watch_keys(plane, at, keys),
+    });
+    plane.ask_then(at, std::iter::once(owner.into()), question, next)
+}
+
+fn watch_keys(plane: &mut Plane, at: u32, named: Vec<Box<[u8]>>) -> Result<Flow, Error> {
     let session = &plane.clients[at].session;
     let db = session.db;
     let known = |key: &[u8]| session.watches.iter().any(|watch| watch.db == db && *watch.key == *key);
     let mut keys: Vec<Box<[u8]>> = Vec::new();
-    for key in &request.args[1..] {
-        if !known(key) && !keys.iter().any(|other| **other == **key) {
-            keys.push(Box::from(*key));
+    for key in named {
+        if !known(&key) && !keys.contains(&key) {
+            keys.push(key);
         }
     }
     if session.watches.len() + keys.len() > limits::MAX_WATCHES {
