@@ -361,6 +361,11 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Functions(change) => {
+                if let Err(error) = self.change_functions(&change) {
+                    log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
+                }
+            }
             Notice::Script(body) => self.scripts.known.learn(body),
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),

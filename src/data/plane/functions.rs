@@ -7,7 +7,7 @@ use super::message::{Message, Notice};
 use super::script::Scripts;
 use crate::base::glob::{self, Case};
 use crate::data::command::{SessionHandler, help};
-use crate::data::rdb::{checksum, input::Input, opcode, write};
+use crate::data::rdb::dump;
 use crate::data::script::functions::Policy;
 use crate::data::script::known::Flags;
 use crate::resp::{Error, Reply};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Handlers that wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("function|delete", delete),
-    ("function|dump", dump),
+    ("function|dump", dump_all),
     ("function|flush", flush),
     ("function|help", function_help),
     ("function|kill", |plane, at, _| plane.kill_scripts(at, true)),
@@ -111,13 +111,9 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
     Ok(plane.change_all(at, request, Change::Flush))
 }
 
-fn dump(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
-    let mut payload = Vec::new();
-    for library in plane.scripts.libraries.libraries.values() {
-        write::function(&mut payload, &library.code, write::Style::default());
-    }
-    payload.extend(opcode::VERSION.to_le_bytes());
-    payload.extend(checksum::checksum(&payload).to_le_bytes());
+fn dump_all(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
+    let libraries = plane.scripts.libraries.libraries.values();
+    let payload = dump::dump_libraries(libraries.map(|library| &*library.code));
     plane.reply(at).bulk(&payload);
     Ok(Flow::Done)
 }
@@ -137,27 +133,11 @@ fn restore(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Er
         },
         _ => return Err(Error::Arity("function|restore".into())),
     };
-    let codes = codes_of(request.args[2])?;
-    Ok(plane.change_all(at, request, Change::Restore(codes.into(), policy)))
-}
-
-/// The texts in a dump of libraries.
-fn codes_of(payload: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    if !crate::data::rdb::dump::is_intact(payload) {
+    if !dump::is_intact(request.args[2]) {
         return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
     }
-    let mut input = Input::new(&payload[..payload.len() - 10]);
-    let mut codes = Vec::new();
-    while !input.is_at_end() {
-        match input.byte() {
-            Ok(opcode::FUNCTION2) => {}
-            Ok(opcode::FUNCTION) => return Err(Error::new("ERR Pre-release function format not supported.")),
-            _ => return Err(Error::new("ERR given type is not a function")),
-        }
-        let code = input.string().map_err(|_| Error::new("ERR Failed loading library code"))?;
-        codes.push(code.into_owned());
-    }
-    Ok(codes)
+    let codes = dump::restore_libraries(request.args[2]).map_err(|error| Error::new(format!("ERR {error}")))?;
+    Ok(plane.change_all(at, request, Change::Restore(codes.into(), policy)))
 }
 
 fn list(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {

@@ -300,6 +300,8 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// A change of the libraries of functions, made by the sender.
+    Functions(super::functions::Change),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.

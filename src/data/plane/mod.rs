@@ -24,6 +24,7 @@ pub mod connection;
 pub mod debug;
 pub mod dispatch;
 pub mod figures;
+pub mod functions;
 pub mod gather;
 pub mod hop;
 pub mod info;
