@@ -44,6 +44,7 @@ pub struct Library {
 pub struct Libraries {
     /// By name.
     pub libraries: BTreeMap<Vec<u8>, Library>,
+    /// By name in lower case: functions are called in any case.
     functions: HashMap<Vec<u8>, Defined>,
 }
 
@@ -61,7 +62,7 @@ pub enum Policy {
 impl Libraries {
     /// The function of this name.
     pub fn function(&self, name: &[u8]) -> Option<&Defined> {
-        self.functions.get(name)
+        self.functions.get(&name.to_ascii_lowercase())
     }
 
     /// How many functions there are.
@@ -85,21 +86,24 @@ impl Libraries {
         if defined.is_empty() {
             return Err(Error::new("ERR No functions registered"));
         }
-        let own = |function: &Vec<u8>| self.libraries.get(&name).is_some_and(|old| old.functions.contains(function));
-        if let Some(known) = defined.iter().find(|one| self.functions.contains_key(&one.name) && !own(&one.name)) {
+        let own = |function: &[u8]| {
+            let old = self.libraries.get(&name);
+            old.is_some_and(|old| old.functions.iter().any(|name| name.eq_ignore_ascii_case(function)))
+        };
+        if let Some(known) = defined.iter().find(|one| self.function(&one.name).is_some() && !own(&one.name)) {
             return Err(Error::Bytes([b"ERR Function ", &*known.name, b" already exists"].concat()));
         }
         self.delete(&name);
         let functions = defined.iter().map(|function| function.name.clone()).collect();
         self.libraries.insert(name.clone(), Library { code: code.into(), functions });
-        self.functions.extend(defined.into_iter().map(|function| (function.name.clone(), function)));
+        self.functions.extend(defined.into_iter().map(|function| (function.name.to_ascii_lowercase(), function)));
         Ok(name)
     }
 
     /// Deletes a library; whether there was one.
     pub fn delete(&mut self, name: &[u8]) -> bool {
         let Some(library) = self.libraries.remove(name) else { return false };
-        library.functions.iter().for_each(|function| drop(self.functions.remove(function)));
+        library.functions.iter().for_each(|function| drop(self.functions.remove(&function.to_ascii_lowercase())));
         true
     }
 
@@ -179,7 +183,7 @@ pub fn register(lua: &Lua, registering: &Registering, args: &MultiValue) -> LuaR
     if !is_name(&defined.name) {
         return api::failure(format!("Library {BAD_NAME}"));
     }
-    if functions.iter().any(|known| known.name == defined.name) {
+    if functions.iter().any(|known| known.name.eq_ignore_ascii_case(&defined.name)) {
         return api::failure("Function already exists in the library");
     }
     functions.push(defined);
