@@ -7,7 +7,7 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, functions, introspection, pubsub, script, scripting, server, transaction,
+    Plane, connection, debug, functions, introspection, pubsub, replica, script, scripting, server, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -95,6 +95,7 @@ impl Registry {
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
+            replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
             debug::NODE_HANDLERS,
