@@ -147,14 +147,22 @@ impl Routes {
             Ok(service) => service,
             Err(error) => return Route::Refused(error),
         };
-        let slots = command.key_indexes(request.args).into_iter().map(|index| Slot::of_key(request.args[index]));
-        let cores: BTreeSet<CoreId> = slots.map(|slot| self.owners.of(slot)).collect();
+        let cores = self.cores_of(command, request.args);
         match (cores.len(), cores.first()) {
             (0, _) => Route::Here(service),
             (1, Some(core)) if *core == here => Route::Here(service),
             (1, Some(core)) => Route::Hop(*core),
             _ => Route::Span(cores.into_iter().collect()),
         }
+    }
+
+    /// The cores whose stores a keyed command needs.
+    pub fn cores_of(&self, command: &Command, args: &[&[u8]]) -> BTreeSet<CoreId> {
+        if !self.cluster && command.reaches_any_key(args) {
+            return self.owners.ranges().map(|(_, core)| core).collect();
+        }
+        let slots = command.key_indexes(args).into_iter().map(|index| Slot::of_key(args[index]));
+        slots.map(|slot| self.owners.of(slot)).collect()
     }
 
     /// Whether a cluster node may execute this command, as far as can be told without its keys: they lie in one slot,
