@@ -243,6 +243,10 @@ impl Plane {
     /// The answer of the store of core number `core`, which is here.
     pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
+        if let Inquiry::CheckKeys(service, keys) = inquiry {
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+            return Answer::Reply(self.check_keys(*service, &keys).map(|()| Vec::new()));
+        }
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
@@ -336,6 +340,7 @@ impl Plane {
             self.unblock_all();
         }
         self.redirect_waiting();
+        self.leave_lost_channels();
     }
 
     /// Any message of the mesh.
@@ -375,6 +380,11 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Functions(change) => {
+                if let Err(error) = self.change_functions(&change) {
+                    log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
+                }
+            }
             Notice::Script(body) => self.scripts.known.learn(body),
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
@@ -400,6 +410,7 @@ impl Inquiry {
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
                 | Inquiry::DropSlots(_)
+                | Inquiry::CheckKeys(..)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
                 | Inquiry::Digest

@@ -12,6 +12,7 @@ use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::route::Service;
 use crate::data::store::{Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
@@ -145,6 +146,8 @@ pub enum Inquiry {
     },
     /// Delete the keys of these slots: they are another node's now.
     DropSlots(Arc<[Slot]>),
+    /// Whether the keys of a command on an open slot are there as it needs them.
+    CheckKeys(Service, Arc<[Box<[u8]>]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.
@@ -327,6 +330,8 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// A change of the libraries of functions, made by the sender.
+    Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.
     MakePart(u64),
     /// The snapshot under way is wanted no more.
