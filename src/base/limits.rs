@@ -122,3 +122,6 @@ pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
 
 /// Nanoseconds a script thinks before others have their turn.
 pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
+
+/// Nanoseconds the text of a library of functions may run when it is loaded. Source: Redis 7.0 `LOAD_TIMEOUT_MS`.
+pub const LIBRARY_LOAD_NS: u64 = 500_000_000;

@@ -7,7 +7,7 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, introspection, pubsub, replica, script, scripting, server, transaction,
+    Plane, connection, debug, functions, introspection, pubsub, replica, script, scripting, server, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -100,6 +100,7 @@ impl Registry {
             introspection::NODE_HANDLERS,
             debug::NODE_HANDLERS,
             scripting::NODE_HANDLERS,
+            functions::NODE_HANDLERS,
         ];
         for (name, handler) in node.into_iter().flatten() {
             add(name, Run::Node(*handler));

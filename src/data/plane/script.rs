@@ -13,15 +13,18 @@
 //! Owned by the data core. Invariant: there is a job exactly while the engine runs a script.
 
 use super::Plane;
-use super::client::ClientRef;
+use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
 use super::log::Unit;
 use super::message::{Message, Notice, Peer};
+use super::redirect::command_keys;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
+use crate::data::route::{Manner, Route};
+use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
 use crate::resp::{Error, Proto, Reply};
@@ -30,7 +33,7 @@ use bumpalo::Bump;
 use std::sync::Arc;
 
 /// The commands that run scripts.
-pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro"];
+pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"];
 
 /// What a core has for scripts.
 #[derive(Default)]
@@ -39,6 +42,8 @@ pub struct Scripts {
     pub(super) engine: Option<Box<Engine>>,
     /// The scripts it knows.
     pub known: Known,
+    /// The libraries of functions it has.
+    pub libraries: Libraries,
     pub(super) job: Option<Box<Job>>,
     /// Scratch memory of the command that a script calls.
     pub(super) bump: Bump,
@@ -66,6 +71,8 @@ pub(super) struct Job {
     pub(super) db: usize,
     /// How its caller is answered.
     proto: Proto,
+    /// How its caller says it, for slots that the node does not simply serve.
+    pub(super) manner: Manner,
     /// Its SHA-1 or the function's name.
     name: Vec<u8>,
     is_function: bool,
@@ -82,6 +89,8 @@ pub(super) struct Job {
     pub(super) began_ms: u64,
     /// Whether it has run for longer than `busy-reply-threshold`.
     busy: bool,
+    /// The command that called it, for FUNCTION STATS.
+    args: Vec<Vec<u8>>,
     /// What it has logged, while it stands still.
     unit: Option<Unit>,
     /// Whether it is part of a transaction, whose log it writes to then.
@@ -102,6 +111,8 @@ pub struct Call<'a> {
     pub db: usize,
     /// How to answer.
     pub proto: Proto,
+    /// See [`Manner`].
+    pub manner: Manner,
     /// The stores it has borrowed.
     pub cores: Vec<CoreId>,
 }
@@ -154,18 +165,41 @@ impl Scripts {
 }
 
 impl Plane {
+    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
+    pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
+        let (here, cores) = (self.core(), self.options.cores);
+        let manner = self.manner(at, command);
+        let route = match self.routes.route(command, request, manner, here, &self.topology) {
+            Route::Refused(error) => Route::Refused(error),
+            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
+            route => route,
+        };
+        match route {
+            Route::Here(service) => match self.check_keys(service, &command_keys(command, request.args)) {
+                Ok(()) => self.execute_script(at, request, Vec::new()),
+                Err(error) => self.refuse(at, request, error),
+            },
+            Route::Hop(core) => self.hop(at, request, command, manner, core),
+            Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
+            Route::Span(cores) => self.gather_command(at, request, command, cores),
+            Route::Refused(error) => self.refuse(at, request, error),
+        }
+    }
+
     /// Runs the script of a client of this core. `cores`: those whose stores were borrowed for it, which the script
     /// gives back if it has to go on later.
     pub(super) fn execute_script(&mut self, at: u32, request: &Request<'_>, cores: Vec<CoreId>) -> Flow {
         let Some(command) = request.command else { return Flow::Done };
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
+        let manner = self.manner(at, command);
         request.outcome.set(Outcome::Done);
-        let (reply, failed) = match self.begin_script(Call { caller, args: request.args, command, db, proto, cores }) {
-            Ok(Some(ended)) => (ended.reply, ended.failed),
-            Ok(None) => return Flow::Wait,
-            Err((_, error)) => (self.error_reply(&error, proto), true),
-        };
+        let (reply, failed) =
+            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, cores }) {
+                Ok(Some(ended)) => (ended.reply, ended.failed),
+                Ok(None) => return Flow::Wait,
+                Err((_, error)) => (self.error_reply(&error, proto), true),
+            };
         if failed {
             request.outcome.set(Outcome::Failed);
         }
@@ -180,7 +214,7 @@ impl Plane {
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let command = self.registry.by_id(entry.command);
-        if let Err(error) = self.admit_hop(&entry) {
+        if let Err(error) = self.admit_hop(&entry, args) {
             self.commands.rejected(entry.command);
             let reply = self.error_reply(&error, entry.proto);
             return self.return_script_batch(from, batch, &reply);
@@ -192,6 +226,7 @@ impl Plane {
             command,
             db: entry.db as usize,
             proto: entry.proto,
+            manner: entry.manner,
             cores: Vec::new(),
         };
         let (caller, reply, failed) = match self.begin_script(call) {
@@ -243,6 +278,7 @@ impl Plane {
             locked: false,
             db: call.db,
             proto: call.proto,
+            manner: call.manner,
             name,
             is_function,
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),
@@ -253,6 +289,7 @@ impl Plane {
             began_ns,
             began_ms: self.now.unix_ms,
             busy: false,
+            args: if is_function { call.args.iter().map(|arg| arg.to_vec()).collect() } else { Vec::new() },
             unit: (!in_transaction).then(Unit::default),
             in_transaction,
             awaits: None,
@@ -269,9 +306,17 @@ impl Plane {
     /// Finds the script that a command calls.
     fn prepare_script<'a>(&mut self, args: &'a [&'a [u8]], command: &Command) -> Result<Prepared<'a>, Error> {
         let name = command.spec.full_name();
-        let (keys, argv) = split_arguments(args)?;
         let (read_only, is_function) = (name.ends_with("_ro"), name.starts_with("fcall"));
         self.engine()?;
+        if is_function {
+            let found = self.scripts.libraries.function(args[1]).cloned();
+            let function = found.ok_or(Error::new("ERR Function not found"))?;
+            let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
+            self.admit_script(function.flags, read_only)?;
+            let Defined { name, function, flags, .. } = function;
+            return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
+        }
+        let (keys, argv) = split_arguments(args, Error::NotAnInteger)?;
         let Scripts { engine, known, .. } = &mut self.scripts;
         let Some(engine) = engine.as_deref() else { return Err(Error::new(NO_ENGINE)) };
         let (sha, new) = if name.starts_with("evalsha") {
@@ -484,6 +529,18 @@ impl Plane {
         }
     }
 
+    /// The running function of this core: its name, the command that called it, and for how many milliseconds it runs.
+    pub(super) fn running_function(&self) -> Result<Option<RunningFunction>, Error> {
+        match &self.scripts.job {
+            None => Ok(None),
+            Some(job) if !job.is_function => Err(self.scripts.busy_error()),
+            Some(job) => {
+                let elapsed = (self.options.clock)().saturating_sub(job.began_ns) / 1_000_000;
+                Ok(Some((job.name.clone(), job.args.clone(), elapsed)))
+            }
+        }
+    }
+
     /// SCRIPT KILL and FUNCTION KILL, on this core.
     pub(super) fn kill_script(&mut self, function: bool) -> Kill {
         match &self.scripts.job {
@@ -500,6 +557,9 @@ impl Plane {
     }
 }
 
+/// A running function as FUNCTION STATS shows it.
+pub(super) type RunningFunction = (Vec<u8>, Vec<Vec<u8>>, u64);
+
 /// A script found, and what to run it with.
 struct Prepared<'a> {
     function: mlua::Function,
@@ -512,8 +572,8 @@ struct Prepared<'a> {
 }
 
 /// KEYS and ARGV of EVAL and its kin.
-fn split_arguments<'a>(args: &'a [&'a [u8]]) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
-    let count = number::parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
+fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
+    let count = number::parse_i64(args[2]).ok_or(not_a_number)?;
     if count > args.len() as i64 - 3 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }
