@@ -110,7 +110,7 @@ enum Step {
 fn key(number: u16) -> Vec<u8> {
     // Every seventh is too long for a bucket.
     let mut key = number.to_string().into_bytes();
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         key.resize(300, b'x');
     }
     key
