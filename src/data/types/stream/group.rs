@@ -103,7 +103,9 @@ impl Group {
     /// Takes a consumer away with all that it has; how many entries that were.
     pub fn remove_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let consumer = self.consumers.remove(&self.by_name.remove(name)?)?;
-        consumer.pending.iter().for_each(|id| drop(self.pending.remove(id)));
+        for id in &consumer.pending {
+            self.pending.remove(id);
+        }
         Some(consumer.pending.len())
     }
 

@@ -249,7 +249,9 @@ impl Stream {
             }
             let before = first.get().heap_bytes();
             let ids: Vec<Id> = first.get().entries(key).take(excess as usize).map(|view| view.id).collect();
-            ids.iter().for_each(|id| drop(first.get_mut().delete(key, *id)));
+            for id in ids {
+                first.get_mut().delete(key, id);
+            }
             self.node_bytes = self.node_bytes - before + first.get().heap_bytes();
             self.length -= excess;
             deleted += excess;
