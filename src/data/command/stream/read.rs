@@ -144,11 +144,21 @@ fn read(exec: &mut Exec<'_>, args: &[&[u8]], of_group: bool) -> Done {
 /// From where to read one stream.
 fn start(exec: &mut Exec<'_>, options: &Options<'_>, bytes: &[u8], id: &[u8]) -> Result<From, Error> {
     let key = exec.key(bytes);
+    let woken = exec.woken.is_some();
     let stream = match collection::read::<Stream>(exec.stores, exec.db, &key, exec.now) {
         // A command that waits does not mind what else comes to lie there.
-        Err(Error::WrongType) if exec.woken.is_some() && options.group.is_none() => None,
+        Err(Error::WrongType) if woken => None,
         stream => stream?,
     };
+    if woken && options.group.is_some() && stream.is_none() {
+        return Err(Error::new("UNBLOCKED the stream key no longer exists"));
+    }
+    if let Some((group, _)) = options.group
+        && woken
+        && stream.is_some_and(|stream| !stream.groups.contains_key(group))
+    {
+        return Err(Error::new("NOGROUP the consumer group this client was blocked on no longer exists"));
+    }
     if let Some((group, _)) = options.group
         && stream.is_none_or(|stream| !stream.groups.contains_key(group))
     {
