@@ -35,7 +35,6 @@ pub use links::LinkFigures;
 pub(super) struct Bus {
     links: links::Links,
     bans: bans::Bans,
-    last_tick: Option<Now>,
     /// When a node chosen at random was last pinged.
     last_random_ping: Option<Now>,
     /// Whether this node has come to a judgement that the other primaries wait for.

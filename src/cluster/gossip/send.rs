@@ -142,7 +142,7 @@ fn entry_of(node: &Node) -> GossipEntry {
     let seconds = |moment: Option<Now>| moment.map_or(0, |moment| (moment.unix_ms / 1000) as u32);
     GossipEntry {
         id: node.id,
-        ping_sent: seconds(node.ping_sent),
+        ping_sent: seconds(node.waiting_since()),
         pong_received: seconds(node.pong_received),
         ip: node.ip.clone(),
         port: node.port,
