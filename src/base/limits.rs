@@ -95,3 +95,15 @@ pub const MAX_LINKS: usize = 8192;
 pub const LINK_READ: usize = 16 * 1024;
 
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
+
+/// Bytes of memory that the scripts of one core may take together.
+pub const SCRIPT_MEMORY: usize = 1 << 30;
+
+/// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
+pub const SCRIPT_STACK: usize = 4 << 20;
+
+/// Instructions of Lua between two looks at the clock.
+pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
+
+/// Nanoseconds a script thinks before others have their turn.
+pub const SCRIPT_SLICE_NS: u64 = 1_000_000;

@@ -5,7 +5,7 @@
 //! node with one data core never waits.
 
 use super::Plane;
-use super::client::{ClientRef, Hold};
+use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
@@ -144,6 +144,9 @@ impl Plane {
 
     /// A command that waited is done: on with its transaction or its input.
     pub(super) fn go_on(&mut self, at: u32, bump: &Bump) {
+        if at == SCRIPT_CLIENT {
+            return self.script_answered(bump);
+        }
         if self.transacting(at) && self.continue_transaction(at, bump) == Flow::Wait {
             return;
         }
@@ -193,6 +196,12 @@ impl Plane {
                 Answer::Done
             }
             Inquiry::WritesUnderWay => Answer::Count(self.writes_under_way() as u64),
+            Inquiry::LoadScript(body) => Answer::Reply(self.load_script(body)),
+            Inquiry::FlushScripts => {
+                self.scripts.flush();
+                Answer::Done
+            }
+            Inquiry::KillScript { function } => Answer::Kill(self.kill_script(*function)),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
             Inquiry::ResetStats => {
                 self.reset_stats();
@@ -352,6 +361,7 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Script(body) => self.scripts.known.learn(body),
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),

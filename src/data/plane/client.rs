@@ -23,6 +23,9 @@ pub struct ClientRef {
     pub generation: u32,
 }
 
+/// The place of the client that executes the commands of a script, beyond all that sockets can have.
+pub const SCRIPT_CLIENT: u32 = u32::MAX;
+
 /// What CLIENT REPLY asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {
@@ -167,6 +170,35 @@ pub struct Client {
 /// `segment` of a client that has none.
 pub const NO_SEGMENT: u32 = u32::MAX;
 
+impl Session {
+    /// A session that has said nothing yet.
+    pub fn new(id: ClientId, now: u64, authenticated: bool) -> Session {
+        Session {
+            id,
+            name: Vec::new(),
+            addr: String::new(),
+            laddr: String::new(),
+            local: true,
+            fd: -1,
+            db: 0,
+            proto: Proto::default(),
+            authenticated,
+            reply_mode: ReplyMode::default(),
+            no_evict: false,
+            readonly: false,
+            asking: false,
+            created: now,
+            active: now,
+            last: None,
+            executing: None,
+            closing: false,
+            multi: None,
+            watches: Vec::new(),
+            subscriptions: None,
+        }
+    }
+}
+
 impl Client {
     /// A new connection.
     pub fn new(reference: ClientRef, session: Session) -> Client {
@@ -249,17 +281,28 @@ impl Client {
 pub struct Clients {
     places: Vec<Option<Box<Client>>>,
     count: usize,
+    /// The one at [`SCRIPT_CLIENT`], which is none of the others' business.
+    script: Option<Box<Client>>,
 }
 
 impl Clients {
     /// Puts a client at its reference's index.
     pub fn insert(&mut self, client: Client) {
+        if client.reference.index == SCRIPT_CLIENT {
+            self.script = Some(Box::new(client));
+            return;
+        }
         let index = client.reference.index as usize;
         if self.places.len() <= index {
             self.places.resize_with(index + 1, || None);
         }
         self.count += usize::from(self.places[index].is_none());
         self.places[index] = Some(Box::new(client));
+    }
+
+    /// Takes the one at [`SCRIPT_CLIENT`] out.
+    pub fn remove_script_client(&mut self) {
+        self.script = None;
     }
 
     /// Takes a client out.
@@ -271,17 +314,29 @@ impl Clients {
 
     /// The client with this reference, if it still lives.
     pub fn get(&self, reference: ClientRef) -> Option<&Client> {
-        self.places.get(reference.index as usize)?.as_deref().filter(|client| client.reference == reference)
+        self.at(reference.index).filter(|client| client.reference == reference)
     }
 
     /// The client at this index.
     pub fn at(&self, index: u32) -> Option<&Client> {
-        self.places.get(index as usize)?.as_deref()
+        match self.places.get(index as usize) {
+            Some(place) => place.as_deref(),
+            None if index == SCRIPT_CLIENT => self.script.as_deref(),
+            None => None,
+        }
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, reference: ClientRef) -> Option<&mut Client> {
-        self.places.get_mut(reference.index as usize)?.as_deref_mut().filter(|client| client.reference == reference)
+        self.at_mut(reference.index).filter(|client| client.reference == reference)
+    }
+
+    fn at_mut(&mut self, index: u32) -> Option<&mut Client> {
+        match self.places.get_mut(index as usize) {
+            Some(place) => place.as_deref_mut(),
+            None if index == SCRIPT_CLIENT => self.script.as_deref_mut(),
+            None => None,
+        }
     }
 
     /// How many there are.
@@ -309,12 +364,12 @@ impl std::ops::Index<u32> for Clients {
     type Output = Client;
 
     fn index(&self, index: u32) -> &Client {
-        self.places[index as usize].as_deref().expect("a client that is being served lives")
+        self.at(index).expect("a client that is being served lives")
     }
 }
 
 impl std::ops::IndexMut<u32> for Clients {
     fn index_mut(&mut self, index: u32) -> &mut Client {
-        self.places[index as usize].as_deref_mut().expect("a client that is being served lives")
+        self.at_mut(index).expect("a client that is being served lives")
     }
 }

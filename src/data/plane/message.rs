@@ -159,6 +159,15 @@ pub enum Inquiry {
     PauseWrites(Option<u64>),
     /// How many writes of this core's clients may be under way on other cores.
     WritesUnderWay,
+    /// SCRIPT LOAD: its SHA-1.
+    LoadScript(Arc<[u8]>),
+    /// SCRIPT FLUSH.
+    FlushScripts,
+    /// SCRIPT KILL and FUNCTION KILL.
+    KillScript {
+        /// Which of the two.
+        function: bool,
+    },
     /// The figures INFO and others are made of.
     Figures,
     /// CONFIG RESETSTAT.
@@ -272,6 +281,8 @@ pub enum Answer {
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.
     Stores(Vec<Box<Store>>),
+    /// What a kill came to.
+    Kill(super::script::Kill),
     /// A reply as it goes on the wire, or why there is none.
     Reply(Result<Vec<u8>, Error>),
 }
@@ -289,6 +300,8 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// A script that the sender has compiled.
+    Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.
     Broadcast {
         /// The channel.

@@ -31,6 +31,9 @@ pub mod introspection;
 pub mod log;
 pub mod message;
 pub mod pubsub;
+pub mod script;
+pub mod script_call;
+pub mod scripting;
 pub mod server;
 pub mod standing;
 pub mod transaction;
@@ -185,6 +188,8 @@ pub struct Plane {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
+    /// The interpreter, and what it runs.
+    pub scripts: script::Scripts,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Latency events.
@@ -252,6 +257,7 @@ impl Plane {
             actions: Vec::new(),
             stats: figures::Counters::default(),
             commands: CommandStats::new(registry.len() as u16),
+            scripts: script::Scripts::default(),
             slowlog: SlowLog::new(options.core.index(), options.cores),
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),

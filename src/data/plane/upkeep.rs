@@ -87,6 +87,10 @@ impl Plane {
 
     /// A bounded piece of expiry and freeing; whether there is more.
     pub fn idle_work(&mut self) -> bool {
+        if self.scripts.wants_time() {
+            self.continue_script(&Bump::new());
+            return true;
+        }
         if self.locked || !self.upkeep.has_more() {
             return false;
         }
@@ -239,29 +243,8 @@ impl Plane {
         self.next_serial += 1;
         self.stats.connections += 1;
         let now = self.now.unix_ms;
-        let session = Session {
-            id,
-            name: Vec::new(),
-            addr,
-            laddr,
-            local,
-            fd,
-            db: 0,
-            proto: Default::default(),
-            authenticated: self.settings.requirepass.is_empty(),
-            reply_mode: Default::default(),
-            no_evict: false,
-            readonly: false,
-            asking: false,
-            created: now,
-            active: now,
-            last: None,
-            executing: None,
-            closing: false,
-            multi: None,
-            watches: Vec::new(),
-            subscriptions: None,
-        };
+        let fresh = Session::new(id, now, self.settings.requirepass.is_empty());
+        let session = Session { addr, laddr, local, fd, ..fresh };
         self.clients.insert(Client::new(reference, session));
     }
 
