@@ -80,7 +80,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"quicklist" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
-        (b"config-rewrite-force-all", []) => plane.ask_bus(at, request.args),
+        (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
@@ -106,6 +106,8 @@ const HELP: &[&str] = &[
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
+    "DROP-CLUSTER-PACKET-FILTER <packet-type>",
+    "    Drop all packets that match the filtered type. Set to -1 allow all packets.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
     "LOG <message>",
