@@ -139,7 +139,7 @@ impl Cluster {
                 self.met(header, heard.ip, now);
             }
             // A stranger is answered too: it may know this node from others, who have yet to tell of it.
-            self.send_gossip(link, GossipKind::Pong, sender);
+            self.answer(link, sender, header.message_flags.extensions);
         }
         if let Some(Peer::Outbound(node)) = self.bus.links.peer(link) {
             let node = *node;

@@ -143,9 +143,21 @@ impl NodeOffice {
         }
     }
 
-    /// DEBUG CONFIG-REWRITE-FORCE-ALL, and DROP-CLUSTER-PACKET-FILTER with its packet type.
+    /// Those DEBUG subcommands that are about what the bus core has.
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
-        let Some(kind) = args.get(1) else { return self.config.rewrite(true) };
+        let [name, args @ ..] = args else { return Err(Error::Syntax) };
+        match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"change-repl-id", []) => {
+                self.desk_of_replication.replication.change_id();
+                Ok(())
+            }
+            (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
+            _ => Err(Error::Syntax),
+        }
+    }
+
+    fn drop_packets(&mut self, kind: &[u8]) -> Result<(), Error> {
         let number: i64 =
             std::str::from_utf8(kind).ok().and_then(|kind| kind.parse().ok()).ok_or(Error::NotAnInteger)?;
         if let Some(desk) = &mut self.desk {
