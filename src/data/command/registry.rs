@@ -221,6 +221,11 @@ impl Command {
         uses.into_iter().map(|key| key.position).collect()
     }
 
+    /// Whether which keys it reads depends on what others hold: SORT with a pattern.
+    pub fn reaches_any_key(&self, args: &[&[u8]]) -> bool {
+        matches!(self.spec.full_name(), "sort" | "sort_ro") && keys::has_sort_pattern(args)
+    }
+
     /// Whether it is executed at once between MULTI and EXEC.
     pub fn runs_inside_multi(&self) -> bool {
         matches!(self.spec.full_name(), "exec" | "discard" | "multi" | "watch" | "quit" | "reset")

@@ -214,10 +214,8 @@ impl Plane {
                     cores.extend((0..self.options.cores as u8).map(CoreId));
                 }
                 Some((Run::Keyed(_) | Run::Script, command)) => {
-                    for index in command.key_indexes(args) {
-                        cores.insert(self.routes.owners().of(Slot::of_key(args[index])));
-                        keys.push(args[index]);
-                    }
+                    cores.extend(self.routes.cores_of(command, args));
+                    keys.extend(command.key_indexes(args).into_iter().map(|index| args[index]));
                 }
                 Some((Run::Node(_), _)) => cores.extend((0..self.options.cores as u8).map(CoreId)),
                 _ => {}

@@ -4,8 +4,8 @@ use super::checksum::checksum;
 use super::input::{Fault, Input};
 use super::value::{Builder, Built};
 use super::{Error, VERSION, write};
-use crate::contract::settings::EncodingLimits;
 use crate::data::store::{Object, Value};
+use crate::data::types::Forms;
 
 /// Bytes of the version and the checksum at the end.
 const FOOTER: usize = 10;
@@ -28,10 +28,10 @@ pub fn is_intact(payload: &[u8]) -> bool {
 }
 
 /// The value of an intact payload.
-pub fn restore(payload: &[u8], limits: &EncodingLimits) -> Result<Object, Error> {
+pub fn restore(payload: &[u8], forms: Forms<'_>) -> Result<Object, Error> {
     const CORRUPT: Error = Error::Corrupt("Bad data format");
     let (&kind, value) = payload[..payload.len().saturating_sub(FOOTER)].split_first().ok_or(CORRUPT)?;
-    match Builder::new(kind, limits)?.read(&mut Input::new(value)) {
+    match Builder::new(kind)?.read(&mut Input::new(value), forms) {
         Ok(Built::Value(object)) => Ok(object),
         Ok(Built::Empty) => Err(CORRUPT),
         Err(Fault::Short(_)) => Err(Error::Truncated),

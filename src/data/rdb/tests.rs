@@ -9,8 +9,10 @@ use super::{Error, dump};
 use crate::contract::settings::{EncodingLimits, Settings};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Object, Value};
+use crate::data::types::Forms;
 use crate::slot::owner::OwnerMap;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 /// A whole stream around `body`.
 pub fn framed(body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -24,9 +26,14 @@ pub fn framed(body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
+fn forms() -> Forms<'static> {
+    static LIMITS: LazyLock<EncodingLimits> = LazyLock::new(EncodingLimits::default);
+    Forms { limits: &LIMITS, hasher: KeyHasher::new(1) }
+}
+
 /// What a reader makes of `bytes` that come in pieces of `piece`.
 fn read(bytes: &[u8], piece: usize) -> (Vec<Item>, Option<Error>) {
-    let mut reader = Reader::new(EncodingLimits::default(), true);
+    let mut reader = Reader::new(EncodingLimits::default(), KeyHasher::new(1), true);
     let mut items = Vec::new();
     for piece in bytes.chunks(piece) {
         reader.push(piece);
@@ -148,7 +155,7 @@ fn a_dump_of_redis_is_read_and_ours_is_the_same() {
     ] {
         assert_eq!(dump::dump(Value::Bytes(value), true), payload);
         assert!(dump::is_intact(payload));
-        assert_eq!(dump::restore(payload, &EncodingLimits::default()), Ok(Object::String(value.to_vec())));
+        assert_eq!(dump::restore(payload, forms()), Ok(Object::String(value.to_vec())));
     }
 }
 
@@ -176,6 +183,6 @@ proptest! {
             *first = kind;
         }
         _ = dump::is_intact(&bytes);
-        _ = dump::restore(&bytes, &EncodingLimits::default());
+        _ = dump::restore(&bytes, forms());
     }
 }

@@ -252,7 +252,7 @@ mod tests {
 
     /// What the pieces of a snapshot tell; each key once.
     fn told(pieces: &[u8]) -> Content {
-        let mut reader = Reader::new(EncodingLimits::default(), true);
+        let mut reader = Reader::new(EncodingLimits::default(), KeyHasher::new(7), true);
         reader.push(b"REDIS0010");
         reader.push(pieces);
         let mut content = Content::new();

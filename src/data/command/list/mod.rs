@@ -68,7 +68,7 @@ fn edit<R>(
 }
 
 /// What nodes may hold by the settings.
-fn limits(exec: &mut Exec<'_>, key: &Key<'_>) -> Limits {
+pub fn limits(exec: &mut Exec<'_>, key: &Key<'_>) -> Limits {
     Limits { fill: exec.settings.encodings.list_size, large: exec.store(key.slot).large_element }
 }
 
