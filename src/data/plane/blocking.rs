@@ -102,9 +102,15 @@ impl Plane {
     /// Runs again what waits for keys of this core that are ready.
     #[inline]
     pub(super) fn serve_ready(&mut self, bump: &Bump) {
-        if !self.locked && self.stores.home().has_ready() {
+        if self.has_ready() {
             self.serve_home(bump);
         }
+    }
+
+    /// Whether keys of this core are ready, and no script or transaction stands in between.
+    #[inline]
+    fn has_ready(&self) -> bool {
+        !self.locked && self.stores.home().has_ready() && self.scripts.job.is_none()
     }
 
     #[cold]
@@ -348,6 +354,10 @@ impl Plane {
         } else {
             self.unblock(at, |reply| timeout_reply.write(reply));
         }
+        // Either way the command counts as one that failed, as in Redis.
+        if let Some(spec) = self.clients.at(at).and_then(|client| client.session.last) {
+            self.commands.called(spec.id() as u16, 1, 0, true, self.settings.latency_tracking);
+        }
         true
     }
 
@@ -400,11 +410,17 @@ impl Plane {
 
     // ---- What the turn has left.
 
+    /// Whether no client of this core waits.
+    #[cfg(test)]
+    pub(super) fn blocking_is_at_rest(&self) -> bool {
+        let Blocking { count, deadlines, answered, woken } = &self.blocking;
+        *count == 0 && deadlines.is_empty() && answered.is_empty() && woken.is_empty()
+    }
+
     /// Whether the turn has left something to do for its end.
     pub fn has_leftovers(&self) -> bool {
-        let ready = !self.locked && self.stores.home().has_ready();
         let unblocked = !self.blocking.answered.is_empty() || !self.blocking.woken.is_empty();
-        ready || unblocked || self.has_waiting_borrowers()
+        self.has_ready() || unblocked || self.has_waiting_borrowers()
     }
 
     /// Serves keys that no client's command made ready, lets clients go on that waited and those who want the store.

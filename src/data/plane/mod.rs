@@ -40,6 +40,8 @@ pub mod transaction;
 pub mod upkeep;
 
 #[cfg(test)]
+mod blocking_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
