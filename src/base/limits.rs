@@ -45,6 +45,21 @@ pub const MESSAGES_PER_TURN: usize = 64;
 /// Messages a queue between two threads holds.
 pub const MESH_CAPACITY: usize = 1024;
 
+/// Pieces of its primary's stream that a replica's cores have to execute at a time.
+pub const PIECES_UNDER_WAY: usize = 16;
+
+/// Bytes of its primary's stream, not handed to the cores yet, from which a replica does not read on.
+pub const LINK_INPUT: usize = 1024 * 1024;
+
+/// Bytes that wait for the socket of a replica, from which it gets no more.
+pub const LINK_OUTPUT: usize = 256 * 1024;
+
+/// Bytes, about, of a part of a snapshot that a core makes at once.
+pub const SNAPSHOT_PART: usize = 64 * 1024;
+
+/// Bytes read at once from a connection of replication.
+pub const STREAM_READ: usize = 64 * 1024;
+
 /// Keys one client can watch.
 pub const MAX_WATCHES: usize = 65_536;
 
@@ -107,3 +122,6 @@ pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
 
 /// Nanoseconds a script thinks before others have their turn.
 pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
+
+/// Nanoseconds the text of a library of functions may run when it is loaded. Source: Redis 7.0 `LOAD_TIMEOUT_MS`.
+pub const LIBRARY_LOAD_NS: u64 = 500_000_000;

@@ -7,6 +7,7 @@
 
 use super::bus_links::{self, LinkCommand, Links};
 use super::outbox::Outbox;
+use super::streams::{self, StreamCommand, Streams};
 use super::wake::{Bell, Ear};
 use crate::base::limits;
 use crate::cluster::stats::MessageKind;
@@ -14,6 +15,7 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::data::plane::message::{Message, Notice, Peer};
 use crate::mesh::Port;
+use crate::replication;
 use futures_lite::AsyncReadExt;
 use glommio::net::UnixStream;
 use glommio::timer::sleep;
@@ -31,6 +33,8 @@ pub struct Outgoing {
     pub messages: Vec<(Peer, Message)>,
     /// What is to be done with links of the cluster bus.
     pub links: Vec<LinkCommand>,
+    /// What is to be done with connections of replication.
+    pub streams: Vec<StreamCommand>,
 }
 
 impl Outgoing {
@@ -58,6 +62,14 @@ pub trait Office {
     fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing);
     /// A packet came from the node at `ip` that makes no sense.
     fn malformed(&mut self, kind: Option<MessageKind>, ip: &str, error: codec::Malformed);
+    /// A connection of replication that was asked for is there.
+    fn stream_opened(&mut self, link: replication::LinkId, outgoing: &mut Outgoing);
+    /// Bytes came over a connection of replication.
+    fn stream_received(&mut self, link: replication::LinkId, bytes: &[u8], outgoing: &mut Outgoing);
+    /// So many bytes have left over a connection of replication.
+    fn stream_sent(&mut self, link: replication::LinkId, count: usize, outgoing: &mut Outgoing);
+    /// A connection of replication has ended.
+    fn stream_ended(&mut self, link: replication::LinkId, reason: &str, outgoing: &mut Outgoing);
     /// A signal to end the node came.
     fn signalled(&mut self, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
@@ -96,6 +108,7 @@ struct Bus {
     outgoing: Outgoing,
     backlog: VecDeque<(Peer, Message)>,
     links: Links,
+    streams: Streams,
     /// Itself, for the tasks of links to come.
     me: Handle,
 }
@@ -123,6 +136,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
                 outgoing: Outgoing::default(),
                 backlog: VecDeque::new(),
                 links: Links::default(),
+                streams: Streams::default(),
                 me: Handle(me.clone()),
             })
         });
@@ -187,6 +201,28 @@ impl Handle {
     }
 }
 
+impl streams::Listener for Handle {
+    fn stream_opened(&self, link: replication::LinkId) {
+        self.tell(|bus| bus.office.stream_opened(link, &mut bus.outgoing));
+    }
+
+    fn stream_received(&self, link: replication::LinkId, bytes: &[u8]) {
+        self.tell(|bus| bus.office.stream_received(link, bytes, &mut bus.outgoing));
+    }
+
+    fn stream_sent(&self, link: replication::LinkId, count: usize) {
+        self.tell(|bus| bus.office.stream_sent(link, count, &mut bus.outgoing));
+    }
+
+    fn stream_ended(&self, link: replication::LinkId, reason: &str) {
+        self.tell(|bus| {
+            if bus.streams.ended(link) {
+                bus.office.stream_ended(link, reason, &mut bus.outgoing);
+            }
+        });
+    }
+}
+
 impl bus_links::Listener for Handle {
     fn opened(&self, link: LinkId, ip: &str, local: &str) {
         self.tell(|bus| bus.office.opened(link, ip, local, &mut bus.outgoing));
@@ -246,6 +282,9 @@ impl Bus {
             self.links.carry_out(command, &me);
         }
         self.links.rest();
+        for command in self.outgoing.streams.drain(..) {
+            self.streams.carry_out(command, &me);
+        }
         self.backlog.extend(self.outgoing.messages.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
@@ -263,6 +302,7 @@ impl Bus {
 
     fn stop_everybody(&mut self) {
         self.links.close_all();
+        self.streams.close_all();
         for core in 0..self.bells.len() as u16 {
             self.outgoing.push((Peer(core), Message::Tell(Notice::Stop)));
         }

@@ -215,7 +215,7 @@ fn take_in(stream: TcpStream, listener: impl Listener) {
 }
 
 /// Connects. Where the source address can't be had, it goes without, as in Redis.
-async fn dial(ip: &str, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
+pub(super) async fn dial(ip: &str, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let ip: IpAddr = ip.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "no IP address"))?;
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;

@@ -6,7 +6,9 @@ use super::spec::{self, KeyRange, Spec, flag, keys};
 use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, stream, string, zset};
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
-use crate::data::plane::{Plane, connection, debug, introspection, pubsub, script, scripting, server, transaction};
+use crate::data::plane::{
+    Plane, connection, debug, functions, introspection, pubsub, replica, script, scripting, server, transaction,
+};
 use crate::resp::Error;
 use std::collections::HashMap;
 
@@ -93,10 +95,12 @@ impl Registry {
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
+            replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
             debug::NODE_HANDLERS,
             scripting::NODE_HANDLERS,
+            functions::NODE_HANDLERS,
         ];
         for (name, handler) in node.into_iter().flatten() {
             add(name, Run::Node(*handler));

@@ -6,6 +6,7 @@ use crate::base::random::Random;
 use crate::data::types::hash::{Hash, Pair};
 use crate::data::types::listpack::Entry;
 use crate::data::types::set::Set;
+use crate::data::types::zset::{self, Zset};
 use crate::resp::Error;
 use std::collections::HashSet;
 
@@ -111,6 +112,30 @@ impl Source for Set {
     }
 
     fn identity(member: Entry<'_>) -> Vec<u8> {
+        member.to_vec()
+    }
+}
+
+impl Source for Zset {
+    type Item<'s> = zset::Pair<'s>;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn is_small(&self) -> bool {
+        self.listpack().is_some()
+    }
+
+    fn all(&self) -> Vec<zset::Pair<'_>> {
+        self.iter().collect()
+    }
+
+    fn draw(&self, random: &mut Random) -> Option<zset::Pair<'_>> {
+        self.nth(random.index(self.len()))
+    }
+
+    fn identity((member, _): zset::Pair<'_>) -> Vec<u8> {
         member.to_vec()
     }
 }

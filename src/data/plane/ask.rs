@@ -338,13 +338,16 @@ impl Plane {
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
             Message::Returned(store, mark) => self.returned(store, mark, bump),
             Message::Order(number, order) => self.ordered(number, order, bump),
-            Message::Tell(notice @ (Notice::Unwatch(_) | Notice::Cancel(..))) if self.locked => {
+            Message::Tell(
+                notice @ (Notice::Unwatch(_) | Notice::Cancel(..) | Notice::MakePart(_) | Notice::EndSnapshot),
+            ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
+            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);
     }
@@ -361,12 +364,19 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Functions(change) => {
+                if let Err(error) = self.change_functions(&change) {
+                    log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
+                }
+            }
             Notice::Script(body) => self.scripts.known.learn(body),
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
+            Notice::MakePart(number) => self.continue_snapshot(number),
+            Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
             // The driver, or the bus core, takes these.
-            Notice::Stop | Notice::Broadcast { .. } => {}
+            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
         }
     }
 }
@@ -392,7 +402,7 @@ impl Inquiry {
 }
 
 /// The host of `host:port`; brackets of an IPv6 address are not part of it. A Unix socket has none.
-fn host_of(address: &str) -> &str {
+pub(super) fn host_of(address: &str) -> &str {
     match address.rsplit_once(':') {
         Some((host, _)) if !host.starts_with(['/', '?']) => host.trim_matches(['[', ']']),
         _ => "",

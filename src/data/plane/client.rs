@@ -6,8 +6,10 @@
 
 use super::blocking::Waiting;
 use super::pubsub::Subscriptions;
+use super::replica::Departure;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::contract::introduction::Introduction;
 use crate::data::command::Command;
 use crate::data::command::spec::Spec;
 use crate::resp::Proto;
@@ -127,6 +129,8 @@ pub struct Session {
     pub multi: Option<Box<Transaction>>,
     /// Keys it watches.
     pub watches: Vec<super::transaction::Watch>,
+    /// What it has said of itself as a replica.
+    pub introduction: Option<Box<Introduction>>,
     /// Channels and patterns it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
 }
@@ -163,6 +167,8 @@ pub struct Client {
     pub over_soft_since: u64,
     /// Whether it will send no more, but is owed replies.
     pub ended: bool,
+    /// Set when it is to leave for the bus core, as soon as it has its replies.
+    pub departure: Option<Box<Departure>>,
     /// Whether the driver was told to stop reading from it.
     pub reading_paused: bool,
 }
@@ -194,6 +200,7 @@ impl Session {
             closing: false,
             multi: None,
             watches: Vec::new(),
+            introduction: None,
             subscriptions: None,
         }
     }
@@ -218,6 +225,7 @@ impl Client {
             in_flight: 0,
             over_soft_since: 0,
             ended: false,
+            departure: None,
             reading_paused: false,
         };
         client.refresh_plain();

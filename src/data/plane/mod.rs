@@ -24,6 +24,7 @@ pub mod connection;
 pub mod debug;
 pub mod dispatch;
 pub mod figures;
+pub mod functions;
 pub mod gather;
 pub mod hop;
 pub mod info;
@@ -31,6 +32,7 @@ pub mod introspection;
 pub mod log;
 pub mod message;
 pub mod pubsub;
+pub mod replica;
 pub mod script;
 pub mod script_call;
 pub mod scripting;
@@ -86,6 +88,8 @@ pub struct Pause {
 pub enum Action {
     /// Close the socket; `remove` was called already.
     Close(ClientRef),
+    /// Take the socket from the ring and give it to the bus core; `depart` was called already.
+    Depart(ClientRef, Box<replica::Departure>),
     /// Stop reading from the socket.
     PauseReading(ClientRef),
     /// Read from it again.

@@ -22,6 +22,7 @@ use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
+use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
 use crate::resp::{Error, Proto, Reply};
@@ -30,7 +31,7 @@ use bumpalo::Bump;
 use std::sync::Arc;
 
 /// The commands that run scripts.
-pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro"];
+pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"];
 
 /// What a core has for scripts.
 #[derive(Default)]
@@ -39,6 +40,8 @@ pub struct Scripts {
     pub(super) engine: Option<Box<Engine>>,
     /// The scripts it knows.
     pub known: Known,
+    /// The libraries of functions it has.
+    pub libraries: Libraries,
     pub(super) job: Option<Box<Job>>,
     /// Scratch memory of the command that a script calls.
     pub(super) bump: Bump,
@@ -82,6 +85,8 @@ pub(super) struct Job {
     pub(super) began_ms: u64,
     /// Whether it has run for longer than `busy-reply-threshold`.
     busy: bool,
+    /// The command that called it, for FUNCTION STATS.
+    args: Vec<Vec<u8>>,
     /// What it has logged, while it stands still.
     unit: Option<Unit>,
     /// Whether it is part of a transaction, whose log it writes to then.
@@ -253,6 +258,7 @@ impl Plane {
             began_ns,
             began_ms: self.now.unix_ms,
             busy: false,
+            args: if is_function { call.args.iter().map(|arg| arg.to_vec()).collect() } else { Vec::new() },
             unit: (!in_transaction).then(Unit::default),
             in_transaction,
             awaits: None,
@@ -269,9 +275,17 @@ impl Plane {
     /// Finds the script that a command calls.
     fn prepare_script<'a>(&mut self, args: &'a [&'a [u8]], command: &Command) -> Result<Prepared<'a>, Error> {
         let name = command.spec.full_name();
-        let (keys, argv) = split_arguments(args)?;
         let (read_only, is_function) = (name.ends_with("_ro"), name.starts_with("fcall"));
         self.engine()?;
+        if is_function {
+            let found = self.scripts.libraries.function(args[1]).cloned();
+            let function = found.ok_or(Error::new("ERR Function not found"))?;
+            let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
+            self.admit_script(function.flags, read_only)?;
+            let Defined { name, function, flags, .. } = function;
+            return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
+        }
+        let (keys, argv) = split_arguments(args, Error::NotAnInteger)?;
         let Scripts { engine, known, .. } = &mut self.scripts;
         let Some(engine) = engine.as_deref() else { return Err(Error::new(NO_ENGINE)) };
         let (sha, new) = if name.starts_with("evalsha") {
@@ -484,6 +498,18 @@ impl Plane {
         }
     }
 
+    /// The running function of this core: its name, the command that called it, and for how many milliseconds it runs.
+    pub(super) fn running_function(&self) -> Result<Option<RunningFunction>, Error> {
+        match &self.scripts.job {
+            None => Ok(None),
+            Some(job) if !job.is_function => Err(self.scripts.busy_error()),
+            Some(job) => {
+                let elapsed = (self.options.clock)().saturating_sub(job.began_ns) / 1_000_000;
+                Ok(Some((job.name.clone(), job.args.clone(), elapsed)))
+            }
+        }
+    }
+
     /// SCRIPT KILL and FUNCTION KILL, on this core.
     pub(super) fn kill_script(&mut self, function: bool) -> Kill {
         match &self.scripts.job {
@@ -500,6 +526,9 @@ impl Plane {
     }
 }
 
+/// A running function as FUNCTION STATS shows it.
+pub(super) type RunningFunction = (Vec<u8>, Vec<Vec<u8>>, u64);
+
 /// A script found, and what to run it with.
 struct Prepared<'a> {
     function: mlua::Function,
@@ -512,8 +541,8 @@ struct Prepared<'a> {
 }
 
 /// KEYS and ARGV of EVAL and its kin.
-fn split_arguments<'a>(args: &'a [&'a [u8]]) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
-    let count = number::parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
+fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
+    let count = number::parse_i64(args[2]).ok_or(not_a_number)?;
     if count > args.len() as i64 - 3 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }

@@ -64,7 +64,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
 ];
 
 /// Handlers that need nobody else.
-pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut), ("role", role)];
+pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut)];
 
 type Done = Result<Flow, Error>;
 
@@ -160,7 +160,8 @@ fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text = info::text(plane, &sections, &figures);
         plane.reply(at).verbatim(text.as_bytes());
     });
-    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
+    let everybody = plane.data_cores().chain(std::iter::once(plane.bus()));
+    plane.ask(at, everybody, Inquiry::Figures, finish)
 }
 
 fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -234,14 +235,5 @@ fn time(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
 fn lolwut(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let version = env!("CARGO_PKG_VERSION");
     plane.reply(at).verbatim(format!("coreslot ver. {version}\n").as_bytes());
-    Ok(Flow::Done)
-}
-
-fn role(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    let mut reply = plane.reply(at);
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.int(0);
-    reply.array(0);
     Ok(Flow::Done)
 }

@@ -250,14 +250,21 @@ impl Plane {
 
     /// Forgets a client and has its socket closed.
     pub fn close(&mut self, at: u32) {
+        let reference = self.clients[at].reference;
+        self.forget_client(at);
+        self.actions.push(Action::Close(reference));
+    }
+
+    /// Forgets a client.
+    pub(super) fn forget_client(&mut self, at: u32) {
         self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
+        self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {
             self.upkeep.client_bytes = self.upkeep.client_bytes.saturating_sub(client.memory() as u64);
-            self.actions.push(Action::Close(reference));
         }
     }
 
@@ -288,7 +295,7 @@ impl Plane {
             return true;
         }
         let session_over = client.session.closing && client.hold != Some(Hold::Answer);
-        let over = session_over || client.ended && client.hold.is_none();
+        let over = session_over || client.ended && client.hold.is_none() || client.departure.is_some();
         over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
     }
 

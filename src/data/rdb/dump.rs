@@ -3,7 +3,7 @@
 use super::checksum::checksum;
 use super::input::{Fault, Input};
 use super::value::{Builder, Built};
-use super::{Error, VERSION, write};
+use super::{Error, VERSION, opcode, write};
 use crate::data::store::{Object, Value};
 use crate::data::types::Forms;
 
@@ -18,6 +18,32 @@ pub fn dump(value: Value<'_>, compressed: bool) -> Vec<u8> {
     let sum = checksum(&out);
     out.extend(sum.to_le_bytes());
     out
+}
+
+/// Libraries of functions, as FUNCTION DUMP answers them.
+pub fn dump_libraries<'c>(sources: impl Iterator<Item = &'c [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    sources.for_each(|source| write::function(&mut out, source, write::Style::default()));
+    out.extend(VERSION.to_le_bytes());
+    let sum = checksum(&out);
+    out.extend(sum.to_le_bytes());
+    out
+}
+
+/// The sources of an intact payload of libraries.
+pub fn restore_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let mut input = Input::new(&payload[..payload.len().saturating_sub(FOOTER)]);
+    let mut sources = Vec::new();
+    while !input.is_at_end() {
+        match input.byte() {
+            Ok(opcode::FUNCTION2) => {}
+            Ok(opcode::FUNCTION) => return Err(Error::Corrupt("Pre-release function format not supported.")),
+            _ => return Err(Error::Corrupt("given type is not a function")),
+        }
+        let source = input.string().map_err(|_| Error::Corrupt("Failed loading library code"))?;
+        sources.push(source.into_owned());
+    }
+    Ok(sources)
 }
 
 /// Whether `payload` has a version that can be read and the checksum of its bytes.

@@ -5,6 +5,7 @@
 
 use super::bridge::{Bridge, Resume, Suspend};
 use super::convert;
+use super::functions::{self, Registering};
 use super::library;
 use crate::resp::double;
 use mlua::{FromLuaMulti, IntoLua, Lua, MultiValue, Result, Table, Value, Variadic};
@@ -54,7 +55,7 @@ fn message(error: &mlua::Error) -> String {
 }
 
 /// All of it, as `prelude.lua` expects it.
-pub fn native(lua: &Lua, bridge: &Rc<Bridge>, deprecated: bool) -> Result<Table> {
+pub fn native(lua: &Lua, bridge: &Rc<Bridge>, registering: &Registering, deprecated: bool) -> Result<Table> {
     let native = lua.create_table()?;
     native.set("deprecated", deprecated)?;
     let inner = bridge.clone();
@@ -64,6 +65,9 @@ pub fn native(lua: &Lua, bridge: &Rc<Bridge>, deprecated: bool) -> Result<Table>
     let functions = lua.create_table()?;
     functions.set("redis", redis(lua, bridge)?)?;
     functions.set("math", random(lua, bridge)?)?;
+    let inner = registering.clone();
+    let register = lua.create_function(move |lua, args: MultiValue| functions::register(lua, &inner, &args))?;
+    native.set("register_function", register)?;
     let values = lua.create_table()?;
     values.set("redis", constants(lua)?)?;
     library::add(lua, &functions, &values)?;

@@ -72,6 +72,8 @@ pub struct Bridge {
     pub replicate: Cell<u8>,
     /// When the slice of time is over, by `clock`.
     pub slice_ends: Cell<u64>,
+    /// When a library must be loaded, by `clock`.
+    pub load_ends: Cell<u64>,
     /// Nanoseconds on a clock that never goes back.
     pub clock: fn() -> u64,
     /// State of `math.random`: a 48-bit generator, as that of Redis.
@@ -88,6 +90,7 @@ impl Bridge {
             resp3: Cell::new(false),
             replicate: Cell::new(3),
             slice_ends: Cell::new(0),
+            load_ends: Cell::new(u64::MAX),
             clock,
             random: Cell::new(0x1234_abcd_330e),
         }

@@ -3,6 +3,7 @@
 use super::api;
 use super::bridge::{Bridge, Resume, Suspend};
 use super::convert;
+use super::functions::{Defined, Registering};
 use crate::base::limits;
 use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
@@ -65,8 +66,9 @@ pub struct Engine {
     compile: Function,
     /// The real table of globals.
     globals: Table,
-    /// The real table `redis`.
-    redis: Table,
+    load_library: Function,
+    /// The functions of the library that is being loaded.
+    registering: Registering,
     running: Option<Running>,
     /// A stack for the next script.
     stack: Option<DefaultStack>,
@@ -84,12 +86,17 @@ impl Engine {
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         lua.set_memory_limit(limits::SCRIPT_MEMORY)?;
         let bridge = Rc::new(Bridge::new(clock));
-        let native = api::native(&lua, &bridge, deprecated)?;
+        let registering = Registering::default();
+        let native = api::native(&lua, &bridge, &registering, deprecated)?;
         let sandbox: Table = lua.load(include_str!("prelude.lua")).set_name("=sandbox").call(native)?;
         let hooked = bridge.clone();
         lua.set_hook(HookTriggers::new().every_nth_instruction(limits::SCRIPT_INSTRUCTIONS), move |_, _| {
             if !hooked.killed.get() && hooked.is_inside() && (hooked.clock)() >= hooked.slice_ends.get() {
                 hooked.suspend(Suspend::Slice);
+            }
+            if !hooked.is_inside() && (hooked.clock)() > hooked.load_ends.get() {
+                hooked.killed.set(true);
+                return Err(mlua::Error::runtime("FUNCTION LOAD timeout"));
             }
             if hooked.killed.get() {
                 return Err(mlua::Error::runtime("Script killed by user with SCRIPT KILL..."));
@@ -101,7 +108,8 @@ impl Engine {
             run_function: sandbox.get("run_function")?,
             compile: sandbox.get("compile")?,
             globals: sandbox.get("globals")?,
-            redis: sandbox.get("redis")?,
+            load_library: sandbox.get("load_library")?,
+            registering,
             bridge,
             running: None,
             stack: None,
@@ -131,14 +139,20 @@ impl Engine {
         self.running.is_some()
     }
 
-    /// The interpreter, for who loads libraries.
-    pub(super) fn lua(&self) -> &Lua {
-        &self.lua
-    }
-
-    /// The table `redis` as it is behind its proxy.
-    pub(super) fn redis(&self) -> &Table {
-        &self.redis
+    /// Runs a library's text, to the end; what it has registered until then, and what went wrong.
+    pub(super) fn run_library(&self, library: Function) -> (Result<(), Vec<u8>>, Vec<Defined>) {
+        *self.registering.borrow_mut() = Some(Vec::new());
+        self.bridge.killed.set(false);
+        self.bridge.load_ends.set((self.bridge.clock)() + limits::LIBRARY_LOAD_NS);
+        let ended = match self.load_library.call::<(bool, Value)>(library) {
+            Ok((true, _)) => Ok(()),
+            Ok((false, problem)) => match error_of(&problem) {
+                Outcome::Error { text, .. } => Err(text.strip_prefix(b"ERR ").unwrap_or(&text).to_vec()),
+                Outcome::Reply(_) => Ok(()),
+            },
+            Err(error) => Err(error.to_string().into_bytes()),
+        };
+        (ended, self.registering.borrow_mut().take().unwrap_or_default())
     }
 
     /// Whether the script reads replies as RESP3.

@@ -20,6 +20,7 @@ pub mod api;
 pub mod bridge;
 pub mod convert;
 pub mod engine;
+pub mod functions;
 pub mod known;
 pub mod library;
 

@@ -7,6 +7,7 @@ local native = ...
 
 local G = {}             -- the real globals of scripts
 local globals            -- their proxy, which scripts see
+local libraries_see      -- the same for libraries of functions, which see something else while they are loaded
 local proxies = {}       -- proxy -> the table behind it
 local setmetatable, getmetatable, rawset, rawget, next, type = setmetatable, getmetatable, rawset, rawget, next, type
 local pcall, xpcall, error, setfenv, loadstring, tostring = pcall, xpcall, error, setfenv, loadstring, tostring
@@ -78,7 +79,7 @@ end
 local function compile(text, name)
     if byte(text, 1) == 27 then return nil, "bytecode can't be loaded" end
     local f, problem = loadstring(text, name)
-    if f then setfenv(f, globals) end
+    if f then setfenv(f, name == "@user_function" and libraries_see or globals) end
     return f, problem
 end
 function G.loadstring(text, name)
@@ -139,13 +140,23 @@ for name, library in next, libraries do G[name] = protect(library) end
 string_metatable = protect({ __index = G.string })
 getmetatable("").__index = G.string
 
-setmetatable(G, {
+local strict = {
     __index = function(_, name)
         error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
     end,
-})
+}
+setmetatable(G, strict)
 globals = protect(G)
 rawset(G, "_G", globals)
+
+-- What a library sees while it is loaded.
+local registrar = setmetatable({ register_function = native.register_function, log = libraries.redis.log }, strict)
+for name, value in next, native.values.redis do registrar[name] = value end
+local loading = setmetatable({ redis = protect(registrar) }, strict)
+local locked = setmetatable({}, { __newindex = refuse_write, __metatable = false })
+local seen = { __index = G, __newindex = refuse_write, __metatable = locked }
+libraries_see = setmetatable({}, seen)
+proxies[libraries_see], proxies[locked] = G, {}
 
 -- ------------------------------------------------------------------------------------------------------------ running
 
@@ -163,4 +174,11 @@ local function run_function(f, keys, args)
     return xpcall(function() return f(keys, args) end, located)
 end
 
-return { run = run, run_function = run_function, compile = compile, globals = G, redis = libraries.redis }
+local function load_library(f)
+    seen.__index = loading
+    local ok, problem = xpcall(f, located)
+    seen.__index = G
+    return ok, problem
+end
+
+return { run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G }

@@ -228,22 +228,27 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::super::model_tests::store;
-    use super::super::{Deadline, Object};
+    use super::super::{Deadline, Object, Value};
     use super::*;
     use crate::contract::settings::EncodingLimits;
     use crate::data::key::KeyHasher;
     use crate::data::rdb::read::{Item, Reader};
     use crate::data::rdb::value::Built;
+    use crate::data::types::Forms;
+    use crate::data::types::set::Set;
     use proptest::prelude::*;
 
-    type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>)>;
+    type Content = BTreeMap<(usize, Vec<u8>), (Object, Option<u64>)>;
 
     /// What is in a store, dead or alive.
     fn content(store: &Store) -> Content {
         let mut content = Content::new();
         for db in 0..store.databases() {
             store.keys(db, 0, |key, handle| {
-                let value = store.string(handle).unwrap().to_vec();
+                let value = match store.value(handle) {
+                    Value::Bytes(bytes) => Object::String(bytes.to_vec()),
+                    Value::Object(object) => object.clone(),
+                };
                 content.insert((db, key.to_vec()), (value, store.deadline(handle)));
             });
         }
@@ -258,7 +263,7 @@ mod tests {
         let mut content = Content::new();
         while let Some(item) = reader.item().unwrap() {
             let Item::Record(record) = item else { panic!("{item:?}") };
-            let Built::Value(Object::String(value)) = record.value else { panic!("{:?}", record.value) };
+            let Built::Value(value) = record.value else { panic!("{:?}", record.value) };
             let before = content.insert((record.db, record.key), (value, record.deadline));
             assert_eq!(before, None);
         }
@@ -278,6 +283,7 @@ mod tests {
     enum Change {
         Set(u16, usize),
         Append(u16),
+        Member(u16, u16),
         Deadline(u16, Option<u64>),
         Remove(u16),
         Rename(u16, u16),
@@ -291,6 +297,7 @@ mod tests {
         let change = prop_oneof![
             6 => (key(), 0..3000_usize).prop_map(|(key, length)| Change::Set(key, length)),
             2 => key().prop_map(Change::Append),
+            4 => (0..20_u16, key()).prop_map(|(key, member)| Change::Member(key, member)),
             2 => (key(), prop::option::of(0..100_u64)).prop_map(|(key, at)| Change::Deadline(key, at)),
             4 => key().prop_map(Change::Remove),
             2 => (key(), key()).prop_map(|(from, to)| Change::Rename(from, to)),
@@ -301,12 +308,27 @@ mod tests {
         prop::collection::vec(change, 0..if cfg!(miri) { 30 } else { 300 })
     }
 
+    fn one_member(member: &[u8], forms: Forms<'_>) -> Object {
+        let mut set = Set::new();
+        set.insert(member, forms);
+        Object::Set(set)
+    }
+
     fn apply(store: &mut Store, hasher: KeyHasher, db: usize, change: Change, out: &mut Vec<u8>) {
         match change {
             Change::Set(key, length) => {
                 store.set_string(db, &hasher.key(&name(key)), &vec![b'n'; length], Deadline::Keep, 50);
             }
             Change::Append(key) => _ = store.append(db, &hasher.key(&name(key)), b"more", 50),
+            Change::Member(key, member) => {
+                let limits = EncodingLimits::default();
+                let forms = Forms { limits: &limits, hasher };
+                let (name, member) = (format!("{{tag}}set:{key}").into_bytes(), member.to_string().into_bytes());
+                let key = hasher.key(&name);
+                if store.edit(db, &key, 50, |set: &mut Set| (set.insert(&member, forms), true)) == Ok(None) {
+                    store.set_object(db, &key, one_member(&member, forms), Deadline::Clear, 50);
+                }
+            }
             Change::Deadline(key, at) => _ = store.set_deadline(db, &hasher.key(&name(key)), at, 50),
             Change::Remove(key) => _ = store.remove(db, &hasher.key(&name(key)), 50),
             Change::Rename(from, to) => {

@@ -78,43 +78,6 @@ impl Store {
         self.store(db, key, found, Content::Object(object), 0, deadline, now)
     }
 
-    /// Changes the object of `key` in place; `None`: there is no such key, or its value is in its cell.
-    pub fn object_mut<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        now: u64,
-        change: impl FnOnce(&mut Object) -> R,
-    ) -> Option<R> {
-        self.object_mut_if(db, key, now, |object| (change(object), true))
-    }
-
-    /// The same; `change` says besides whether it has changed anything, for those who watch the key.
-    pub fn object_mut_if<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        now: u64,
-        change: impl FnOnce(&mut Object) -> (R, bool),
-    ) -> Option<R> {
-        let (_, handle) = self.locate_live(db, key, now)?;
-        let header = Header::read(self.arena.memory(), handle);
-        if !header.has(OUTSIDE) {
-            return None;
-        }
-        self.before_edit(db, key);
-        let clock = self.clock.used(header.clock(), now, &mut self.random);
-        header.with_clock(clock).write(self.arena.memory_mut(), handle);
-        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
-        let before = object.heap_bytes();
-        let (result, changed) = change(object);
-        self.heap = self.heap - before + object.heap_bytes();
-        if changed {
-            self.edited(db, key);
-        }
-        Some(result)
-    }
-
     /// Frees a part of a value that was taken out of it, later if it is large.
     pub fn bury(&mut self, object: Object) {
         self.graveyard.bury(object);

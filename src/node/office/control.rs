@@ -146,15 +146,12 @@ impl NodeOffice {
     /// The data's state, for the control plane.
     fn replication(&self) -> Replication {
         let held = self.desk.as_ref().is_some_and(|desk| matches!(desk.writes, Writes::Held(_)));
-        Replication { writes_paused: held, ..Replication::default() }
+        self.desk_of_replication.standing_for_cluster(held)
     }
 
     /// Has the data replicate the node at this address, or nobody.
-    fn replicate(&mut self, primary: Option<(String, u16)>) {
-        match primary {
-            Some((ip, port)) => log::info!("This node is to replicate {ip}:{port}"),
-            None => log::debug!("This node is to replicate nobody"),
-        }
+    fn replicate(&mut self, primary: Option<(String, u16)>, outgoing: &mut Outgoing) {
+        self.copy(primary, None, outgoing);
     }
 
     /// A whole CLUSTER command; `keys`: how many keys it depends on.
@@ -233,8 +230,8 @@ impl NodeOffice {
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
             Action::SaveConfig(_) => {}
-            Action::StopReplication => self.replicate(None),
-            Action::Replicate { ip, port } => self.replicate(Some((ip, port))),
+            Action::StopReplication => self.replicate(None, outgoing),
+            Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
             Action::PublishTopology(topology) => {
                 self.ask_all(&Inquiry::Adopt(None, Some(topology)), Then::Nothing, outgoing);
