@@ -9,8 +9,8 @@
 //!
 //! Who holds the store decides, so an element is never taken for a client that was told something else. Often both are
 //! one core, and nothing travels. A command whose keys lie on several cores (standalone nodes only) waits in the queues
-//! of all of them and is decided by its home core, which borrows the stores to run it again; the queue that woke it
-//! stands still until then.
+//! of all of them, and its home core alone decides: it borrows the stores to run it again. The queue that woke it stands
+//! still until then.
 //!
 //! Ready keys are served when the command, transaction or script that made them ready is over, before anybody else
 //! touches the store: first come, first served, for each key. A command that finds nothing keeps its place.
@@ -129,12 +129,17 @@ impl Plane {
         while let Some(store) = self.stores.at(core) {
             let there = store.peek(db, &key, now).is_some();
             let Some((place, waiter)) = store.next_waiter(db, &key, from, there) else { return };
-            if waiter.cores.iter().any(|core| !held.contains(core)) {
+            let id = waiter.id;
+            let several = waiter.cores.len() > 1;
+            if several && (id.home != self.options.core || waiter.cores.iter().any(|core| !held.contains(core))) {
                 store.park(db, &key, place);
-                self.wake(Woken { id: waiter.id, core, key: bytes.into(), db, place });
+                self.wake(Woken { id, core, key: bytes.into(), db, place });
                 return;
             }
-            self.run_again(&waiter, &key, bump);
+            // If its home has decided otherwise, word of it is on its way to the queue.
+            if !several || self.waits_for(&id) {
+                self.run_again(&waiter, &key, bump);
+            }
             from = place + 1;
         }
     }
@@ -248,6 +253,12 @@ impl Plane {
                 self.notify_queue(core, id, None);
             }
         }
+    }
+
+    /// Whether a client of this core still waits for that reply.
+    fn waits_for(&self, id: &WaiterId) -> bool {
+        let waiting = self.clients.get(id.client).and_then(|client| client.waiting.as_ref());
+        waiting.is_some_and(|waiting| waiting.number == id.number)
     }
 
     fn wait(&mut self, at: u32, waiting: Waiting) {
@@ -399,7 +410,8 @@ impl Plane {
     /// Runs it again: the stores of the cores `held` are here.
     pub(super) fn run_woken(&mut self, woken: &Woken, held: &[CoreId], bump: &Bump) {
         let key = self.options.hasher.key(&woken.key);
-        if let Some(waiter) = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id)) {
+        let waiter = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id));
+        if let Some(waiter) = waiter.filter(|waiter| self.waits_for(&waiter.id)) {
             self.run_again(&waiter, &key, bump);
         }
         if let Some(store) = self.stores.at(woken.core) {
@@ -427,8 +439,10 @@ impl Plane {
     pub fn take_up_leftovers(&mut self, bump: &Bump) {
         self.serve_ready(bump);
         for woken in std::mem::take(&mut self.blocking.woken) {
-            let Some(client) = self.clients.get(woken.id.client) else { continue };
-            if let Some(waiting) = client.waiting.as_ref().filter(|waiting| waiting.number == woken.id.number) {
+            if !self.waits_for(&woken.id) {
+                continue;
+            }
+            if let Some(waiting) = &self.clients[woken.id.client.index].waiting {
                 let cores = waiting.cores.clone();
                 self.gather_woken(woken, cores, bump);
             }
