@@ -10,6 +10,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::route::Service;
 use crate::data::store::{Progress, Store};
@@ -156,6 +157,10 @@ pub enum Inquiry {
         /// The key.
         key: Arc<[u8]>,
     },
+    /// DEBUG DIGEST.
+    Digest,
+    /// DEBUG DIGEST-VALUE: the digests of those of the keys that belong here.
+    DigestValues(usize, Arc<[Box<[u8]>]>),
     /// DEBUG POPULATE: makes those of the keys that belong here.
     Populate(Arc<super::debug::Populate>),
     // ---- to the plane
@@ -272,6 +277,9 @@ pub struct BusCommand {
     pub local: bool,
     /// The address by which it reached this node, without the port.
     pub reached: String,
+    /// Inside a transaction, which holds every store so that nobody else can count: how many keys there are, for a
+    /// command on one slot in that slot.
+    pub keys: Option<u64>,
 }
 
 /// An answer.
@@ -300,6 +308,8 @@ pub enum Answer {
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
+    /// Digests of databases or values, where there are any.
+    Digests(Vec<Option<digest::Digest>>),
     /// Names of latency events.
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.
