@@ -9,6 +9,7 @@ mod control;
 mod replication;
 
 use super::config::Config;
+use super::courier::Courier;
 use super::listeners::Listeners;
 use super::log::LogDrain;
 use crate::base::ids::ClientId;
@@ -54,6 +55,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
+    courier: Courier,
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
@@ -69,6 +71,7 @@ impl NodeOffice {
         config: Config,
         desk: Option<ClusterDesk>,
         desk_of_replication: ReplicationDesk,
+        courier: Courier,
         listeners: Listeners,
         cores: usize,
         drain: LogDrain,
@@ -77,6 +80,7 @@ impl NodeOffice {
             config,
             desk,
             desk_of_replication,
+            courier,
             listeners,
             cores,
             drain,
@@ -170,6 +174,7 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
+            Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.snapshot_part(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
@@ -201,12 +206,16 @@ impl Office for NodeOffice {
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
+        self.courier.tick();
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
         self.look_after_loader(outgoing);
+        for (to, number, report) in self.courier.reports() {
+            outgoing.push((to, Message::Report(number, report)));
+        }
         self.proceed(outgoing);
     }
 
