@@ -9,6 +9,7 @@ use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
+use crate::data::command::digest;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -242,6 +243,10 @@ impl Plane {
     /// The answer of the store of core number `core`, which is here.
     pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
+        if let Inquiry::CheckKeys(service, keys) = inquiry {
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+            return Answer::Reply(self.check_keys(*service, &keys).map(|()| Vec::new()));
+        }
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
@@ -296,6 +301,16 @@ impl Plane {
                 let line = crate::data::command::debug::object_line(store, *db, &key, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
+            Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
+            Inquiry::DigestValues(db, keys) => {
+                let mut digest = |key: &[u8]| {
+                    let handle = store.peek(*db, &self.options.hasher.key(key), 0)?;
+                    let mut digest = digest::Digest::default();
+                    digest::value(store, handle, &mut digest);
+                    Some(digest)
+                };
+                Answer::Digests(keys.iter().map(|key| digest(key)).collect())
+            }
             Inquiry::Populate(populate) => {
                 let (routes, hasher) = (&self.routes, self.options.hasher);
                 populate.fill(store, hasher, now, |slot| routes.owners().of(slot) == core);
@@ -325,6 +340,7 @@ impl Plane {
             self.unblock_all();
         }
         self.redirect_waiting();
+        self.leave_lost_channels();
     }
 
     /// Any message of the mesh.
@@ -395,8 +411,11 @@ impl Inquiry {
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
                 | Inquiry::DropSlots(_)
+                | Inquiry::CheckKeys(..)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
+                | Inquiry::Digest
+                | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)
         )
     }

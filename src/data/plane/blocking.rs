@@ -25,8 +25,10 @@ use super::hop::{Deferred, HopCommand};
 use super::message::{Message, Notice, Peer};
 use crate::base::ids::{ClientId, CoreId};
 use crate::data::command::Run;
+use crate::data::command::spec::flag;
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::route::Manner;
 use crate::data::waiter::{Waiter, WaiterId};
 use crate::resp::{Error, Reply};
 use crate::slot::Slot;
@@ -364,9 +366,11 @@ impl Plane {
     /// The topology has changed: redirects those who wait for keys that this node does not serve any more.
     pub(super) fn redirect_waiting(&mut self) {
         for client in self.waiting_clients() {
+            let session = &self.clients[client.index].session;
+            let write = session.last.is_none_or(|command| command.is(flag::WRITE));
+            let manner = Manner { write, readonly: session.readonly, ..Manner::default() };
             let slot = self.clients[client.index].waiting.as_ref().and_then(|waiting| waiting.slot);
-            if let Some(slot) = slot.filter(|slot| self.routes.core(*slot).is_none()) {
-                let error = self.routes.refusal(slot, &self.topology);
+            if let Some(Err(error)) = slot.map(|slot| self.routes.may_wait(slot, manner, &self.topology)) {
                 self.unblock_with(client.index, &error);
             }
         }

@@ -216,7 +216,9 @@ fn asking(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     if !plane.settings.cluster_enabled {
         return Err(Error::new("ERR This instance has cluster support disabled"));
     }
-    // One node alone imports nothing: the flag changes no answer yet, and is gone with the next command.
+    let client = &mut plane.clients[at];
+    client.session.asking = true;
+    client.refresh_plain();
     plane.reply(at).ok();
     Ok(Flow::Done)
 }

@@ -11,7 +11,9 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::route::Service;
 use crate::data::store::{Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
@@ -149,6 +151,8 @@ pub enum Inquiry {
     },
     /// Delete the keys of these slots: they are another node's now.
     DropSlots(Arc<[Slot]>),
+    /// Whether the keys of a command on an open slot are there as it needs them.
+    CheckKeys(Service, Arc<[Box<[u8]>]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.
@@ -158,6 +162,10 @@ pub enum Inquiry {
         /// The key.
         key: Arc<[u8]>,
     },
+    /// DEBUG DIGEST.
+    Digest,
+    /// DEBUG DIGEST-VALUE: the digests of those of the keys that belong here.
+    DigestValues(usize, Arc<[Box<[u8]>]>),
     /// DEBUG POPULATE: makes those of the keys that belong here.
     Populate(Arc<super::debug::Populate>),
     // ---- to the plane
@@ -302,6 +310,8 @@ pub enum Answer {
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
+    /// Digests of databases or values, where there are any.
+    Digests(Vec<Option<digest::Digest>>),
     /// Names of latency events.
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.

@@ -33,6 +33,7 @@ pub mod log;
 pub mod message;
 pub mod migrate;
 pub mod pubsub;
+mod redirect;
 pub mod replica;
 pub mod script;
 pub mod script_call;

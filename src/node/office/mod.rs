@@ -125,6 +125,13 @@ impl NodeOffice {
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
             }
+            b"debug" if command.args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"change-repl-id")) => {
+                answer(from, number, &command, outgoing, |reply| {
+                    self.desk_of_replication.replication.change_id();
+                    reply.ok();
+                    Ok(())
+                })
+            }
             // DEBUG CONFIG-REWRITE-FORCE-ALL.
             b"debug" => answer(from, number, &command, outgoing, |reply| {
                 self.config.rewrite(true)?;
