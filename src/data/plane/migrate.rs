@@ -113,7 +113,7 @@ fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Er
         return Err(Error::new("ERR MIGRATE is not allowed inside a transaction or a script"));
     }
     if let Some(command) = request.command {
-        plane.routes.check(command, request, &plane.topology)?;
+        plane.routes.check(command, request, plane.manner(at, command), &plane.topology)?;
     }
     if plane.migrations.pending.len() >= limits::MIGRATIONS {
         return Err(Error::new("ERR too many MIGRATE commands at the same time"));
