@@ -36,11 +36,12 @@ enum Purpose {
 pub type Work = Box<dyn FnOnce(&mut Plane, u32)>;
 
 impl Purpose {
+    /// The client that waits for this, and for nothing else.
     fn client(&self) -> Option<ClientRef> {
         match self {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
-            Purpose::Woken(woken) => Some(woken.id.client),
-            Purpose::Order(..) => None,
+            // Its client may be on to another command by the time the stores are here.
+            Purpose::Woken(_) | Purpose::Order(..) => None,
         }
     }
 }

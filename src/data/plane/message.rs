@@ -277,6 +277,9 @@ pub struct BusCommand {
     pub local: bool,
     /// The address by which it reached this node, without the port.
     pub reached: String,
+    /// Inside a transaction, which holds every store so that nobody else can count: how many keys there are, for a
+    /// command on one slot in that slot.
+    pub keys: Option<u64>,
 }
 
 /// An answer.

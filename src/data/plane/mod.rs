@@ -15,6 +15,7 @@
 //! - Replies of a client leave in the order of its commands.
 //! - Everything a client can make grow has a bound (`base::limits`).
 
+pub mod account;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
@@ -42,6 +43,8 @@ pub mod standing;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(test)]
+mod blocking_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -115,6 +115,9 @@ impl NodeOffice {
             b"config" => self.config(from, number, &command, outgoing),
             b"cluster" => {
                 let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+                if let Some(keys) = command.keys {
+                    return self.cluster_command(from, number, &command, keys, outgoing);
+                }
                 let inquiry = match Wanted::of(&args) {
                     Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
                     Wanted::Keys => Inquiry::Size { db: 0 },
@@ -122,19 +125,14 @@ impl NodeOffice {
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
             }
-            b"debug" if command.args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"change-repl-id")) => {
+            b"debug" => {
+                let done = self.debug(&command.args[1..]);
                 answer(from, number, &command, outgoing, |reply| {
-                    self.desk_of_replication.replication.change_id();
+                    done?;
                     reply.ok();
                     Ok(())
-                })
+                });
             }
-            // DEBUG CONFIG-REWRITE-FORCE-ALL.
-            b"debug" => answer(from, number, &command, outgoing, |reply| {
-                self.config.rewrite(true)?;
-                reply.ok();
-                Ok(())
-            }),
             b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
             b"role" => answer(from, number, &command, outgoing, |reply| {
                 self.desk_of_replication.replication.role(reply);
@@ -144,6 +142,30 @@ impl NodeOffice {
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
         }
+    }
+
+    /// Those DEBUG subcommands that are about what the bus core has.
+    fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
+        let [name, args @ ..] = args else { return Err(Error::Syntax) };
+        match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"change-repl-id", []) => {
+                self.desk_of_replication.replication.change_id();
+                Ok(())
+            }
+            (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
+            _ => Err(Error::Syntax),
+        }
+    }
+
+    fn drop_packets(&mut self, kind: &[u8]) -> Result<(), Error> {
+        let number: i64 =
+            std::str::from_utf8(kind).ok().and_then(|kind| kind.parse().ok()).ok_or(Error::NotAnInteger)?;
+        if let Some(desk) = &mut self.desk {
+            let kind = usize::try_from(number).ok().and_then(|number| MessageKind::ALL.get(number));
+            desk.cluster.drop_kind(kind.copied());
+        }
+        Ok(())
     }
 
     fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
