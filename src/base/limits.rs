@@ -60,6 +60,9 @@ pub const SNAPSHOT_PART: usize = 64 * 1024;
 /// Bytes read at once from a connection of replication.
 pub const STREAM_READ: usize = 64 * 1024;
 
+/// Keys with deadlines that a core of a writable replica remembers to delete itself.
+pub const MAX_OWN_DEADLINES: usize = 10_000;
+
 /// Keys one client can watch.
 pub const MAX_WATCHES: usize = 65_536;
 

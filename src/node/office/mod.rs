@@ -5,6 +5,7 @@
 //! log), never on a data core. [`config`](self::config) is CONFIG, [`control`] works for the control plane.
 
 mod config;
+mod connections;
 mod control;
 mod replication;
 
@@ -202,6 +203,14 @@ impl Office for NodeOffice {
                 let info = Box::new((replication.info(), replication.counters.all()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
+            Message::Ask(number, Inquiry::ClientList(filter)) => {
+                let lines = self.client_lines(&filter);
+                outgoing.push((from, Message::Answer(number, Answer::Clients(lines))));
+            }
+            Message::Ask(number, Inquiry::ClientKill(filter)) => {
+                let killed = self.kill_clients(&filter, outgoing);
+                outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
@@ -241,6 +250,7 @@ impl Office for NodeOffice {
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
+        self.drain.drain();
         self.look_after_loader(outgoing);
         for (to, number, report) in self.courier.reports() {
             outgoing.push((to, Message::Report(number, report)));
@@ -261,7 +271,7 @@ impl Office for NodeOffice {
     }
 
     fn stream_ended(&mut self, link: StreamId, reason: &str, outgoing: &mut Outgoing) {
-        self.with_replication(outgoing, |replication| replication.closed(link, reason));
+        self.stream_lost(link, reason, outgoing);
     }
 
     fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing) {
