@@ -380,8 +380,9 @@ impl Plane {
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
+            Message::Report(number, report) => self.reported(number, report, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Adopt(_) | Message::Listen(_) | Message::Errand(..) => {}
             Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);

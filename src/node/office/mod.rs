@@ -5,10 +5,12 @@
 //! log), never on a data core. [`config`](self::config) is CONFIG, [`control`] works for the control plane.
 
 mod config;
+mod connections;
 mod control;
 mod replication;
 
 use super::config::Config;
+use super::courier::Courier;
 use super::listeners::Listeners;
 use super::log::LogDrain;
 use crate::base::ids::ClientId;
@@ -54,6 +56,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
+    courier: Courier,
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
@@ -69,6 +72,7 @@ impl NodeOffice {
         config: Config,
         desk: Option<ClusterDesk>,
         desk_of_replication: ReplicationDesk,
+        courier: Courier,
         listeners: Listeners,
         cores: usize,
         drain: LogDrain,
@@ -77,6 +81,7 @@ impl NodeOffice {
             config,
             desk,
             desk_of_replication,
+            courier,
             listeners,
             cores,
             drain,
@@ -198,7 +203,16 @@ impl Office for NodeOffice {
                 let info = Box::new((replication.info(), replication.counters.all()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
+            Message::Ask(number, Inquiry::ClientList(filter)) => {
+                let lines = self.client_lines(&filter);
+                outgoing.push((from, Message::Answer(number, Answer::Clients(lines))));
+            }
+            Message::Ask(number, Inquiry::ClientKill(filter)) => {
+                let killed = self.kill_clients(&filter, outgoing);
+                outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
+            Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.snapshot_part(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
@@ -230,12 +244,17 @@ impl Office for NodeOffice {
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
+        self.courier.tick();
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
+        self.drain.drain();
         self.look_after_loader(outgoing);
+        for (to, number, report) in self.courier.reports() {
+            outgoing.push((to, Message::Report(number, report)));
+        }
         self.proceed(outgoing);
     }
 
@@ -252,7 +271,7 @@ impl Office for NodeOffice {
     }
 
     fn stream_ended(&mut self, link: StreamId, reason: &str, outgoing: &mut Outgoing) {
-        self.with_replication(outgoing, |replication| replication.closed(link, reason));
+        self.stream_lost(link, reason, outgoing);
     }
 
     fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing) {
