@@ -9,7 +9,8 @@ use crate::data::store::Store;
 /// No address is told, only that there is one; the serialized length is that of an RDB string that is
 /// neither compressed nor written as an integer.
 pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, now: u64) -> Option<String> {
-    let handle = store.peek(db, key, now)?;
+    // Whether or not it is past its deadline: with time 0 nothing is.
+    let handle = store.peek(db, key, 0)?;
     let encoding = store.encoding(handle);
     let length = store.string(handle).map_or(0, serialized_length);
     let idle = store.idle_seconds(handle, now);
