@@ -148,20 +148,20 @@ fn sets_of_every_core_are_combined_and_sorted_by_keys_of_every_core() {
     for node in nodes() {
         let mut client = node.connect();
         for (rank, key) in KEYS.into_iter().enumerate() {
-            client.line(&format!("SADD set:{key} all {key}"));
-            client.line(&format!("SADD keys {key}"));
-            client.line(&format!("SET rank:{key} {}", KEYS.len() - rank));
+            client.run(&format!("SADD set:{key} all {key}"));
+            client.run(&format!("SADD keys {key}"));
+            client.run(&format!("SET rank:{key} {}", KEYS.len() - rank));
         }
         let every = KEYS.map(|key| format!("set:{key}")).join(" ");
-        assert_eq!(client.line(&format!("SINTER {every}")).strings(), ["all"]);
-        assert_eq!(client.line(&format!("SUNIONSTORE union {every}")), ":9\r\n");
-        assert_eq!(client.line("SDIFFSTORE rest union keys"), ":1\r\n");
+        assert_eq!(client.run(&format!("SINTER {every}")).strings(), ["all"]);
+        assert_eq!(client.run(&format!("SUNIONSTORE union {every}")), ":9\r\n");
+        assert_eq!(client.run("SDIFFSTORE rest union keys"), ":1\r\n");
         let sorted: Vec<String> = KEYS.into_iter().rev().map(String::from).collect();
-        assert_eq!(client.line("SORT keys BY rank:*").strings(), sorted);
-        client.line("MULTI");
-        client.line("SORT keys BY rank:* DESC LIMIT 0 3 GET rank:* STORE list");
-        client.line("LRANGE list 0 -1");
-        assert_eq!(client.line("EXEC").text(), "*2\r\n:3\r\n*3\r\n$1\r\n8\r\n$1\r\n7\r\n$1\r\n6\r\n");
+        assert_eq!(client.run("SORT keys BY rank:*").strings(), sorted);
+        client.run("MULTI");
+        client.run("SORT keys BY rank:* DESC LIMIT 0 3 GET rank:* STORE list");
+        client.run("LRANGE list 0 -1");
+        assert_eq!(client.run("EXEC").text(), "*2\r\n:3\r\n*3\r\n$1\r\n8\r\n$1\r\n7\r\n$1\r\n6\r\n");
     }
 }
 
