@@ -9,7 +9,8 @@ use crate::data::types::list::List;
 /// `DEBUG OBJECT key`: one line of `name:value` words, in Redis's order; none if there is no such key. No address is
 /// told, only that there is one.
 pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, settings: &Settings, now: u64) -> Option<String> {
-    let handle = store.peek(db, key, now)?;
+    // Whether or not it is past its deadline: with time 0 nothing is.
+    let handle = store.peek(db, key, 0)?;
     let encoding = store.encoding(handle);
     let value = store.value(handle);
     let length = serialized_length(value, settings.rdb_compression);

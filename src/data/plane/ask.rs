@@ -102,6 +102,7 @@ impl Plane {
 
     /// Asks the bus core to execute a command, and passes its reply on.
     pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Result<Flow, Error> {
+        let keys = self.transacting(at).then(|| self.keys_for_bus(args));
         let session = &self.clients[at].session;
         let command = super::message::BusCommand {
             args: args.iter().map(|arg| arg.to_vec()).collect(),
@@ -109,6 +110,7 @@ impl Plane {
             client: session.id,
             local: session.local,
             reached: host_of(&session.laddr).to_owned(),
+            keys,
         };
         let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
             Some(Answer::Reply(reply)) => {
@@ -118,6 +120,23 @@ impl Plane {
             _ => Ok(Flow::Done),
         });
         self.ask_then(at, std::iter::once(self.bus()), Inquiry::Command(Box::new(command)), next)
+    }
+
+    /// How many keys a command for the bus core may depend on: of its slot if it names one, or of all.
+    fn keys_for_bus(&mut self, args: &[&[u8]]) -> u64 {
+        let slot = match args {
+            [_, subcommand, slot, ..] if subcommand.eq_ignore_ascii_case(b"setslot") => std::str::from_utf8(slot).ok(),
+            _ => None,
+        };
+        let inquiry = match slot.and_then(|slot| slot.parse().ok()) {
+            Some(slot) => Inquiry::SlotKeys { slot, limit: 0 },
+            None => Inquiry::Size { db: 0 },
+        };
+        let count = |answer| match answer {
+            Answer::Count(count) | Answer::Scan(count, _) => count,
+            _ => 0,
+        };
+        self.answer_for_all(&inquiry).into_iter().map(count).sum()
     }
 
     /// An answer came.
@@ -361,8 +380,9 @@ impl Plane {
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
+            Message::Report(number, report) => self.reported(number, report, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Adopt(_) | Message::Listen(_) | Message::Errand(..) => {}
             Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);

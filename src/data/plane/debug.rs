@@ -74,7 +74,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"object", [key]) => object(plane, at, key),
         (b"digest", []) => digest(plane, at),
         (b"digest-value", keys) => digest_values(plane, at, keys),
-        (b"replicate", [target, command @ ..]) if !command.is_empty() => replicate(plane, at, target, command),
+        (b"replicate", command) if !command.is_empty() => replicate(plane, at, command),
         (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => {
             Err(Error::new("ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot"))
         }
@@ -83,7 +83,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"quicklist" | b"listpack" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
-        (b"config-rewrite-force-all", []) => plane.ask_bus(at, request.args),
+        (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
@@ -113,6 +113,8 @@ const HELP: &[&str] = &[
     "    Output a hex signature representing the current DB content.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    Output a hex signature of the values of all the specified keys.",
+    "DROP-CLUSTER-PACKET-FILTER <packet-type>",
+    "    Drop all packets that match the filtered type. Set to -1 allow all packets.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
     "LOG <message>",
@@ -126,8 +128,8 @@ const HELP: &[&str] = &[
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Sets the threshold for elements to be inserted as plain vs packed nodes",
     "    Default value is 1MB, allows values up to 4GB. Setting to 0 restores to default.",
-    "REPLICATE <target> <string>",
-    "    Replicates the provided string as if it was in the replication stream, to AOF, REPLICA or ALL.",
+    "REPLICATE <string>",
+    "    Replicates the provided string to replicas, allowing data divergence",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
     "SLEEP <seconds>",
@@ -218,13 +220,9 @@ fn digest_values(plane: &mut Plane, at: u32, keys: &[&[u8]]) -> Result<Flow, Err
 }
 
 /// Puts a command into the log though nobody executed it.
-fn replicate(plane: &mut Plane, at: u32, target: &[u8], command: &[&[u8]]) -> Result<Flow, Error> {
+fn replicate(plane: &mut Plane, at: u32, command: &[&[u8]]) -> Result<Flow, Error> {
     let db = plane.clients[at].session.db;
-    match target.to_ascii_lowercase().as_slice() {
-        b"all" | b"replica" => plane.log_as_sent(db, command),
-        b"aof" => {}
-        _ => return Err(Error::Syntax),
-    }
+    plane.log_as_sent(db, command);
     plane.reply(at).ok();
     Ok(Flow::Done)
 }

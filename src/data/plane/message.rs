@@ -4,6 +4,7 @@ use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
 use super::hop::HopBatch;
+use super::migrate::{Errand, Report};
 use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
 use crate::contract::log::{LogBatch, LogMark};
@@ -58,6 +59,10 @@ pub enum Message {
     Applied(Box<ApplyBatch>),
     /// To be carried out when the stores of all cores are at the receiver; answered under this number.
     Order(u64, Box<Order>),
+    /// Something for the bus core's courier to do, under this number.
+    Errand(u64, Box<Errand>),
+    /// How far the errand with this number is.
+    Report(u64, Report),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
     /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
@@ -277,6 +282,9 @@ pub struct BusCommand {
     pub local: bool,
     /// The address by which it reached this node, without the port.
     pub reached: String,
+    /// Inside a transaction, which holds every store so that nobody else can count: how many keys there are, for a
+    /// command on one slot in that slot.
+    pub keys: Option<u64>,
 }
 
 /// An answer.

@@ -118,6 +118,10 @@ impl Plane {
         if command.spec.is(flag::NOSCRIPT) && !self.scripts.deny_nothing {
             return Err(Error::new(NOT_FROM_SCRIPT));
         }
+        if command.spec.name().starts_with("xread") && waits(request.args) {
+            let name = command.spec.name();
+            return Err(Error::new(format!("ERR {name} command is not allowed with BLOCK option from scripts")));
+        }
         let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("ERR Can not execute the command on a stale replica"));
@@ -226,4 +230,10 @@ impl Plane {
         });
         reply.unwrap_or_else(|| format!("-ERR {} has no reply\r\n", command.spec.full_name()).into_bytes())
     }
+}
+
+/// Whether XREAD or XREADGROUP has the option BLOCK.
+fn waits(args: &[&[u8]]) -> bool {
+    let options = args.iter().take_while(|word| !word.eq_ignore_ascii_case(b"streams"));
+    options.skip(1).any(|word| word.eq_ignore_ascii_case(b"block"))
 }

@@ -228,6 +228,8 @@ fn bus_answer(message: Message) -> Option<Message> {
         Message::Ask(number, Inquiry::Command(_)) => {
             Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec()))))
         }
+        Message::Ask(number, Inquiry::ClientList(_)) => Some(Message::Answer(number, Answer::Clients(Vec::new()))),
+        Message::Ask(number, Inquiry::ClientKill(_)) => Some(Message::Answer(number, Answer::Count(0))),
         Message::Ask(number, Inquiry::Figures) => Some(Message::Answer(number, Answer::Replication(Box::default()))),
         _ => None,
     }
