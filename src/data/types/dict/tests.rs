@@ -1,3 +1,5 @@
+//! Tests of the dict: against a map, through growth and shrinking, its randomness and its memory.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
