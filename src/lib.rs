@@ -62,6 +62,10 @@
 //! | where do keys expire, where are they evicted? | `data/store/expiry.rs`, `eviction.rs`; when: [`data::plane::upkeep`] |
 //! | who answers CLUSTER SLOTS? | [`cluster::command`], on the bus core |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
+//! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
+//! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
+//! | where is a vote cast? | `cluster/failover/vote.rs`; where a node is suspected: `cluster/gossip/failure.rs` |
+//! | how does what cores change reach replicas? | `data/plane/log.rs`, then [`replication`] |
 //! | how does a node start and end? | [`node::boot`]; CONFIG SET: [`node::office`] |
 //! | what bounds are there? | [`base::limits`], all of them |
 //! | what does an error say? | [`resp::error`], if more than one place says it |
@@ -100,7 +104,7 @@
 //!
 //! # Not done yet
 //!
-//! Other types than strings, scripts, persistence, replication, and the cluster bus: a cluster has one node.
+//! Data on disk, ACL users, client-side caching, MONITOR, TLS.
 #![warn(missing_docs)]
 
 pub mod base;
