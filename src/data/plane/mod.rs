@@ -46,7 +46,7 @@ pub mod upkeep;
 #[cfg(test)]
 mod blocking_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
