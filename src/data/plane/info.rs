@@ -195,7 +195,7 @@ fn policy_name(policy: EvictionPolicy) -> &'static str {
 
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "loading", u8::from(plane.standing.loading));
-    field(out, "async_loading", 0);
+    field(out, "async_loading", u8::from(plane.standing.loading_beside));
     field(out, "rdb_changes_since_last_save", figures.counters.changed);
     field(out, "rdb_bgsave_in_progress", 0);
     field(out, "rdb_last_save_time", plane.options.facts.started / 1000);

@@ -209,6 +209,7 @@ impl NodeOffice {
                     log::warn!("The snapshot for a replica can't be kept in a file: {error}");
                 }
             }
+            Action::ForgetKept => desk.kept = None,
             Action::Close(link) => {
                 desk.connections.remove(link);
                 outgoing.streams.push(StreamCommand::Close(link));
@@ -452,10 +453,6 @@ impl ReplicationDesk {
     }
 
     fn keep(&mut self, bytes: &[u8], open: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
-        if bytes.is_empty() {
-            self.kept = None;
-            return Ok(());
-        }
         let file = match &mut self.kept {
             Some(file) => file,
             None => self.kept.insert(open()?),
