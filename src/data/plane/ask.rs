@@ -317,7 +317,7 @@ impl Plane {
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
-                let line = crate::data::command::debug::object_line(store, *db, &key, now);
+                let line = crate::data::command::debug::object_line(store, *db, &key, &self.settings, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
             Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
