@@ -97,6 +97,9 @@ pub const MAX_SUSPECTS_TOLD: usize = 256;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// MIGRATE commands under way at the same time from one core: each has a thread while it lasts.
+pub const MIGRATIONS: usize = 64;
+
 /// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
 pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod config;
+pub mod courier;
 pub mod listeners;
 pub mod loader;
 pub mod log;
@@ -10,3 +11,4 @@ pub mod office;
 pub mod open_files;
 pub mod pid_file;
 pub mod saver;
+pub mod snapshot_file;

@@ -223,6 +223,7 @@ impl Plane {
             }
             Inquiry::KillScript { function } => Answer::Kill(self.kill_script(*function)),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
+            Inquiry::Changes => Answer::Count(self.stats.changed),
             Inquiry::ResetStats => {
                 self.reset_stats();
                 Answer::Done
@@ -317,7 +318,7 @@ impl Plane {
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
-                let line = crate::data::command::debug::object_line(store, *db, &key, now);
+                let line = crate::data::command::debug::object_line(store, *db, &key, &self.settings, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
             Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
@@ -380,8 +381,9 @@ impl Plane {
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
+            Message::Report(number, report) => self.reported(number, report, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Adopt(_) | Message::Listen(_) | Message::Errand(..) => {}
             Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);

@@ -3,7 +3,9 @@
 use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
+use super::figures::SaveFacts;
 use super::hop::HopBatch;
+use super::migrate::{Errand, Report};
 use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
 use crate::contract::log::{LogBatch, LogMark};
@@ -58,6 +60,10 @@ pub enum Message {
     Applied(Box<ApplyBatch>),
     /// To be carried out when the stores of all cores are at the receiver; answered under this number.
     Order(u64, Box<Order>),
+    /// Something for the bus core's courier to do, under this number.
+    Errand(u64, Box<Errand>),
+    /// How far the errand with this number is.
+    Report(u64, Report),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
     /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
@@ -196,6 +202,8 @@ pub enum Inquiry {
     },
     /// The figures INFO and others are made of.
     Figures,
+    /// How much this core's commands have changed so far.
+    Changes,
     /// CONFIG RESETSTAT.
     ResetStats,
     /// SLOWLOG GET.
@@ -303,7 +311,7 @@ pub enum Answer {
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3])>),
+    Replication(Box<(String, [u64; 3], SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.

@@ -32,6 +32,7 @@ pub mod info;
 pub mod introspection;
 pub mod log;
 pub mod message;
+pub mod migrate;
 pub mod pubsub;
 mod redirect;
 pub mod replica;
@@ -236,6 +237,7 @@ pub struct Plane {
     batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
+    migrations: migrate::Migrations,
     blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
     held: Vec<ClientRef>,
@@ -296,6 +298,7 @@ impl Plane {
             batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
+            migrations: migrate::Migrations::default(),
             blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
             held: Vec::new(),
