@@ -61,6 +61,9 @@
 //! | what do cores say to each other? | [`data::plane::message`] |
 //! | where do keys expire, where are they evicted? | `data/store/expiry.rs`, `eviction.rs`; when: [`data::plane::upkeep`] |
 //! | who answers CLUSTER SLOTS? | [`cluster::command`], on the bus core |
+//! | how does a packet come from another node, and go to it? | [`cores::bus_links`], [`cluster::wire`], [`cluster::gossip`] |
+//! | who does what the control plane decides, and in which order? | `node/office/control.rs` |
+//! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | how does a node start and end? | [`node::boot`]; CONFIG SET: [`node::office`] |
 //! | what bounds are there? | [`base::limits`], all of them |
@@ -100,7 +103,7 @@
 //!
 //! # Not done yet
 //!
-//! Other types than strings, scripts, persistence, replication, and the cluster bus: a cluster has one node.
+//! Append-only files, ACLs, modules, TLS.
 #![warn(missing_docs)]
 
 pub mod base;

@@ -6,14 +6,16 @@ use super::courier::Courier;
 use super::listeners::{self, Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
-use super::office::{self, ClusterDesk, NodeOffice, ReplicationDesk};
+use super::office::{self, ClusterDesk, Desks, NodeOffice, ReplicationDesk, SavingDesk};
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
+use super::snapshot_file;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
 use crate::cluster::options::{EndpointType, Options};
+use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, Topology};
 use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
@@ -23,6 +25,7 @@ use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
 use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
+use crate::data::rdb::load::Loaded;
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
 use crate::ring::{Ring, RingOptions};
@@ -73,6 +76,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     registry.rename(config.renames());
     let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
+    let mut stores = loaded(&config, cores, hasher, &settings)?.into_iter();
     let topology = Arc::new(topology);
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
@@ -98,6 +102,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
             ear,
             bus_bell: bus_bell.try_clone()?,
             cpu: cpu_for(&config, &cpus, index),
+            store: stores.next(),
         });
     }
     let signals = signals()?;
@@ -126,8 +131,10 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
     let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
-    let office =
-        NodeOffice::new(config, desk, replication, Courier::new(bus_bell.try_clone()?), listeners, cores, drain);
+    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
+    let courier = Courier::new(bus_bell.try_clone()?);
+    let desks = Desks { cluster: desk, replication, saving, courier };
+    let office = NodeOffice::new(config, desks, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -155,11 +162,13 @@ struct Seat {
     ear: Ear,
     bus_bell: Bell,
     cpu: Option<core_affinity::CoreId>,
+    /// What was loaded for it.
+    store: Option<Store>,
 }
 
 /// What all data cores' threads share while they start.
 struct Shared {
-    settings: Arc<crate::contract::settings::Settings>,
+    settings: Arc<Settings>,
     topology: Arc<Topology>,
     registry: &'static Registry,
     /// Each core's ring, or why it has none.
@@ -188,11 +197,8 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let rings: Vec<Result<RawFd, String>> = shared.rings.lock().map_err(|_| "a data core died")?.clone();
     let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
     let ring = ring.map_err(|error| error.to_string())?;
-    let mut store = Store::new(StoreOptions {
-        databases: shared.settings.databases,
-        hasher: seat.options.hasher,
-        seed: seat.options.seed,
-    });
+    let (databases, hasher, seed) = (shared.settings.databases, seat.options.hasher, seat.options.seed);
+    let mut store = seat.store.unwrap_or_else(|| Store::new(StoreOptions { databases, hasher, seed }));
     store.configure(&shared.settings);
     let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
     let mut doors = Doors::new().map_err(|error| error.to_string())?;
@@ -208,6 +214,21 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
         sockets: shared.sockets,
     };
     DataCore::new(parts).run().map_err(|error| format!("data core {} stopped: {error}", core.0))
+}
+
+/// The stores of the data cores as the snapshot's file has them; none: there is no such file.
+fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Vec<Store>, StartError> {
+    let started = clock::monotonic_ns();
+    let path = config.dir().join(String::from_utf8_lossy(config.text("dbfilename")).into_owned());
+    let loaded = snapshot_file::load(&path, office::plan(cores, hasher), settings);
+    let Some(loaded) = loaded.map_err(|error| format!("Fatal error loading the DB: {error}. Exiting."))? else {
+        return Ok(Vec::new());
+    };
+    let Loaded { keys, expired, empty, stores, .. } = loaded;
+    log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}.");
+    let seconds = (clock::monotonic_ns() - started) as f64 / 1e9;
+    log::info!("DB loaded from disk: {seconds:.3} seconds");
+    Ok(stores)
 }
 
 /// The directives of the control plane.

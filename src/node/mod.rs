@@ -11,3 +11,4 @@ pub mod office;
 pub mod open_files;
 pub mod pid_file;
 pub mod saver;
+pub mod snapshot_file;

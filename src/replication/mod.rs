@@ -95,6 +95,8 @@ pub struct Replication {
     selected: Option<usize>,
     replicas: Vec<Replica>,
     snapshot: Option<Snapshot>,
+    /// Whether no snapshot may begin now.
+    held: bool,
     snapshots: u64,
     waiters: Vec<Waiter>,
     upstream: Option<Upstream>,
@@ -161,6 +163,7 @@ impl Replication {
             selected: None,
             replicas: Vec::new(),
             snapshot: None,
+            held: false,
             snapshots: 0,
             waiters: Vec::new(),
             upstream: None,
@@ -282,6 +285,16 @@ impl Replication {
             self.connect_upstream();
             self.begin_snapshot();
         }
+    }
+
+    /// Whether a snapshot is being made.
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Begins no snapshot until it may again: the data cores make another one.
+    pub fn hold_snapshots(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// The regular work, ten times a second.

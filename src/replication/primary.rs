@@ -257,7 +257,7 @@ impl Replication {
         let enough = self.options.sync_replicas > 0 && count >= self.options.sync_replicas;
         let diskless = self.options.diskless && waiting.clone().all(|replica| replica.who.knows_end_mark);
         let delayed = diskless && !enough && self.now < since + self.options.sync_delay;
-        if self.snapshot.is_some() || delayed || !self.stream.is_active() || !self.may_cut() {
+        if self.snapshot.is_some() || self.held || delayed || !self.stream.is_active() || !self.may_cut() {
             return;
         }
         self.snapshots += 1;

@@ -4,6 +4,7 @@
 //! stands still for these commands (`now` is 0): a key is there until the primary deletes it.
 
 use super::Plane;
+use super::functions;
 use super::message::{Inquiry, Message, Peer, Scope};
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
@@ -106,6 +107,9 @@ impl Plane {
             name @ ("publish" | "spublish") => {
                 self.deliver_message(args[1], args[2], name == "spublish");
                 return Ok(());
+            }
+            name if name.starts_with("function|") => {
+                return self.change_functions(&functions::change_of(args)?).map(|_| ());
             }
             _ => return Err(Error::new("ERR it is not a command for replicas")),
         };

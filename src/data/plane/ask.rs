@@ -223,6 +223,7 @@ impl Plane {
             }
             Inquiry::KillScript { function } => Answer::Kill(self.kill_script(*function)),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
+            Inquiry::Changes => Answer::Count(self.stats.changed),
             Inquiry::ResetStats => {
                 self.reset_stats();
                 Answer::Done

@@ -75,8 +75,9 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"digest", []) => digest(plane, at),
         (b"digest-value", keys) => digest_values(plane, at, keys),
         (b"replicate", command) if !command.is_empty() => replicate(plane, at, command),
-        (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => {
-            Err(Error::new("ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot"))
+        (b"reload", _) => plane.ask_bus(at, request.args),
+        (b"jmap" | b"loadaof" | b"flushall", _) => {
+            Err(Error::new("ERR DEBUG LOADAOF and its kin need the append-only file of a later version of coreslot"))
         }
         (b"protocol", [kind]) => protocol(plane, at, kind),
         (b"quicklist-packed-threshold", [size]) => packed_threshold(plane, at, request, size),

@@ -79,8 +79,25 @@ pub struct Figures {
     pub replication: String,
     /// Full, partial and refused synchronisations.
     pub syncs: [u64; 3],
+    /// Snapshots in a file.
+    pub saves: SaveFacts,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What INFO tells of snapshots in a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SaveFacts {
+    /// Whether one is being made.
+    pub under_way: bool,
+    /// Whether the last one failed.
+    pub failed: bool,
+    /// How many were made.
+    pub saves: u64,
+    /// Unix time in seconds of the last one; that of the start, if there was none.
+    pub last: u64,
+    /// How much had changed by then.
+    pub changed: u64,
 }
 
 impl Figures {
@@ -98,7 +115,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs) = told.unwrap_or_default();
+        (sum.replication, sum.syncs, sum.saves) = told.unwrap_or_default();
         sum
     }
 
@@ -171,6 +188,7 @@ impl Plane {
             commands: self.commands.clone(),
             errors: self.errors.clone(),
             replication: String::new(),
+            saves: SaveFacts::default(),
             syncs: [0; 3],
             cores: Vec::new(),
         };
@@ -193,7 +211,8 @@ impl Plane {
     }
 
     pub(super) fn reset_stats(&mut self) {
-        self.stats = Counters::default();
+        // What has changed since the last snapshot stays so.
+        self.stats = Counters { changed: self.stats.changed, ..Counters::default() };
         self.commands.reset();
         self.errors.reset();
         let core = self.core();

@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 /// Handlers that wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
-    ("function|delete", delete),
+    ("function|delete", change),
     ("function|dump", dump_all),
-    ("function|flush", flush),
+    ("function|flush", change),
     ("function|help", function_help),
     ("function|kill", |plane, at, _| plane.kill_scripts(at, true)),
     ("function|list", list),
-    ("function|load", load),
-    ("function|restore", restore),
+    ("function|load", change),
+    ("function|restore", change),
     ("function|stats", stats),
 ];
 
@@ -82,33 +82,62 @@ impl Plane {
     }
 }
 
-fn load(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    let (options, code) = match request.args {
-        [_, _, options @ .., code] => (options, code),
-        _ => return Err(Error::new("ERR Function code is missing")),
-    };
+/// The change that a command asks for.
+///
+/// # Errors
+/// When it is none, or its arguments are wrong.
+pub fn change_of(args: &[&[u8]]) -> Result<Change, Error> {
+    match args[1].to_ascii_lowercase().as_slice() {
+        b"load" => load_of(args),
+        b"delete" => Ok(Change::Delete(args[2].into())),
+        b"flush" => match args {
+            [_, _] => Ok(Change::Flush),
+            [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {
+                Ok(Change::Flush)
+            }
+            _ => Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+        },
+        b"restore" => restore_of(args),
+        _ => Err(help::syntax_error(args)),
+    }
+}
+
+fn load_of(args: &[&[u8]]) -> Result<Change, Error> {
+    const MISSING: &str = "ERR Function code is missing";
+    let [_, _, options @ .., code] = args else { return Err(Error::new(MISSING)) };
     for option in options {
         if !option.eq_ignore_ascii_case(b"replace") {
             return Err(Error::Bytes([b"ERR Unknown option given: ", *option].concat()));
         }
     }
     if options.is_empty() && code.eq_ignore_ascii_case(b"replace") {
-        return Err(Error::new("ERR Function code is missing"));
+        return Err(Error::new(MISSING));
     }
-    Ok(plane.change_all(at, request, Change::Load((*code).into(), !options.is_empty())))
+    Ok(Change::Load((*code).into(), !options.is_empty()))
 }
 
-fn delete(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    Ok(plane.change_all(at, request, Change::Delete(request.args[2].into())))
+fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
+    let policy = match args.get(3).map(|word| word.to_ascii_lowercase()).as_deref() {
+        None | Some(b"append") => Policy::Append,
+        Some(b"replace") => Policy::Replace,
+        Some(b"flush") => Policy::Flush,
+        _ => {
+            return Err(Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."));
+        }
+    };
+    if args.len() > 4 {
+        return Err(help::syntax_error(args));
+    }
+    if !dump::is_intact(args[2]) {
+        return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
+    }
+    let codes = dump::restore_libraries(args[2]).map_err(|error| Error::new(format!("ERR {error}")))?;
+    Ok(Change::Restore(codes.into(), policy))
 }
 
-fn flush(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    match request.args {
-        [_, _] => {}
-        [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {}
-        _ => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
-    }
-    Ok(plane.change_all(at, request, Change::Flush))
+fn change(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    let change = change_of(request.args)?;
+    Ok(plane.change_all(at, request, change))
 }
 
 fn dump_all(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
@@ -116,28 +145,6 @@ fn dump_all(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> 
     let payload = dump::dump_libraries(libraries.map(|library| &*library.code));
     plane.reply(at).bulk(&payload);
     Ok(Flow::Done)
-}
-
-fn restore(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    let policy = match request.args {
-        [_, _, _] => Policy::Append,
-        [_, _, _, word] => match word.to_ascii_lowercase().as_slice() {
-            b"append" => Policy::Append,
-            b"replace" => Policy::Replace,
-            b"flush" => Policy::Flush,
-            _ => {
-                return Err(Error::new(
-                    "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
-                ));
-            }
-        },
-        _ => return Err(Error::Arity("function|restore".into())),
-    };
-    if !dump::is_intact(request.args[2]) {
-        return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
-    }
-    let codes = dump::restore_libraries(request.args[2]).map_err(|error| Error::new(format!("ERR {error}")))?;
-    Ok(plane.change_all(at, request, Change::Restore(codes.into(), policy)))
 }
 
 fn list(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {

@@ -196,10 +196,12 @@ fn policy_name(policy: EvictionPolicy) -> &'static str {
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "loading", u8::from(plane.standing.loading));
     field(out, "async_loading", 0);
-    field(out, "rdb_changes_since_last_save", figures.counters.changed);
-    field(out, "rdb_bgsave_in_progress", 0);
-    field(out, "rdb_last_save_time", plane.options.facts.started / 1000);
-    field(out, "rdb_last_bgsave_status", "ok");
+    let saves = figures.saves;
+    field(out, "rdb_changes_since_last_save", figures.counters.changed.saturating_sub(saves.changed));
+    field(out, "rdb_bgsave_in_progress", u8::from(saves.under_way));
+    field(out, "rdb_last_save_time", saves.last);
+    field(out, "rdb_last_bgsave_status", if saves.failed { "err" } else { "ok" });
+    field(out, "rdb_saves", saves.saves);
     field(out, "aof_enabled", 0);
     field(out, "aof_rewrite_in_progress", 0);
     field(out, "aof_last_bgrewrite_status", "ok");

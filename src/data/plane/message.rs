@@ -3,6 +3,7 @@
 use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
+use super::figures::SaveFacts;
 use super::hop::HopBatch;
 use super::migrate::{Errand, Report};
 use super::replica::Departure;
@@ -201,6 +202,8 @@ pub enum Inquiry {
     },
     /// The figures INFO and others are made of.
     Figures,
+    /// How much this core's commands have changed so far.
+    Changes,
     /// CONFIG RESETSTAT.
     ResetStats,
     /// SLOWLOG GET.
@@ -308,7 +311,7 @@ pub enum Answer {
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3])>),
+    Replication(Box<(String, [u64; 3], SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.

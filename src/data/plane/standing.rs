@@ -115,7 +115,9 @@ impl Plane {
         for (_, store) in self.stores.iter_mut() {
             store.snapshot_begin(style, self.now.unix_ms);
         }
-        self.log.cut(number);
+        if self.log.is_on() {
+            self.log.cut(number);
+        }
     }
 
     /// Puts new stores in the place of all, and returns the old ones.

@@ -1,4 +1,3 @@
-#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on.
 //! The way out of a running script: native functions of Lua, which are made once and live as long as the
 //! interpreter, reach the coroutine of the script that calls them.
 //!
@@ -7,6 +6,8 @@
 //! nobody but those who need its keys.
 //!
 //! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs.
+
+#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on.
 
 use corosensei::Yielder;
 use std::cell::{Cell, RefCell};

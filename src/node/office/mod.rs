@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod control;
 mod replication;
+mod saving;
 
 use super::config::Config;
 use super::courier::Courier;
@@ -21,12 +22,13 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
 use control::Held;
 pub use replication::ReplicationDesk;
+pub use saving::{SavingDesk, plan};
 use std::collections::HashMap;
 
 /// Something that goes on when all data cores have answered.
@@ -47,8 +49,26 @@ enum Then {
     Stood,
     /// That client waits for so many replicas, so many ms.
     Wait(ClientId, usize, u64),
+    /// Save if a save point was reached; the sum is how much has changed.
+    SavePoint,
+    /// The snapshot with this number is to be made; the sum is how much has changed.
+    Save(u64),
+    /// The snapshot with this number has begun.
+    Cut(u64),
     /// Nothing.
     Nothing,
+}
+
+/// What the office has for each of its tasks.
+pub struct Desks {
+    /// For the control plane, in a cluster.
+    pub cluster: Option<ClusterDesk>,
+    /// For replication.
+    pub replication: ReplicationDesk,
+    /// For snapshots in a file.
+    pub saving: SavingDesk,
+    /// For MIGRATE.
+    pub courier: Courier,
 }
 
 /// See the module's header.
@@ -56,6 +76,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
+    saving: SavingDesk,
     courier: Courier,
     listeners: Listeners,
     cores: usize,
@@ -68,19 +89,13 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(
-        config: Config,
-        desk: Option<ClusterDesk>,
-        desk_of_replication: ReplicationDesk,
-        courier: Courier,
-        listeners: Listeners,
-        cores: usize,
-        drain: LogDrain,
-    ) -> Self {
+    pub fn new(config: Config, desks: Desks, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+        let Desks { cluster: desk, replication: desk_of_replication, saving, courier } = desks;
         NodeOffice {
             config,
             desk,
             desk_of_replication,
+            saving,
             courier,
             listeners,
             cores,
@@ -101,6 +116,13 @@ impl NodeOffice {
         }
     }
 
+    /// Has core 0 carry out an order, when it has all stores.
+    fn order(&mut self, order: Order, then: Then, outgoing: &mut Outgoing) {
+        self.last += 1;
+        self.pending.insert(self.last, Pending { missing: 1, sum: 0, then });
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
+    }
+
     /// All data cores have answered.
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
@@ -109,6 +131,9 @@ impl NodeOffice {
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
+            Then::SavePoint => self.check_save_points(sum, outgoing),
+            Then::Save(number) => self.cut_for_file(number, sum, outgoing),
+            Then::Cut(number) => self.write_snapshot(number, outgoing),
             Then::Nothing => {}
         }
     }
@@ -128,6 +153,10 @@ impl NodeOffice {
                     Wanted::KeysInSlot(slot) => Inquiry::SlotKeys { slot: slot.number(), limit: 0 },
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
+            }
+            b"save" | b"bgsave" | b"lastsave" => self.save_command(from, number, &command, outgoing),
+            b"debug" if command.args[1].eq_ignore_ascii_case(b"reload") => {
+                self.reload(from, number, &command, outgoing);
             }
             b"debug" => {
                 let done = self.debug(&command.args[1..]);
@@ -184,7 +213,8 @@ impl NodeOffice {
             return answer(from, number, command, outgoing, |_| Err(Error::new("ERR No shutdown in progress.")));
         }
         log::warn!("User requested shutdown...");
-        self.end();
+        let wanted = has(b"save") || self.has_save_points() && !has(b"nosave");
+        self.save_and_end(wanted, Some((from, number)), outgoing);
     }
 
     fn end(&mut self) {
@@ -200,7 +230,7 @@ impl Office for NodeOffice {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
                 let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all()));
+                let info = Box::new((replication.info(), replication.counters.all(), self.saving.facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
@@ -214,10 +244,17 @@ impl Office for NodeOffice {
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
-            Message::Snapshot(part) => self.snapshot_part(part, outgoing),
+            Message::Snapshot(part) => {
+                if let Some(part) = self.part_for_file(part, outgoing) {
+                    self.snapshot_part(part, outgoing);
+                }
+            }
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
-            Message::Answer(number, Answer::Stores(old)) => self.replaced(number, old, outgoing),
+            Message::Answer(number, Answer::Stores(old)) => {
+                self.replaced(number, old, outgoing);
+                self.reloaded(number, outgoing);
+            }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(0))));
@@ -245,6 +282,7 @@ impl Office for NodeOffice {
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
         self.courier.tick();
+        self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
     }
@@ -252,6 +290,7 @@ impl Office for NodeOffice {
     fn woken(&mut self, outgoing: &mut Outgoing) {
         self.drain.drain();
         self.look_after_loader(outgoing);
+        self.look_after_files(outgoing);
         for (to, number, report) in self.courier.reports() {
             outgoing.push((to, Message::Report(number, report)));
         }
@@ -304,9 +343,9 @@ impl Office for NodeOffice {
         }
     }
 
-    fn signalled(&mut self, _: &mut Outgoing) {
+    fn signalled(&mut self, outgoing: &mut Outgoing) {
         log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.end();
+        self.save_and_end(self.has_save_points(), None, outgoing);
     }
 
     fn is_over(&self) -> bool {

@@ -1,3 +1,5 @@
+//! What it promises, by examples and against a model.
+
 use super::*;
 use proptest::prelude::*;
 

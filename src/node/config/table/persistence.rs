@@ -13,12 +13,8 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Save,
         "3600 1 300 100 60 10000",
         "Take a snapshot after so many seconds with so many changes.",
-    )
-    .without_effect(NO_FILES),
-    text("dbfilename", "dump.rdb", "The name of the snapshot file.")
-        .check(snapshot_name)
-        .protected()
-        .without_effect(NO_FILES),
+    ),
+    text("dbfilename", "dump.rdb", "The name of the snapshot file.").check(snapshot_name).protected(),
     flag("rdbcompression", "yes", "Compress strings in snapshots."),
     flag("rdbchecksum", "yes", "End snapshots with a checksum, and verify it.").immutable(),
     flag("rdb-del-sync-files", "no", "Delete snapshots that only replication needed.").without_effect(NO_FILES),
