@@ -61,6 +61,9 @@
 //! | what do cores say to each other? | [`data::plane::message`] |
 //! | where do keys expire, where are they evicted? | `data/store/expiry.rs`, `eviction.rs`; when: [`data::plane::upkeep`] |
 //! | who answers CLUSTER SLOTS? | [`cluster::command`], on the bus core |
+//! | how does a packet come from another node, and go to it? | [`cores::bus_links`], [`cluster::wire`], [`cluster::gossip`] |
+//! | who does what the control plane decides, and in which order? | `node/office/control.rs` |
+//! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
@@ -104,7 +107,7 @@
 //!
 //! # Not done yet
 //!
-//! Data on disk, ACL users, client-side caching, MONITOR, TLS.
+//! The append-only file, ACL users, client-side caching, MONITOR, TLS.
 #![warn(missing_docs)]
 
 pub mod base;

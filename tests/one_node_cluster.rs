@@ -57,6 +57,22 @@ fn a_transaction_keeps_to_one_slot() {
 }
 
 #[test]
+fn a_change_that_cannot_be_saved_is_refused_and_made_when_it_can() {
+    let node = Node::start(&["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]);
+    let mut client = node.connect();
+    let obstacle = node.folder().join("nodes.conf.tmp");
+    let file = node.folder().join("nodes.conf");
+    let saved = || std::fs::read_to_string(&file).unwrap_or_default();
+    eventually("the start's state is saved", || saved().contains("vars"));
+    std::fs::create_dir(&obstacle).unwrap();
+    assert!(client.run("CLUSTER ADDSLOTS 15495").contains("-ERR the cluster configuration file can't be written"));
+    assert_eq!(client.run("GET a"), "-CLUSTERDOWN Hash slot not served\r\n");
+    std::fs::remove_dir(&obstacle).unwrap();
+    eventually("the slot is served", || client.run("GET a") == "$-1\r\n");
+    assert!(saved().contains(" 15495\n"));
+}
+
+#[test]
 fn there_is_one_database() {
     let node = Node::start_cluster(&["--data-cores", "3"]);
     let mut client = node.connect();

@@ -60,6 +60,9 @@ pub const SNAPSHOT_PART: usize = 64 * 1024;
 /// Bytes read at once from a connection of replication.
 pub const STREAM_READ: usize = 64 * 1024;
 
+/// Messages that find no room in the queue of another thread, from which a core takes no more writes.
+pub const MAX_UNSENT: usize = 256;
+
 /// Keys with deadlines that a core of a writable replica remembers to delete itself.
 pub const MAX_OWN_DEADLINES: usize = 10_000;
 

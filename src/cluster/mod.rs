@@ -406,11 +406,12 @@ impl Cluster {
         if self.following == wanted {
             return;
         }
-        let action = match wanted.clone() {
-            Some((ip, port)) => Action::Replicate { ip, port },
-            None => Action::StopReplication,
-        };
-        self.pending.actions.insert(0, action);
+        // Either way clients are redirected in between, and never told that this node, theirs by the topology, is read
+        // only.
+        match wanted.clone() {
+            Some((ip, port)) => self.pending.outgoing.insert(0, Action::Replicate { ip, port }),
+            None => self.pending.actions.insert(0, Action::StopReplication),
+        }
         self.following = wanted;
     }
 }

@@ -298,7 +298,7 @@ fn a_primary_whose_last_slot_goes_follows_its_new_owner() {
     let mut node = Node::with_peer();
     node.says("CLUSTER DELSLOTS 1 2 3 4 5 6 7 8 9");
     node.says(&format!("CLUSTER SETSLOT 0 NODE {PEER}"));
-    assert!(matches!(&node.actions[0], Action::Replicate { ip, port: 7000 } if ip == "10.0.0.2"));
+    assert!(matches!(&node.actions[2], Action::Replicate { ip, port: 7000 } if ip == "10.0.0.2"));
     let topology = node.published().unwrap();
     assert!(topology.myself().is_replica());
     assert!(topology.is_my_primarys(slot(0)));

@@ -9,8 +9,10 @@ pub struct Standing {
     pub replica: bool,
     /// A replica's: whether it is connected to its primary and has its data.
     pub link_up: bool,
-    /// Whether the data is being replaced by a snapshot, and there is none to answer from.
+    /// Whether the data is being replaced by a snapshot, and nothing is to be answered from the old.
     pub loading: bool,
+    /// Whether it is being replaced while the old serves.
+    pub loading_beside: bool,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
     /// Whether writes wait for the end of a FAILOVER.

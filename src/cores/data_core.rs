@@ -371,6 +371,7 @@ impl DataCore {
                 break;
             }
         }
+        self.plane.hold_writes(self.backlog.len() > limits::MAX_UNSENT);
         let (ring, rings, bell) = (&mut self.ring, &self.rings, &self.bus_bell);
         self.port.flush(|peer| match rings.get(peer) {
             Some(target) => ring.wake(*target),

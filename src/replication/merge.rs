@@ -26,6 +26,11 @@ impl Merge {
         self.cores.len()
     }
 
+    /// Whether no batch waits for another.
+    pub fn is_empty(&self) -> bool {
+        self.cores.iter().all(|log| log.waiting.is_empty())
+    }
+
     /// Takes a batch.
     pub fn push(&mut self, batch: Box<LogBatch>) {
         self.cores[batch.core.index()].waiting.push_back(batch);

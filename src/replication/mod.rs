@@ -62,8 +62,10 @@ pub enum Action {
     Send(LinkId, Vec<u8>),
     /// Send this part of the kept snapshot.
     SendKept(LinkId, u64, usize),
-    /// Keep a part of the snapshot, for replicas that must be told its length first; empty: forget what was kept.
+    /// Keep a part of the snapshot, for replicas that must be told its length first.
     Keep(Vec<u8>),
+    /// Forget what was kept.
+    ForgetKept,
     /// Close it.
     Close(LinkId),
     /// Stop reading from it, or go on.
@@ -258,6 +260,7 @@ impl Replication {
             replica: self.upstream.is_some(),
             link_up: self.upstream.as_ref().is_some_and(Upstream::is_up),
             loading: self.upstream.as_ref().is_some_and(Upstream::is_loading),
+            loading_beside: self.upstream.as_ref().is_some_and(Upstream::is_loading_beside),
             good_replicas: self.good_replicas(),
             failing_over: false,
         };

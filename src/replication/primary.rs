@@ -339,7 +339,7 @@ impl Replication {
 
     /// Hands bytes of the snapshot to those who get it.
     fn snapshot_bytes(&mut self, bytes: Vec<u8>) {
-        let Some(snapshot) = &mut self.snapshot else { return };
+        let Some(snapshot) = self.snapshot.as_mut().filter(|_| !bytes.is_empty()) else { return };
         for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Receiving) {
             replica.in_flight += bytes.len();
             self.actions.push(Action::Send(replica.link, bytes.clone()));
@@ -397,7 +397,7 @@ impl Replication {
             self.actions.push(Action::Abandon);
         }
         if snapshot.kept > 0 {
-            self.actions.push(Action::Keep(Vec::new()));
+            self.actions.push(Action::ForgetKept);
         }
         self.snapshot = None;
     }

@@ -92,8 +92,8 @@ pub struct Upstream {
     was_up: bool,
     /// Whether the data is what the stream says, so that it can be gone on from.
     consistent: bool,
-    /// Whether there is no data until the snapshot is there.
-    emptied: bool,
+    /// Whether the old data serves until the snapshot is there: it is of the same history.
+    serves_old: bool,
     input: Vec<u8>,
     /// Where the stream goes on after the snapshot, under which name.
     target: Option<(String, u64)>,
@@ -127,9 +127,14 @@ impl Upstream {
         matches!(self.state, State::Up)
     }
 
-    /// Whether the data is being replaced, and there is none meanwhile.
+    /// Whether the data is being replaced, and nothing is answered from the old meanwhile.
     pub fn is_loading(&self) -> bool {
-        self.is_synchronising() && self.emptied
+        self.target.is_some() && self.is_synchronising() && !self.serves_old
+    }
+
+    /// Whether it is being replaced while the old serves.
+    pub fn is_loading_beside(&self) -> bool {
+        self.target.is_some() && self.is_synchronising() && self.serves_old
     }
 
     /// Whether a snapshot is coming or being loaded.
@@ -197,7 +202,7 @@ impl Upstream {
             retry_at: now,
             was_up: false,
             consistent: true,
-            emptied: false,
+            serves_old: false,
             input: Vec::new(),
             target: None,
             feed: Feed::default(),
@@ -481,8 +486,17 @@ impl Replication {
     pub(super) fn tend_upstream(&mut self) {
         let Some(upstream) = &self.upstream else { return };
         let late = upstream.link.is_some() && upstream.silence(self.now) > self.options.timeout && !upstream.paused;
-        if late && !matches!(upstream.state, State::Loading) {
-            return self.fail("timeout");
+        let reason = match upstream.state {
+            State::Idle | State::Loading => None,
+            State::Connecting | State::Greeting(_) => Some("Timeout connecting to the MASTER..."),
+            State::Receiving(_) => Some(
+                "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' \
+                 parameter in redis.conf to a larger value.",
+            ),
+            State::Up => Some("MASTER timeout: no data nor PING received..."),
+        };
+        if let Some(reason) = reason.filter(|_| late) {
+            return self.fail(reason);
         }
         self.acknowledge();
     }

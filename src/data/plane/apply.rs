@@ -66,6 +66,12 @@ impl Plane {
             },
             None => Err(self.registry.refusal(args)),
         };
+        if let Some(command) = self.registry.find(args) {
+            let now = (self.options.clock)();
+            let elapsed = now.saturating_sub(self.now.mono_ns);
+            self.now.mono_ns = now;
+            self.commands.called(command.id(), 1, elapsed, result.is_err(), self.settings.latency_tracking);
+        }
         if let Err(error) = result {
             let name = String::from_utf8_lossy(args[0]);
             log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");

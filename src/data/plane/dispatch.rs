@@ -352,6 +352,9 @@ impl Plane {
         if self.paused(at, command) {
             return Flow::Retry(Hold::Pause);
         }
+        if self.must_wait_for_log(at, command) {
+            return Flow::Retry(Hold::Store);
+        }
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
             return self.queue_where_keys_are(at, request, command);
         }

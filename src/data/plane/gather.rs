@@ -279,7 +279,7 @@ impl Plane {
 
     /// Whether what needs this core's store must wait: it is away, or somebody came earlier.
     pub(super) fn must_stall(&self) -> bool {
-        self.locked || !self.stalled.is_empty()
+        self.locked || self.log_waits || !self.stalled.is_empty()
     }
 
     /// Whether somebody waits for this core's store though it is free.

@@ -195,7 +195,7 @@ fn policy_name(policy: EvictionPolicy) -> &'static str {
 
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "loading", u8::from(plane.standing.loading));
-    field(out, "async_loading", 0);
+    field(out, "async_loading", u8::from(plane.standing.loading_beside));
     let saves = figures.saves;
     field(out, "rdb_changes_since_last_save", figures.counters.changed.saturating_sub(saves.changed));
     field(out, "rdb_bgsave_in_progress", u8::from(saves.under_way));

@@ -8,6 +8,8 @@ use super::Plane;
 use super::message::Message;
 use crate::base::ids::CoreId;
 use crate::contract::log::{LogBatch, LogMark, LogPart};
+use crate::data::command::Command;
+use crate::data::command::spec::flag;
 use crate::data::store::Removed;
 use crate::resp::{Proto, Reply};
 
@@ -232,6 +234,19 @@ impl Plane {
         if self.log.on {
             self.log.command(db, args);
         }
+    }
+
+    /// Whether writes have to wait: those who want the log do not take it as fast as it is made.
+    pub fn hold_writes(&mut self, hold: bool) {
+        if hold != self.log_waits {
+            self.log_waits = hold;
+            self.refresh();
+        }
+    }
+
+    /// Whether this command has to wait for that.
+    pub(super) fn must_wait_for_log(&self, at: u32, command: &Command) -> bool {
+        self.log_waits && self.log.on && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 
     /// Sends off what was logged so far.

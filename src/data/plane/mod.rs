@@ -47,7 +47,7 @@ pub mod upkeep;
 #[cfg(test)]
 mod blocking_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -210,6 +210,8 @@ pub struct Plane {
     pub failover_pause: Option<u64>,
     /// How the node stands in replication.
     pub standing: Arc<Standing>,
+    /// Whether writes wait because nobody takes what they log.
+    log_waits: bool,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -279,6 +281,7 @@ impl Plane {
             pause: None,
             failover_pause: None,
             standing: Arc::default(),
+            log_waits: false,
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
@@ -364,7 +367,8 @@ impl Plane {
         let Standing { log, replica, good_replicas, .. } = *self.standing;
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
         self.lacks_replicas = !replica && good_replicas < wanted;
-        self.free = !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts();
+        self.free =
+            !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());

@@ -9,9 +9,10 @@ use super::client::{Client, Hold};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
 use crate::base::ids::CoreId;
-use crate::data::command::Command;
 use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run};
 use crate::data::route::{Manner, Service};
+use crate::data::script::known::{Flags, shebang};
 use crate::resp::Error;
 use crate::slot::Slot;
 use bumpalo::Bump;
@@ -29,12 +30,30 @@ impl Plane {
         }
     }
 
+    /// The same for a script, which writes if it says something of itself, and not that it doesn't.
+    pub(super) fn script_manner(&self, at: u32, args: &[&[u8]], command: &Command) -> Manner {
+        let (name, scripts) = (command.spec.full_name(), &self.scripts);
+        let flags = match args.get(1) {
+            None => None,
+            Some(function) if name.starts_with("fcall") => {
+                scripts.libraries.function(function).map(|found| found.flags)
+            }
+            Some(sha) if name.starts_with("evalsha") => scripts.known.find(sha).map(|(_, script)| script.flags),
+            Some(body) => shebang(body).ok().map(|(flags, _)| flags),
+        };
+        let writes = |flags: Flags| !flags.any(Flags::COMPATIBLE) && !flags.any(Flags::NO_WRITES);
+        Manner { write: flags.is_some_and(writes), ..self.manner(at, command) }
+    }
+
     /// Whether this node serves the slot of a command's keys to client `at`.
     pub(super) fn admit_slot(&mut self, at: u32, request: &Request<'_>, command: &Command) -> Result<(), Error> {
         if !self.settings.cluster_enabled {
             return Ok(());
         }
-        let manner = self.manner(at, command);
+        let manner = match command.run {
+            Run::Script => self.script_manner(at, request.args, command),
+            _ => self.manner(at, command),
+        };
         let service = self.routes.check(command, request, manner, &self.topology)?;
         if service == Service::Whole {
             return Ok(());

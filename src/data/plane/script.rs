@@ -168,7 +168,7 @@ impl Plane {
     /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
     pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let (here, cores) = (self.core(), self.options.cores);
-        let manner = self.manner(at, command);
+        let manner = self.script_manner(at, request.args, command);
         let route = match self.routes.route(command, request, manner, here, &self.topology) {
             Route::Refused(error) => Route::Refused(error),
             _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
@@ -192,7 +192,7 @@ impl Plane {
         let Some(command) = request.command else { return Flow::Done };
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
-        let manner = self.manner(at, command);
+        let manner = self.script_manner(at, request.args, command);
         request.outcome.set(Outcome::Done);
         let (reply, failed) =
             match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, cores }) {

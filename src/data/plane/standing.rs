@@ -13,6 +13,12 @@ use crate::resp::Error;
 use bumpalo::Bump;
 use std::sync::Arc;
 
+/// Whether the control plane answers this command, and it changes nothing: it has no data to wait for. Redis, whose one
+/// thread loads, refuses these too, but hardly ever comes to read one meanwhile.
+fn tells_of_cluster(command: &Command) -> bool {
+    command.spec.group() == "cluster" && command.spec.is(flag::STALE) && !command.spec.is(flag::ADMIN)
+}
+
 impl Plane {
     /// Goes by `standing` from now on.
     pub(super) fn stand(&mut self, standing: Arc<Standing>) {
@@ -38,7 +44,7 @@ impl Plane {
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
-        if standing.loading && !command.spec.is(flag::LOADING) {
+        if standing.loading && !command.spec.is(flag::LOADING) && !tells_of_cluster(command) {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }
         Ok(())

@@ -4,10 +4,11 @@
 //! interleaving of the cores; as in the real loop, queues keep their order and a turn is never interrupted.
 
 use super::client::{ClientRef, NO_SEGMENT};
-use super::message::{Answer, Inquiry, Message, Peer};
+use super::message::{Answer, Inquiry, Message, Peer, SnapshotPart};
 use super::{Action, NodeFacts, Now, Plane, PlaneOptions};
 use crate::base::ids::CoreId;
 use crate::base::limits::SLOTS;
+use crate::contract::log::LogBatch;
 use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, NO_NODE, NodeFlags, NodeId, NodeView, Topology};
 use crate::data::command::Registry;
@@ -39,6 +40,10 @@ pub struct Node {
     pub planes: Vec<Plane>,
     /// What each core (by receiver, then sender) has not taken yet.
     queues: Vec<Vec<VecDeque<Message>>>,
+    /// What each core logged, and nobody has taken yet.
+    pub logs: Vec<VecDeque<Box<LogBatch>>>,
+    /// Parts of snapshots.
+    pub parts: Vec<SnapshotPart>,
     /// All that each connection was sent.
     replies: HashMap<Connection, Vec<u8>>,
     schedule: Xoshiro256PlusPlus,
@@ -70,6 +75,8 @@ impl Node {
         Node {
             planes: (0..cores).map(plane).collect(),
             queues: (0..cores).map(|_| (0..=cores).map(|_| VecDeque::new()).collect()).collect(),
+            logs: (0..cores).map(|_| VecDeque::new()).collect(),
+            parts: Vec::new(),
             replies: HashMap::new(),
             schedule: Xoshiro256PlusPlus::seed_from_u64(seed),
             connections: 0,
@@ -85,6 +92,12 @@ impl Node {
         let connection = Connection { core, client };
         self.replies.insert(connection, Vec::new());
         connection
+    }
+
+    /// The bus core sends a message.
+    pub fn bus_says(&mut self, to: Peer, message: Message) {
+        let bus = self.planes.len();
+        self.queues[to.0 as usize][bus].push_back(message);
     }
 
     /// The client goes away, whatever it waits for.
@@ -197,7 +210,11 @@ impl Node {
         for (to, message) in plane.take_outgoing() {
             match self.queues.get_mut(to.0 as usize) {
                 Some(queues) => queues[core].push_back(message),
-                None => self.queues[core][cores].extend(bus_answer(message)),
+                None => match message {
+                    Message::Log(batch) => self.logs[core].push_back(batch),
+                    Message::Snapshot(part) => self.parts.push(part),
+                    message => self.queues[core][cores].extend(bus_answer(message)),
+                },
             }
         }
         plane.out.close();

@@ -25,9 +25,9 @@ const LONGEST_INT: usize = 11;
 /// Writes a length.
 pub fn put_length(out: &mut Vec<u8>, length: u64) {
     match length {
-        ..0x40 => out.push(BITS_6 << 6 | length as u8),
-        ..0x4000 => out.extend([BITS_14 << 6 | (length >> 8) as u8, length as u8]),
-        ..=0xffff_ffff => {
+        0..0x40 => out.push(BITS_6 << 6 | length as u8),
+        0x40..0x4000 => out.extend([BITS_14 << 6 | (length >> 8) as u8, length as u8]),
+        0x4000..=0xffff_ffff => {
             out.push(BITS_32);
             out.extend((length as u32).to_be_bytes());
         }

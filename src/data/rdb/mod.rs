@@ -17,6 +17,7 @@ mod encode;
 mod input;
 pub mod load;
 pub mod read;
+mod stream;
 pub mod value;
 pub mod write;
 mod ziplist;
@@ -59,9 +60,11 @@ mod kind {
     pub const ZSET_ZIPLIST: u8 = 12;
     pub const HASH_ZIPLIST: u8 = 13;
     pub const QUICKLIST: u8 = 14;
+    pub const STREAM: u8 = 15;
     pub const HASH_LISTPACK: u8 = 16;
     pub const ZSET_LISTPACK: u8 = 17;
     pub const QUICKLIST_2: u8 = 18;
+    pub const STREAM_2: u8 = 19;
 
     /// What a node of a [`QUICKLIST_2`] is: one large element, or a listpack of them.
     pub const PLAIN_NODE: u64 = 1;

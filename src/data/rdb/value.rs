@@ -5,7 +5,7 @@
 //! checked to the last bit, whatever `sanitize-dump-payload` says: it costs little beside reading it at all.
 
 use super::input::{Fault, Input};
-use super::{Error, kind, module_name, ziplist, zipmap};
+use super::{Error, kind, module_name, stream, ziplist, zipmap};
 use crate::base::double;
 use crate::data::store::Object;
 use crate::data::types::Forms;
@@ -23,6 +23,8 @@ pub struct Builder {
     left: Option<u64>,
     /// What there is of it.
     object: Object,
+    /// The same, of a stream.
+    stream: Option<Box<stream::Builder>>,
 }
 
 /// What a value turned out to be.
@@ -48,9 +50,11 @@ impl Builder {
             kind::HASH_ZIPMAP | kind::LIST_ZIPLIST | kind::SET_INTSET => Object::String(Vec::new()),
             kind::ZSET_ZIPLIST | kind::HASH_ZIPLIST => Object::String(Vec::new()),
             kind::HASH_LISTPACK | kind::ZSET_LISTPACK => Object::String(Vec::new()),
+            kind::STREAM | kind::STREAM_2 => Object::String(Vec::new()),
             _ => return Err(Error::Corrupt("Unknown RDB encoding type")),
         };
-        Ok(Builder { kind, left: None, object })
+        let stream = matches!(kind, kind::STREAM | kind::STREAM_2).then(|| Box::new(stream::Builder::new(kind)));
+        Ok(Builder { kind, left: None, object, stream })
     }
 
     /// Reads on. When the input is too short, what was read of it stays read, and the rest is wanted again.
@@ -70,6 +74,9 @@ impl Builder {
 
     /// Reads the next part of the value, as small as can be; the value, if that was the last.
     fn part(&mut self, input: &mut Input<'_>, forms: Forms<'_>) -> Result<Option<Built>, Fault> {
+        if let Some(stream) = &mut self.stream {
+            return Ok(stream.part(input)?.map(|stream| Built::Value(Object::Stream(Box::new(stream)))));
+        }
         if let Object::String(_) = self.object {
             return Ok(Some(self.whole(input, forms)?));
         }

@@ -1,6 +1,7 @@
 //! Values, records and the frame around them, written as Redis 7.0 writes them.
 
 use super::encode::{put_length, put_string};
+use super::stream::put_stream;
 use super::{VERSION, kind, opcode};
 use crate::data::store::{Object, Value};
 use crate::data::types::hash::Hash;
@@ -110,7 +111,7 @@ pub(super) fn kind_of(value: Value<'_>) -> u8 {
         Object::Zset(_) => kind::ZSET_2,
         Object::Hash(Hash::Listpack(_)) => kind::HASH_LISTPACK,
         Object::Hash(Hash::Dict(_)) => kind::HASH,
-        Object::Stream(_) => unreachable!("streams cannot be made yet"),
+        Object::Stream(_) => kind::STREAM_2,
     }
 }
 
@@ -137,7 +138,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: Value<'_>, compressed: bool) {
                 put_string(out, value, compressed);
             }
         }
-        Object::Stream(_) => unreachable!("streams cannot be made yet"),
+        Object::Stream(stream) => put_stream(out, stream, compressed),
     }
 }
 

@@ -209,6 +209,7 @@ impl NodeOffice {
                     log::warn!("The snapshot for a replica can't be kept in a file: {error}");
                 }
             }
+            Action::ForgetKept => desk.kept = None,
             Action::Close(link) => {
                 desk.connections.remove(link);
                 outgoing.streams.push(StreamCommand::Close(link));
@@ -238,33 +239,9 @@ impl NodeOffice {
 
     /// Spreads a piece over the cores it concerns.
     fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
-        let fresh = || ApplyBatch { window: number, stream: piece.stream.clone(), ..ApplyBatch::default() };
-        if piece.together {
-            let commands = piece.commands.iter().map(|command| (command.db, command.args)).collect();
-            let batch = ApplyBatch { spans: piece.spans, commands, ..fresh() };
-            self.desk_of_replication.pieces.insert(number, 1);
-            outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Apply(Box::new(batch))))));
-            return;
-        }
-        let mut batches: Vec<Option<Box<ApplyBatch>>> = (0..self.cores).map(|_| None).collect();
-        let mut spans = piece.spans.as_slice();
-        for command in &piece.commands {
-            let (args, rest) = spans.split_at(command.args);
-            spans = rest;
-            let cores = match command.target {
-                Target::Core(core) => core.index()..core.index() + 1,
-                Target::All | Target::Several => 0..self.cores,
-            };
-            for batch in &mut batches[cores] {
-                let batch = batch.get_or_insert_with(|| Box::new(fresh()));
-                batch.spans.extend_from_slice(args);
-                batch.commands.push((command.db, command.args));
-            }
-        }
-        self.desk_of_replication.pieces.insert(number, batches.iter().flatten().count());
-        for (core, batch) in batches.into_iter().enumerate() {
-            outgoing.messages.extend(batch.map(|batch| (Peer(core as u16), Message::Apply(batch))));
-        }
+        let messages = spread(number, piece, self.cores);
+        self.desk_of_replication.pieces.insert(number, messages.len());
+        outgoing.messages.extend(messages);
     }
 
     /// A core has executed its part of a piece.
@@ -476,10 +453,6 @@ impl ReplicationDesk {
     }
 
     fn keep(&mut self, bytes: &[u8], open: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
-        if bytes.is_empty() {
-            self.kept = None;
-            return Ok(());
-        }
         let file = match &mut self.kept {
             Some(file) => file,
             None => self.kept.insert(open()?),
@@ -495,9 +468,39 @@ impl ReplicationDesk {
     }
 }
 
+/// The messages by which `cores` data cores execute piece `number`.
+fn spread(number: u64, piece: Piece, cores: usize) -> Vec<(Peer, Message)> {
+    let fresh = || ApplyBatch { window: number, stream: piece.stream.clone(), ..ApplyBatch::default() };
+    if piece.together {
+        let commands = piece.commands.iter().map(|command| (command.db, command.args)).collect();
+        let batch = ApplyBatch { spans: piece.spans, commands, ..fresh() };
+        return vec![(Peer(0), Message::Order(0, Box::new(Order::Apply(Box::new(batch)))))];
+    }
+    let mut batches: Vec<Option<Box<ApplyBatch>>> = (0..cores).map(|_| None).collect();
+    let mut spans = piece.spans.as_slice();
+    for command in &piece.commands {
+        let (args, rest) = spans.split_at(command.args);
+        spans = rest;
+        let concerned = match command.target {
+            Target::Core(core) => core.index()..core.index() + 1,
+            Target::All | Target::Several => 0..cores,
+        };
+        for batch in &mut batches[concerned] {
+            let batch = batch.get_or_insert_with(|| Box::new(fresh()));
+            batch.spans.extend_from_slice(args);
+            batch.commands.push((command.db, command.args));
+        }
+    }
+    let messages = batches.into_iter().enumerate();
+    messages.filter_map(|(core, batch)| Some((Peer(core as u16), Message::Apply(batch?)))).collect()
+}
+
 /// Tells a replica why it can't be synchronised now, and closes its connection.
 fn refuse(fd: OwnedFd, reason: &str) {
     let mut stream = std::net::TcpStream::from(fd);
     let _ = stream.set_nonblocking(true);
     let _ = stream.write_all(format!("-{reason}\r\n").as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

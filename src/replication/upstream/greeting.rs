@@ -179,7 +179,6 @@ impl Replication {
             upstream.was_up = true;
             upstream.down_since = None;
             upstream.consistent = true;
-            upstream.emptied = false;
         }
         self.acknowledge();
         self.stand();
@@ -203,8 +202,8 @@ impl Replication {
         let keep = self.options.keep_old_data;
         let Some(upstream) = &mut self.upstream else { return };
         upstream.consistent &= keep;
-        upstream.emptied = !keep;
         let State::Receiving(transfer) = &mut upstream.state else { return };
+        upstream.serves_old = keep && transfer.id == self.history.id;
         transfer.end = end;
         upstream.target = Some((transfer.id.clone(), transfer.offset));
         // What they have is not what will be here.

@@ -73,7 +73,7 @@ pub fn runs(bytes: &[u8]) -> impl Iterator<Item = Result<Run, Corrupt>> {
 fn write_zeroes(out: &mut Vec<u8>, length: usize) {
     match length {
         0 => {}
-        ..=LONGEST_SHORT => out.push(length as u8 - 1),
+        1..=LONGEST_SHORT => out.push(length as u8 - 1),
         _ => out.extend([0x40 | ((length - 1) >> 8) as u8, (length - 1) as u8]),
     }
 }

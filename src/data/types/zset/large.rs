@@ -271,6 +271,6 @@ mod tests {
             large.set(&(10_000 + next).to_le_bytes(), 5.0);
             next += 1;
         }
-        assert!((0..1500u32).all(|number| met.contains(&(number * 2).to_le_bytes().to_vec())));
+        assert!((0..1500u32).all(|number| met.contains((number * 2).to_le_bytes().as_slice())));
     }
 }

@@ -1,6 +1,6 @@
 //! Redis Cluster.
 
-use super::{INT, LONG, NO_TLS, NOT_BUILT, PORT, ULONG};
+use super::{INT, LONG, NO_TLS, PORT, ULONG};
 use crate::node::config::directive::{Directive, choice, flag, memory, number, text};
 use crate::node::config::value::Value;
 
@@ -26,9 +26,8 @@ pub(super) const ROWS: &[Directive] = &[
     number("cluster-announce-bus-port", 0, PORT, "0", "The bus port that others are told; 0 means the real one."),
     choice("cluster-preferred-endpoint-type", ENDPOINTS, "ip", "How redirections and CLUSTER SLOTS name nodes."),
     flag("cluster-require-full-coverage", "yes", "Refuse all queries while a slot has no owner."),
-    flag("cluster-allow-reads-when-down", "no", "Answer reads while the cluster is down.").without_effect(NOT_BUILT),
-    flag("cluster-allow-pubsubshard-when-down", "yes", "Serve shard channels while the cluster is down.")
-        .without_effect(NOT_BUILT),
+    flag("cluster-allow-reads-when-down", "no", "Answer reads while the cluster is down."),
+    flag("cluster-allow-pubsubshard-when-down", "yes", "Serve shard channels while the cluster is down."),
     flag("cluster-replica-no-failover", "no", "As a replica, never try to become primary by itself.")
         .alias("cluster-slave-no-failover"),
     number(
@@ -53,8 +52,7 @@ pub(super) const ROWS: &[Directive] = &[
     ),
     flag("cluster-allow-replica-migration", "yes", "Let this node's replicas move to orphaned primaries."),
     flag("cluster-fast-failure-detection", "yes", "Suspect a node that refuses connections without further delay."),
-    memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit.")
-        .without_effect(NOT_BUILT),
+    memory("cluster-link-sendbuf-limit", 0, ULONG, "0", "Cut a bus link that has more unsent bytes; 0 is no limit."),
 ];
 
 fn hostname(value: &Value) -> Result<(), &'static str> {

@@ -1,0 +1,235 @@
+//! Replication with real nodes: from and to the real redis-server, full and partial synchronisation, chains, writes
+//! during a synchronisation, and what clients see of it. Two nodes have the same data when DEBUG DIGEST says so.
+
+mod common;
+
+use common::client::Client;
+use common::{Node, eventually};
+
+const ARGS: [&str; 4] = ["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes"];
+
+fn coreslot(cores: &str) -> Node {
+    Node::start(&[&ARGS[..], &["--data-cores", cores, "--pin-cores", "no"]].concat())
+}
+
+fn redis() -> Node {
+    Node::redis(&ARGS)
+}
+
+fn follow(replica: &Node, primary: &Node) {
+    let port = primary.port().to_string();
+    assert_eq!(replica.connect().call(&["REPLICAOF", "127.0.0.1", &port]), "+OK\r\n");
+}
+
+/// A field of INFO.
+fn info(node: &Node, field: &str) -> String {
+    let text = node.connect().run("INFO").text();
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(name, _)| *name == field).map(|(_, value)| value.to_owned()).unwrap_or_default()
+}
+
+fn digest(node: &Node) -> String {
+    node.connect().run("DEBUG DIGEST").text()
+}
+
+/// Waits until the replica has executed all that its primary has.
+fn caught_up(primary: &Node, replica: &Node) {
+    eventually("the replica has all", || {
+        info(replica, "master_link_status") == "up"
+            && info(replica, "master_repl_offset") == info(primary, "master_repl_offset")
+            && digest(replica) == digest(primary)
+    });
+}
+
+/// Some of everything, in several databases; `round` makes it different.
+fn write(node: &Node, round: u32) {
+    let mut client = node.connect();
+    for line in [
+        format!("SET text:{round} value"),
+        format!("SET number {round}"),
+        "INCRBY number 5".into(),
+        "INCRBYFLOAT fraction 1.25".into(),
+        format!("APPEND long {}", "x".repeat(300)),
+        format!("SET dies:{round} v EX 1000"),
+        format!("SETEX dies:too:{round} 1000 v"),
+        format!("SET gone:{round} v"),
+        format!("PEXPIRE gone:{round} 1"),
+        format!("MSET a {round} b {round} c {round} d {round}"),
+        "RENAME a {other}a".into(),
+        "COPY b e REPLACE".into(),
+        format!("RPUSH list {round} one two"),
+        "LPOP list".into(),
+        format!("SADD set {round} member 77"),
+        "SPOP set".into(),
+        format!("HSET hash field:{round} value number {round}"),
+        format!("ZADD sorted {round}.5 member:{round} 7 seven"),
+        "SELECT 3".into(),
+        format!("SET in:three {round}"),
+        "MULTI".into(),
+        format!("SET t1 {round}"),
+        format!("SET t2 {round}"),
+        "SELECT 0".into(),
+        "INCR t3".into(),
+        "EXEC".into(),
+        "SWAPDB 3 4".into(),
+        "SELECT 5".into(),
+        "SET flushed soon".into(),
+        "FLUSHDB".into(),
+        format!("GETDEL text:{round}"),
+    ] {
+        let reply = client.run(&line);
+        assert!(!reply.starts_with(b"-"), "{line}: {reply:?}");
+    }
+}
+
+/// A replica finds a full node, follows it, loses the link, and goes on from where it was.
+fn replicates(primary: &Node, replica: &Node) {
+    let mut client = primary.connect();
+    for number in 0..2000 {
+        client.run(&format!("SET key:{number} {}", "v".repeat(number % 200)));
+    }
+    write(primary, 1);
+    replica.connect().run("SET of:my own");
+    follow(replica, primary);
+    caught_up(primary, replica);
+    write(primary, 2);
+    caught_up(primary, replica);
+    assert_eq!(info(primary, "sync_full"), "1");
+    assert_eq!(replica.connect().run("SET a b"), "-READONLY You can't write against a read only replica.\r\n");
+    assert_eq!(client.run("CLIENT KILL TYPE replica").int(), 1);
+    write(primary, 3);
+    caught_up(primary, replica);
+    assert_eq!((info(primary, "sync_full").as_str(), info(primary, "sync_partial_ok").as_str()), ("1", "1"));
+    client.run("FLUSHALL");
+    write(primary, 4);
+    caught_up(primary, replica);
+    assert_eq!(client.run("WAIT 1 10000").int(), 1);
+    assert!(client.run("ROLE").contains(&replica.port().to_string()));
+    assert_eq!(replica.connect().run("REPLICAOF NO ONE"), "+OK\r\n");
+    assert_eq!(info(replica, "role"), "master");
+    assert_eq!(replica.connect().run("SET a b"), "+OK\r\n");
+}
+
+#[test]
+fn this_node_copies_redis() {
+    for cores in ["1", "3"] {
+        replicates(&redis(), &coreslot(cores));
+    }
+}
+
+#[test]
+fn redis_copies_this_node() {
+    for cores in ["1", "3"] {
+        replicates(&coreslot(cores), &redis());
+    }
+}
+
+#[test]
+fn two_of_these_nodes_copy_each_other_whatever_their_cores() {
+    replicates(&coreslot("3"), &coreslot("2"));
+}
+
+/// Clients that write until told to stop; each its own keys and some that all have.
+fn writers(port: u16, rounds: usize) -> Vec<std::thread::JoinHandle<()>> {
+    let writer = move |who: usize| {
+        let mut client = Client::connect(port);
+        for round in 0..rounds {
+            let shared = round % 50;
+            client.run(&format!("SET {who}:{round} {}", "w".repeat(round % 100)));
+            client.run(&format!("INCR shared:{shared}"));
+            client.run(&format!("MSET x:{shared} {who} y:{shared} {who} z:{shared} {who}"));
+            client.run(&format!("RENAME x:{shared} w:{shared}"));
+            client.run(&format!("RPUSH list:{shared} {who}"));
+            client.run(&format!("DEL {who}:{}", round / 2));
+        }
+    };
+    (0..4).map(|who| std::thread::spawn(move || writer(who))).collect()
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_that_is_written_during_a_synchronisation() {
+    for replica in [redis(), coreslot("2")] {
+        let primary = coreslot("3");
+        let mut client = primary.connect();
+        client.run("DEBUG POPULATE 60000 key 100");
+        let writers = writers(primary.port(), 300);
+        follow(&replica, &primary);
+        writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+        caught_up(&primary, &replica);
+    }
+}
+
+#[test]
+fn a_load_on_redis_is_followed_by_several_cores() {
+    let (primary, replica) = (redis(), coreslot("3"));
+    primary.connect().run("DEBUG POPULATE 20000 key 50");
+    let writers = writers(primary.port(), 300);
+    follow(&replica, &primary);
+    writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+    caught_up(&primary, &replica);
+}
+
+#[test]
+fn a_chain_goes_on_without_its_head() {
+    let (head, middle, tail) = (redis(), coreslot("3"), redis());
+    write(&head, 1);
+    follow(&middle, &head);
+    caught_up(&head, &middle);
+    follow(&tail, &middle);
+    caught_up(&middle, &tail);
+    write(&head, 2);
+    caught_up(&head, &middle);
+    caught_up(&middle, &tail);
+    // The tail has the head's history; the middle goes on with it under a new name.
+    assert_eq!(info(&tail, "master_replid"), info(&head, "master_replid"));
+    drop(head);
+    assert_eq!(middle.connect().run("REPLICAOF NO ONE"), "+OK\r\n");
+    write(&middle, 3);
+    caught_up(&middle, &tail);
+    assert_eq!((info(&middle, "sync_full").as_str(), info(&middle, "sync_partial_ok").as_str()), ("1", "1"));
+    // And a primary that becomes a replica of its own replica goes on too.
+    assert_eq!(tail.connect().run("REPLICAOF NO ONE"), "+OK\r\n");
+    follow(&middle, &tail);
+    caught_up(&tail, &middle);
+    assert_eq!((info(&tail, "sync_full").as_str(), info(&tail, "sync_partial_ok").as_str()), ("0", "1"));
+}
+
+#[test]
+fn a_replica_shows_its_password_and_serves_no_stale_data_if_told_so() {
+    let primary = Node::start(&[&ARGS[..], &["--requirepass", "secret"]].concat());
+    let replica = coreslot("2");
+    let mut client = replica.connect();
+    client.run("CONFIG SET replica-serve-stale-data no");
+    follow(&replica, &primary);
+    eventually("a replica without data says so", || client.run("GET a").starts_with(b"-MASTERDOWN"));
+    client.run("CONFIG SET masterauth secret");
+    eventually("with the password it is let in", || client.run("GET a") == "$-1\r\n");
+}
+
+#[test]
+fn keys_die_when_the_primary_says_so() {
+    let (primary, replica) = (redis(), coreslot("2"));
+    follow(&replica, &primary);
+    caught_up(&primary, &replica);
+    let (mut writer, mut reader) = (primary.connect(), replica.connect());
+    writer.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    writer.run("SET dies soon PX 1");
+    caught_up(&primary, &replica);
+    eventually("it is dead", || writer.run("TTL dies").int() == -2 || writer.run("TTL dies").int() == 0);
+    eventually("readers see it dead", || reader.run("EXISTS dies").int() == 0);
+    writer.run("GET dies");
+    eventually("the primary's DEL comes", || reader.run("DBSIZE").int() == 0);
+}
+
+#[test]
+fn writes_are_refused_without_enough_replicas() {
+    let (primary, replica) = (coreslot("2"), redis());
+    let mut client = primary.connect();
+    client.run("CONFIG SET min-replicas-to-write 1");
+    assert!(client.run("SET a b").starts_with(b"-NOREPLICAS"));
+    follow(&replica, &primary);
+    eventually("with a replica they are taken", || client.run("SET a b") == "+OK\r\n");
+    assert_eq!(client.run("CLIENT KILL TYPE replica").int(), 1);
+    drop(replica);
+    eventually("without one they are not", || client.run("SET a b").starts_with(b"-NOREPLICAS"));
+}
