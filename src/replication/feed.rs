@@ -84,7 +84,7 @@ impl Feed {
     }
 
     /// Bytes that came and were not given out.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.bytes.len()
     }
 

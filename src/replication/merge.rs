@@ -37,6 +37,7 @@ impl Merge {
     }
 
     /// The next batch in the one order, if it is known.
+    #[expect(clippy::should_implement_trait, reason = "it ends only for now")]
     pub fn next(&mut self) -> Option<Box<LogBatch>> {
         let ready = |log: &Log| {
             let batch = log.waiting.front()?;

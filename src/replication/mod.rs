@@ -115,8 +115,11 @@ pub struct Replication {
     pub counters: Counters,
     actions: Vec<Action>,
     header: fn(&SnapshotFacts) -> Vec<u8>,
-    target: Box<dyn Fn(&[&[u8]]) -> Target>,
+    target: TargetOf,
 }
+
+/// Who executes a command.
+pub type TargetOf = Box<dyn Fn(&[&[u8]]) -> Target>;
 
 /// What INFO stats tells.
 #[derive(Clone, Copy, Debug, Default)]
@@ -155,7 +158,7 @@ impl Replication {
         cores: usize,
         random: Xoshiro256PlusPlus,
         header: fn(&SnapshotFacts) -> Vec<u8>,
-        target: Box<dyn Fn(&[&[u8]]) -> Target>,
+        target: TargetOf,
     ) -> Replication {
         Replication {
             options,

@@ -34,7 +34,7 @@ impl Replication {
         field("repl_backlog_active", &u8::from(active));
         field("repl_backlog_size", &self.options.backlog_size);
         field("repl_backlog_first_byte_offset", &if active { self.stream.start() + 1 } else { 0 });
-        field("repl_backlog_histlen", &self.stream.len());
+        field("repl_backlog_histlen", &self.stream.kept());
         out
     }
 

@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// Bytes that are kept.
-    pub fn len(&self) -> u64 {
+    pub fn kept(&self) -> u64 {
         self.end - self.start
     }
 
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(stream.copy(6, 400_000), bytes);
         assert_eq!(stream.copy(100_006, 3), bytes[100_000..100_003]);
         stream.trim(100_000, u64::MAX);
-        assert!(!stream.has(6) && stream.has(200_006) && stream.len() < 100_000 + 2 * BLOCK as u64);
+        assert!(!stream.has(6) && stream.has(200_006) && stream.kept() < 100_000 + 2 * BLOCK as u64);
         assert_eq!(stream.copy(250_006, usize::MAX), bytes[250_000..]);
         stream.trim(0, 250_006);
         assert!(stream.has(250_006));

@@ -179,7 +179,7 @@ impl Upstream {
 
     /// Bytes of the stream that came but are not executed yet.
     pub fn unexecuted(&self) -> usize {
-        self.feed.len() + self.under_way.iter().map(|piece| piece.bytes.len()).sum::<usize>()
+        self.feed.waiting() + self.under_way.iter().map(|piece| piece.bytes.len()).sum::<usize>()
     }
 
     pub(super) fn is_link(&self, link: LinkId) -> bool {
@@ -389,7 +389,7 @@ impl Replication {
     fn pause_reading(&mut self) {
         let Some(upstream) = &mut self.upstream else { return };
         let waits = upstream.held || !upstream.under_way.is_empty();
-        let pause = waits && upstream.feed.len() > limits::LINK_INPUT;
+        let pause = waits && upstream.feed.waiting() > limits::LINK_INPUT;
         if let Some(link) = upstream.link.filter(|_| upstream.paused != pause) {
             upstream.paused = pause;
             self.actions.push(Action::Pause(link, pause));

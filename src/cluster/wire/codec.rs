@@ -257,7 +257,7 @@ impl<'p> Reader<'p> {
     fn extension(&mut self) -> Result<(u16, &'p [u8]), Malformed> {
         let length = self.u32()? as usize;
         let (kind, _unused) = (self.u16()?, self.u16()?);
-        if length < EXTENSION || length % 8 != 0 {
+        if length < EXTENSION || !length.is_multiple_of(8) {
             return Err(Malformed::Extension);
         }
         Ok((kind, self.take(length - EXTENSION)?))

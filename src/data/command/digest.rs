@@ -17,7 +17,7 @@ pub fn xor(digest: &mut Digest, bytes: &[u8]) {
 /// Adds something whose order matters.
 pub fn mix(digest: &mut Digest, bytes: &[u8]) {
     xor(digest, bytes);
-    *digest = Sha1::from(&*digest).digest().bytes();
+    *digest = Sha1::from(*digest).digest().bytes();
 }
 
 /// The digest of a database of one store, to be combined with those of the others by XOR; none if it is empty.

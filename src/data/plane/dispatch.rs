@@ -327,7 +327,7 @@ impl Plane {
         if matches!(flow, Flow::Retry(_)) {
             self.clients[at].session.reply_mode = mode;
             self.clients[at].refresh_plain();
-        } else if !request.command.is_some_and(|command| command.spec.full_name() == "asking") {
+        } else if request.command.is_none_or(|command| command.spec.full_name() != "asking") {
             self.forget_asking(at);
         }
         flow

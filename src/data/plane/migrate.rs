@@ -128,12 +128,6 @@ fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Er
 }
 
 impl Plane {
-    /// Whether a MIGRATE is under way.
-    #[cfg(test)]
-    pub(super) fn is_migrating(&self) -> bool {
-        !self.migrations.pending.is_empty()
-    }
-
     fn cores_of_keys(&self, keys: &[Vec<u8>]) -> Vec<CoreId> {
         let cores: BTreeSet<CoreId> =
             keys.iter().map(|key| self.routes.owners().of(self.options.hasher.key(key).slot)).collect();

@@ -67,7 +67,7 @@ fn wait(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 }
 
 fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    if request.args.len() % 2 == 0 {
+    if request.args.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     for pair in request.args[1..].chunks_exact(2) {

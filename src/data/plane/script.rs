@@ -571,8 +571,11 @@ struct Prepared<'a> {
     is_function: bool,
 }
 
+/// Some arguments of a command.
+type Words<'a> = &'a [&'a [u8]];
+
 /// KEYS and ARGV of EVAL and its kin.
-fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
+fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(Words<'a>, Words<'a>), Error> {
     let count = number::parse_i64(args[2]).ok_or(not_a_number)?;
     if count > args.len() as i64 - 3 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));

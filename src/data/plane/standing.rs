@@ -121,6 +121,7 @@ impl Plane {
     }
 
     /// Puts new stores in the place of all, and returns the old ones.
+    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
     fn replace(&mut self, new: Vec<Box<Store>>) -> Vec<Box<Store>> {
         self.stores.iter_mut().zip(new).map(|((_, store), new)| store.replace(new)).collect()
     }

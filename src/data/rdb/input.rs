@@ -151,7 +151,7 @@ mod tests {
             let mut bytes = Vec::new();
             put_length(&mut bytes, length);
             assert_eq!(Input::new(&bytes).length(), Ok(length));
-            assert_eq!(Input::new(&bytes[..bytes.len() - 1]).length().is_err(), true);
+            assert!(Input::new(&bytes[..bytes.len() - 1]).length().is_err());
         }
         assert!(matches!(Input::new(&[0x82]).length(), Err(Fault::Bad(_))));
     }

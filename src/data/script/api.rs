@@ -166,8 +166,14 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         let [value] = args.as_slices().0 else { return failure("redis.setresp() requires one argument.") };
         match lua.coerce_number(value.clone())? {
             _ if !inner.is_inside() => failure("redis.setresp can only be called inside a script invocation"),
-            Some(2.0) => Ok(nothing(inner.resp3.set(false))),
-            Some(3.0) => Ok(nothing(inner.resp3.set(true))),
+            Some(2.0) => {
+                inner.resp3.set(false);
+                Ok(Value::Nil)
+            }
+            Some(3.0) => {
+                inner.resp3.set(true);
+                Ok(Value::Nil)
+            }
             _ => failure("RESP version must be 2 or 3."),
         }
     })?;
@@ -176,7 +182,10 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         let [value] = args.as_slices().0 else { return failure("redis.set_repl() requires two arguments.") };
         match lua.coerce_number(value.clone())?.unwrap_or(0.0) as i64 {
             _ if !inner.is_inside() => failure("redis.set_repl can only be called inside a script invocation"),
-            flags @ 0..=3 => Ok(nothing(inner.replicate.set(flags as u8))),
+            flags @ 0..=3 => {
+                inner.replicate.set(flags as u8);
+                Ok(Value::Nil)
+            }
             _ => failure("Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."),
         }
     })?;
@@ -281,11 +290,6 @@ fn random(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         Ok(Value::Nil)
     })?;
     Ok(table)
-}
-
-/// What a function without a result answers.
-fn nothing((): ()) -> Value {
-    Value::Nil
 }
 
 /// Adds a function to a table.

@@ -97,7 +97,7 @@ impl ClusterDesk {
         }
         let actions = self.lists.iter().flat_map(|list| &list.actions);
         let newest = actions.filter_map(|action| if let Action::SaveConfig(text) = action { Some(text) } else { None });
-        if let Some(text) = newest.last() {
+        if let Some(text) = newest.reduce(|_, newer| newer) {
             self.saver.save(text.clone());
             self.saving = Some(self.last);
         }

@@ -318,6 +318,7 @@ impl NodeOffice {
     }
 
     /// The old stores are back: the new ones serve.
+    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
     pub(super) fn replaced(&mut self, number: u64, old: Vec<Box<Store>>, outgoing: &mut Outgoing) {
         // Giving much memory back takes its time.
         let freeing = std::thread::Builder::new().name("freeing".into()).spawn(move || drop(old));

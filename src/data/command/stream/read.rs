@@ -50,7 +50,7 @@ impl<'a> Options<'a> {
                     options.count = parse_i64(args[place]).ok_or(Error::NotAnInteger)?.max(0) as usize;
                 }
                 b"streams" if more > 0 => {
-                    if more % 2 != 0 {
+                    if !more.is_multiple_of(2) {
                         return Err(Error::new(
                             "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
                         ));

@@ -95,8 +95,8 @@ proptest! {
                 prop_assert_eq!(many.heap_bytes(), fresh + many.nodes.capacity() * size_of::<Node>());
                 prop_assert!(many.nodes.iter().all(|node| node.count() > 0 && node.count() == node.view().elements().count()));
             }
-            for at in 0..model.len() {
-                prop_assert_eq!(list.get(at as i64).map(Entry::to_vec), Some(model[at].clone()));
+            for (at, element) in model.iter().enumerate() {
+                prop_assert_eq!(list.get(at as i64).map(Entry::to_vec), Some(element.clone()));
             }
             let half = model.len() / 2;
             let back: Vec<Vec<u8>> = list.iter_back(half).map(Entry::to_vec).collect();

@@ -122,10 +122,10 @@ impl Stream {
         let mut stream = Stream::default();
         for (key, node) in nodes {
             let follows = stream.nodes.last_key_value().is_none_or(|(last, _)| *last < key);
-            if !follows || node.len() == 0 {
+            if !follows || node.live() == 0 {
                 return None;
             }
-            stream.length += node.len() as u64;
+            stream.length += node.live() as u64;
             stream.node_bytes += node.heap_bytes() + NODE_BYTES;
             stream.nodes.insert(key, node);
         }
@@ -206,7 +206,7 @@ impl Stream {
             return false;
         }
         self.node_bytes = self.node_bytes - before + node.heap_bytes();
-        if node.len() == 0 {
+        if node.live() == 0 {
             self.node_bytes -= node.heap_bytes() + NODE_BYTES;
             self.nodes.remove(&key);
         }
@@ -229,7 +229,7 @@ impl Stream {
     pub fn trim(&mut self, keep: Keep, whole_nodes: bool, limit: u64) -> u64 {
         let mut deleted = 0;
         while let Some(mut first) = self.nodes.first_entry() {
-            let (key, count) = (*first.key(), first.get().len() as u64);
+            let (key, count) = (*first.key(), first.get().live() as u64);
             let excess = match keep {
                 Keep::Length(length) => self.length.saturating_sub(length),
                 Keep::From(id) => first.get().entries(key).take_while(|view| view.id < id).count() as u64,

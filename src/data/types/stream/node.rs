@@ -62,13 +62,13 @@ impl Node {
     }
 
     /// Entries that are not deleted.
-    pub fn len(&self) -> usize {
+    pub fn live(&self) -> usize {
         self.number_at(0).max(0) as usize
     }
 
     /// Entries, deleted ones among them.
     pub fn all(&self) -> usize {
-        self.len() + self.number_at(1).max(0) as usize
+        self.live() + self.number_at(1).max(0) as usize
     }
 
     fn number_at(&self, index: i64) -> i64 {
@@ -96,7 +96,7 @@ impl Node {
             pairs.iter().for_each(|text| self.0.push_back(text));
             self.0.push_back_int(fields * 2 + 4);
         }
-        self.set_number(0, self.len() as i64 + 1);
+        self.set_number(0, self.live() as i64 + 1);
     }
 
     /// Whether the pairs have the names of the head.
@@ -128,7 +128,7 @@ impl Node {
         let Some(view) = self.entries(key).find(|view| view.id == id) else { return false };
         let (flags, marks) = (view.flags, if view.same { SAME | DELETED } else { DELETED });
         self.0.replace_int(flags, marks);
-        let (count, deleted) = (self.len() as i64 - 1, self.number_at(1) + 1);
+        let (count, deleted) = (self.live() as i64 - 1, self.number_at(1) + 1);
         self.set_number(0, count);
         self.set_number(1, deleted);
         true
@@ -147,7 +147,7 @@ impl Node {
         }
         let (mut seen, mut gone, mut last) = (0, 0, None);
         let mut walk = self.walk(key);
-        while let Some(view) = walk.next() {
+        for view in walk.by_ref() {
             let is_later = last.is_none_or(|last| view.id > last);
             if !is_later || view.id < key {
                 return false;

@@ -107,7 +107,7 @@ fn execute(node: &mut Node, stream: &[u8]) {
             node.settle();
         }
     }
-    assert_eq!(feed.len(), 0);
+    assert_eq!(feed.waiting(), 0);
     node.settle();
 }
 
