@@ -306,8 +306,8 @@ impl Cluster {
         self.config_changed();
     }
 
-    fn become_primary(&mut self) {
-        self.set_primary(self.me);
+    fn become_primary(&mut self, now: Now) {
+        self.set_primary(self.me, now);
     }
 
     fn become_replica_of(&mut self, primary: NodeIx) {
@@ -321,7 +321,7 @@ impl Cluster {
     }
 
     /// Takes note that `node` is a primary, by its own word or by its slots.
-    fn set_primary(&mut self, node: NodeIx) {
+    fn set_primary(&mut self, node: NodeIx, now: Now) {
         if self.nodes[node].is_primary() {
             return;
         }
@@ -332,6 +332,7 @@ impl Cluster {
             // It took over from a primary that had replicas, so it is to have some.
             entry.flags = entry.flags.with(NodeFlags::MIGRATE_TO);
         }
+        entry.promoted = Some(now);
         self.config_changed();
     }
 

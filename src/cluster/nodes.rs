@@ -68,6 +68,8 @@ pub struct Node {
     pub extensions: bool,
     /// Since when it is marked FAIL.
     pub failed_at: Option<Now>,
+    /// When this node heard that it, a replica, became a primary.
+    pub promoted: Option<Now>,
     /// Since when it is a primary that had replicas and has none left; only replicas keep this.
     pub orphaned_since: Option<Now>,
     /// Its replication offset, as it last told.
@@ -149,6 +151,7 @@ impl Node {
             data_received: None,
             extensions: false,
             failed_at: None,
+            promoted: None,
             orphaned_since: None,
             replication_offset: 0,
             failure_reports: Vec::new(),

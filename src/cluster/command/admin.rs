@@ -3,6 +3,7 @@
 use super::{Call, Refusal, parse_integer, shown_short};
 use crate::cluster::epochs::Epochs;
 use crate::cluster::nodes::random_id;
+use crate::cluster::now::Now;
 use crate::cluster::{Action, Cluster};
 use crate::resp::{Error, Reply};
 
@@ -54,7 +55,7 @@ pub(super) fn reset(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
     if cluster.myself().is_primary() && call.facts.keys != 0 {
         return Err(Refusal::ResetWithKeys.into());
     }
-    forget_the_cluster(cluster);
+    forget_the_cluster(cluster, call.now);
     if hard {
         start_a_new_life(cluster);
     }
@@ -63,9 +64,9 @@ pub(super) fn reset(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
     Ok(())
 }
 
-fn forget_the_cluster(cluster: &mut Cluster) {
+fn forget_the_cluster(cluster: &mut Cluster, now: Now) {
     if cluster.myself().is_replica() {
-        cluster.become_primary();
+        cluster.become_primary(now);
         cluster.pending.actions.push(Action::FlushAll);
     }
     cluster.slots.close_all();

@@ -1,6 +1,7 @@
 //! Roles, epochs and slots: what a node claims to be, and whose claim to a slot is the newer one.
 
 use crate::cluster::nodes::NodeIx;
+use crate::cluster::now::Now;
 use crate::cluster::slots::{Direction, has_slot};
 use crate::cluster::wire::{Body, Header, SlotBits};
 use crate::cluster::{Action, Cluster};
@@ -9,9 +10,21 @@ use crate::slot::Slot;
 use std::collections::BTreeSet;
 
 impl Cluster {
+    /// Whether a packet of a node that has become a primary since was sent before: it was overtaken by one on the other
+    /// link. Believed, it would leave the node's slots to whoever had them before. What answers a ping sent since is
+    /// no such packet.
+    pub(super) fn is_of_before_promotion(&self, sender: NodeIx, header: &Header, answered_ping: Option<Now>) -> bool {
+        let node = &self.nodes[sender];
+        let Some(promoted) = node.promoted.filter(|_| header.replicaof.is_some() && self.is_voter(sender)) else {
+            return false;
+        };
+        let is_fresh = answered_ping.is_some_and(|ping| ping.mono_ms > promoted.mono_ms);
+        header.config_epoch < node.config_epoch && !is_fresh
+    }
+
     /// Takes over a known node's role.
-    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header) {
-        let Some(primary) = header.replicaof else { return self.set_primary(sender) };
+    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header, now: Now) {
+        let Some(primary) = header.replicaof else { return self.set_primary(sender, now) };
         if !self.nodes[sender].is_replica() {
             // Its slots are whose it was that turned it into a replica: their claim is about to come.
             self.slots.unassign_all_of(sender);
@@ -39,12 +52,12 @@ impl Cluster {
     }
 
     /// A newer configuration of a node than the one known, by the word of another.
-    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits) -> Option<()> {
+    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits, now: Now) -> Option<()> {
         let node = self.nodes.find(id).filter(|node| *node != self.me && !self.nodes[*node].is_in_handshake())?;
         if self.nodes[node].config_epoch >= config_epoch {
             return None;
         }
-        self.set_primary(node);
+        self.set_primary(node, now);
         self.nodes[node].config_epoch = config_epoch;
         self.config_changed();
         self.claim(node, config_epoch, slots);
