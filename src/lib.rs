@@ -56,6 +56,7 @@
 //! | where is MOVED, CROSSSLOT, CLUSTERDOWN decided? | [`data::route`] |
 //! | which core owns a slot? | [`slot::owner`] |
 //! | how do several cores answer one command (DBSIZE, PUBLISH)? | [`data::plane::ask`] |
+//! | how does a write reach replicas? | [`data::plane::log`], [`replication`] |
 //! | how does MULTI span cores? | [`data::plane::transaction`], [`data::plane::gather`] |
 //! | what do cores say to each other? | [`data::plane::message`] |
 //! | where do keys expire, where are they evicted? | `data/store/expiry.rs`, `eviction.rs`; when: [`data::plane::upkeep`] |
@@ -74,7 +75,7 @@
 //! # Layers
 //!
 //! ```text
-//! base <- slot, resp, ring, mesh <- contract <- data | cluster <- cores <- node <- main
+//! base <- slot, resp, ring, mesh <- contract <- data | cluster | replication <- cores <- node <- main
 //! ```
 //!
 //! Imports go down only. `tests/tidy.rs` holds the code to it, and to these: only `ring` names io_uring, only `mesh`
@@ -109,6 +110,7 @@ pub mod cores;
 pub mod data;
 pub mod mesh;
 pub mod node;
+pub mod replication;
 pub mod resp;
 pub mod ring;
 pub mod slot;

@@ -16,8 +16,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("contract", &["base", "slot", "resp", "mesh"]),
     ("data", &["base", "slot", "resp", "mesh", "contract"]),
     ("cluster", &["base", "slot", "resp", "mesh", "contract"]),
-    ("cores", &["base", "slot", "resp", "ring", "mesh", "contract", "data", "cluster"]),
-    ("node", &["base", "slot", "resp", "ring", "mesh", "contract", "data", "cluster", "cores"]),
+    ("replication", &["base", "slot", "resp", "mesh", "contract"]),
+    ("cores", &["base", "slot", "resp", "ring", "mesh", "contract", "data", "cluster", "replication"]),
+    ("node", &["base", "slot", "resp", "ring", "mesh", "contract", "data", "cluster", "replication", "cores"]),
 ];
 
 /// Words that only some modules may name, outside of tests.

@@ -45,6 +45,21 @@ pub const MESSAGES_PER_TURN: usize = 64;
 /// Messages a queue between two threads holds.
 pub const MESH_CAPACITY: usize = 1024;
 
+/// Pieces of its primary's stream that a replica's cores have to execute at a time.
+pub const PIECES_UNDER_WAY: usize = 16;
+
+/// Bytes of its primary's stream, not handed to the cores yet, from which a replica does not read on.
+pub const LINK_INPUT: usize = 1024 * 1024;
+
+/// Bytes that wait for the socket of a replica, from which it gets no more.
+pub const LINK_OUTPUT: usize = 256 * 1024;
+
+/// Bytes, about, of a part of a snapshot that a core makes at once.
+pub const SNAPSHOT_PART: usize = 64 * 1024;
+
+/// Bytes read at once from a connection of replication.
+pub const STREAM_READ: usize = 64 * 1024;
+
 /// Keys one client can watch.
 pub const MAX_WATCHES: usize = 65_536;
 
@@ -76,8 +91,14 @@ pub const MAX_SUSPECTS_TOLD: usize = 256;
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
 
+/// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
+pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
+
 /// Elements one command can be asked to choose at random with repetition.
 pub const MAX_SAMPLES: u64 = 10_000_000;
+
+/// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
+pub const BROADCAST_AHEAD: usize = 64 * 1024;
 
 /// Bytes that can wait to be sent over one link of the cluster bus, whatever `cluster-link-sendbuf-limit` allows.
 pub const MAX_LINK_OUTPUT: usize = 2 * MAX_BUS_PACKET;
@@ -89,3 +110,18 @@ pub const MAX_LINKS: usize = 8192;
 pub const LINK_READ: usize = 16 * 1024;
 
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
+
+/// Bytes of memory that the scripts of one core may take together.
+pub const SCRIPT_MEMORY: usize = 1 << 30;
+
+/// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
+pub const SCRIPT_STACK: usize = 4 << 20;
+
+/// Instructions of Lua between two looks at the clock.
+pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
+
+/// Nanoseconds a script thinks before others have their turn.
+pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
+
+/// Nanoseconds the text of a library of functions may run when it is loaded. Source: Redis 7.0 `LOAD_TIMEOUT_MS`.
+pub const LIBRARY_LOAD_NS: u64 = 500_000_000;

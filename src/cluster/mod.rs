@@ -36,6 +36,7 @@ use crate::slot::Slot;
 use epochs::Epochs;
 use failover::Failover;
 use gossip::Bus;
+pub use gossip::LinkFigures;
 use nodes::{Node, NodeIx, NodeTable};
 use now::Now;
 use options::{Options, OptionsError};
@@ -302,8 +303,10 @@ impl Cluster {
         self.disconnect_inbound(node);
         self.leave_primary(node);
         self.slots.forget(node);
-        self.nodes.remove(node);
-        self.config_changed();
+        let was_known = self.nodes.remove(node).is_some_and(|node| !node.is_in_handshake());
+        if was_known {
+            self.config_changed();
+        }
     }
 
     fn become_primary(&mut self, now: Now) {

@@ -51,6 +51,8 @@ pub struct Network {
     events: VecDeque<(u64, Event)>,
     /// The other end of each open link's end.
     links: BTreeMap<(usize, LinkId), (usize, LinkId)>,
+    /// Connections that are refused though the machine is up: from whom, to whom.
+    barred: Option<(usize, usize)>,
     inbound: u64,
     seed: u64,
     options: Options,
@@ -64,6 +66,7 @@ impl Network {
             now: Now { unix_ms: 1_700_000_000_000, mono_ms: 1_000_000 },
             events: VecDeque::new(),
             links: BTreeMap::new(),
+            barred: None,
             inbound: LinkId::INBOUND,
             seed: 1,
             options: Options { port: 7000, ..options },
@@ -92,7 +95,8 @@ impl Network {
         network
     }
 
-    fn add(&mut self) {
+    /// Adds a node that knows nobody.
+    pub fn add(&mut self) {
         self.seed += 1;
         let random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
         let cluster = Cluster::new(self.options.clone(), random).unwrap();
@@ -180,6 +184,27 @@ impl Network {
         }
     }
 
+    /// Closes the links that one member made to another, and has new ones refused.
+    pub fn bar(&mut self, from: usize, to: usize) {
+        self.barred = Some((from, to));
+        let made =
+            |end: &(usize, LinkId), other: &(usize, LinkId)| end.0 == from && other.0 == to && !end.1.is_inbound();
+        let ends: Vec<_> = self.links.iter().filter(|(end, other)| made(end, other)).map(|(end, _)| *end).collect();
+        for (member, link) in ends {
+            self.close(member, link);
+            self.later(Event::Closed { to: member, link, end: LinkEnd::Lost });
+        }
+    }
+
+    /// Refuses no more.
+    pub fn unbar(&mut self) {
+        self.barred = None;
+    }
+
+    pub fn is_up(&self, member: usize) -> bool {
+        self.members[member].machine == Machine::Up
+    }
+
     /// Hands a packet to a member as if it came over a new link from `ip`. Returns the link.
     pub fn inject(&mut self, member: usize, packet: Packet, ip: &str) -> LinkId {
         self.inbound += 1;
@@ -246,6 +271,9 @@ impl Network {
         let machine = target.map(|target| self.members[target].machine);
         match (target, machine) {
             _ if self.members[from].machine != Machine::Up => {}
+            (Some(target), _) if self.barred == Some((from, target)) => {
+                self.later(Event::Closed { to: from, link, end: LinkEnd::Refused });
+            }
             (Some(target), Some(Machine::Up)) => {
                 self.inbound += 1;
                 let end = LinkId(self.inbound);

@@ -150,6 +150,8 @@ pub struct Settings {
     pub latency_percentiles: Box<[f64]>,
     /// Milliseconds of a script after which clients are told BUSY; 0: never.
     pub busy_reply_threshold: u64,
+    /// `lua-enable-deprecated-api`.
+    pub lua_enable_deprecated_api: bool,
     /// Keys that client-side caching remembers; 0: no limit.
     pub tracking_table_max_keys: usize,
     /// Entries ACL LOG keeps.
@@ -247,6 +249,7 @@ impl Default for Settings {
             latency_tracking: true,
             latency_percentiles: Box::new([50.0, 99.0, 99.9]),
             busy_reply_threshold: 5000,
+            lua_enable_deprecated_api: false,
             tracking_table_max_keys: 1_000_000,
             acllog_max_len: 128,
             enable_debug_command: 0,

@@ -7,12 +7,15 @@
 
 use super::bus_links::{self, LinkCommand, Links};
 use super::outbox::Outbox;
+use super::streams::{self, StreamCommand, Streams};
 use super::wake::{Bell, Ear};
 use crate::base::limits;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::data::plane::message::{Message, Notice, Peer};
 use crate::mesh::Port;
+use crate::replication;
 use futures_lite::AsyncReadExt;
 use glommio::net::UnixStream;
 use glommio::timer::sleep;
@@ -30,6 +33,8 @@ pub struct Outgoing {
     pub messages: Vec<(Peer, Message)>,
     /// What is to be done with links of the cluster bus.
     pub links: Vec<LinkCommand>,
+    /// What is to be done with connections of replication.
+    pub streams: Vec<StreamCommand>,
 }
 
 impl Outgoing {
@@ -43,8 +48,8 @@ impl Outgoing {
 pub trait Office {
     /// A message from a data core.
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing);
-    /// The regular work, ten times a second.
-    fn tick(&mut self, outgoing: &mut Outgoing);
+    /// The regular work, ten times a second. `loads`: bytes that wait to be sent over each link.
+    fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing);
     /// The thread was woken: perhaps by one of the office's own helpers.
     fn woken(&mut self, outgoing: &mut Outgoing);
     /// A link of the bus is open between the node at `ip` and our address `local`.
@@ -55,8 +60,16 @@ pub trait Office {
     fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing);
     /// A packet came from the node at `ip`.
     fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing);
-    /// A packet came that makes no sense.
-    fn malformed(&mut self, link: LinkId, ip: &str, error: codec::Malformed);
+    /// A packet came from the node at `ip` that makes no sense.
+    fn malformed(&mut self, kind: Option<MessageKind>, ip: &str, error: codec::Malformed);
+    /// A connection of replication that was asked for is there.
+    fn stream_opened(&mut self, link: replication::LinkId, outgoing: &mut Outgoing);
+    /// Bytes came over a connection of replication.
+    fn stream_received(&mut self, link: replication::LinkId, bytes: &[u8], outgoing: &mut Outgoing);
+    /// So many bytes have left over a connection of replication.
+    fn stream_sent(&mut self, link: replication::LinkId, count: usize, outgoing: &mut Outgoing);
+    /// A connection of replication has ended.
+    fn stream_ended(&mut self, link: replication::LinkId, reason: &str, outgoing: &mut Outgoing);
     /// A signal to end the node came.
     fn signalled(&mut self, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
@@ -95,6 +108,7 @@ struct Bus {
     outgoing: Outgoing,
     backlog: VecDeque<(Peer, Message)>,
     links: Links,
+    streams: Streams,
     /// Itself, for the tasks of links to come.
     me: Handle,
 }
@@ -122,6 +136,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
                 outgoing: Outgoing::default(),
                 backlog: VecDeque::new(),
                 links: Links::default(),
+                streams: Streams::default(),
                 me: Handle(me.clone()),
             })
         });
@@ -186,6 +201,28 @@ impl Handle {
     }
 }
 
+impl streams::Listener for Handle {
+    fn stream_opened(&self, link: replication::LinkId) {
+        self.tell(|bus| bus.office.stream_opened(link, &mut bus.outgoing));
+    }
+
+    fn stream_received(&self, link: replication::LinkId, bytes: &[u8]) {
+        self.tell(|bus| bus.office.stream_received(link, bytes, &mut bus.outgoing));
+    }
+
+    fn stream_sent(&self, link: replication::LinkId, count: usize) {
+        self.tell(|bus| bus.office.stream_sent(link, count, &mut bus.outgoing));
+    }
+
+    fn stream_ended(&self, link: replication::LinkId, reason: &str) {
+        self.tell(|bus| {
+            if bus.streams.ended(link) {
+                bus.office.stream_ended(link, reason, &mut bus.outgoing);
+            }
+        });
+    }
+}
+
 impl bus_links::Listener for Handle {
     fn opened(&self, link: LinkId, ip: &str, local: &str) {
         self.tell(|bus| bus.office.opened(link, ip, local, &mut bus.outgoing));
@@ -202,7 +239,7 @@ impl bus_links::Listener for Handle {
     fn received(&self, link: LinkId, ip: &str, frame: &[u8]) {
         self.tell(|bus| match codec::decode(frame) {
             Ok(packet) => bus.office.received(link, packet, ip, &mut bus.outgoing),
-            Err(error) => bus.office.malformed(link, ip, error),
+            Err(error) => bus.office.malformed(codec::kind(frame), ip, error),
         });
     }
 
@@ -229,7 +266,8 @@ impl Bus {
         for link in self.links.close_overfull() {
             self.office.overfull(link, &mut self.outgoing);
         }
-        self.office.tick(&mut self.outgoing);
+        let loads: Vec<(LinkId, usize)> = self.links.loads().collect();
+        self.office.tick(&loads, &mut self.outgoing);
         self.send();
     }
 
@@ -244,6 +282,9 @@ impl Bus {
             self.links.carry_out(command, &me);
         }
         self.links.rest();
+        for command in self.outgoing.streams.drain(..) {
+            self.streams.carry_out(command, &me);
+        }
         self.backlog.extend(self.outgoing.messages.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
@@ -261,6 +302,7 @@ impl Bus {
 
     fn stop_everybody(&mut self) {
         self.links.close_all();
+        self.streams.close_all();
         for core in 0..self.bells.len() as u16 {
             self.outgoing.push((Peer(core), Message::Tell(Notice::Stop)));
         }

@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 use crate::base::limits;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
-use futures_lite::future::or;
+use futures_lite::future::{or, yield_now};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::{TcpListener, TcpStream};
 use glommio::timer::sleep;
@@ -177,6 +177,8 @@ impl Links {
 /// Runs the life of a link until it ends or is closed.
 fn spawn(outbox: Rc<Outbox>, link: LinkId, listener: impl Listener, life: impl Future<Output = LinkEnd> + 'static) {
     let task = async move {
+        // glommio polls a new task at once, while whoever makes it holds the bus.
+        yield_now().await;
         let end = or(async { Some(life.await) }, async {
             outbox.closed().await;
             None
@@ -213,7 +215,7 @@ fn take_in(stream: TcpStream, listener: impl Listener) {
 }
 
 /// Connects. Where the source address can't be had, it goes without, as in Redis.
-async fn dial(ip: &str, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
+pub(super) async fn dial(ip: &str, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let ip: IpAddr = ip.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "no IP address"))?;
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;

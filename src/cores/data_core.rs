@@ -56,6 +56,7 @@ pub struct DataCore {
     busy: Busy,
     /// Sockets to close once this turn's replies have left.
     to_close: Vec<Socket>,
+    departures: Departures,
 }
 
 /// The parts the start of the node provides.
@@ -105,6 +106,7 @@ impl DataCore {
             connections: vec![0; cores],
             busy: Busy::default(),
             to_close: Vec::new(),
+            departures: Departures::default(),
         }
     }
 
@@ -168,6 +170,7 @@ impl DataCore {
             Completion::Received(socket, buffer, length) => {
                 self.busy.saw(socket.slot);
                 let client = client_of(socket);
+                self.departures.hear(socket, self.ring.buffer(&buffer, length));
                 if self.plane.clients.get(client).is_some_and(|client| !client.session.closing) {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
                 }
@@ -179,6 +182,7 @@ impl DataCore {
             Completion::ReceiveEnded(socket, result) => {
                 self.sockets.receive_ended(&mut self.ring, socket);
                 match result {
+                    _ if self.departures.has(socket) => self.ring.install(socket),
                     // Buffers ran out, or a pause is over or beginning: the socket decides whether to go on.
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
                         self.sockets.receive(&mut self.ring, socket);
@@ -204,6 +208,7 @@ impl DataCore {
                     }
                 }
             }
+            Completion::Installed(socket, fd) => self.departed(socket, fd),
             Completion::Readable(DOORS) => self.open_doors(),
             Completion::Readable(_) => {
                 self.ear.hush();
@@ -273,6 +278,9 @@ impl DataCore {
         let number = new.fd.as_raw_fd();
         let keepalive = settings.tcp_keepalive;
         prepare(&new.fd, keepalive);
+        if !self.ring.can_install() {
+            self.departures.keep(socket, &new.fd);
+        }
         if let Err(error) = self.ring.adopt(socket, new.fd) {
             log::warn!("A connection could not be taken over: {error}");
             self.sockets.close(&mut self.ring, socket);
@@ -344,6 +352,7 @@ impl DataCore {
         for action in std::mem::take(&mut self.plane.actions) {
             match action {
                 Action::Close(client) => self.close_later(socket_of(client)),
+                Action::Depart(client, departure) => self.depart(socket_of(client), departure),
                 Action::PauseReading(client) => self.sockets.pause(&mut self.ring, socket_of(client), true),
                 Action::ResumeReading(client) => self.sockets.pause(&mut self.ring, socket_of(client), false),
             }
@@ -397,9 +406,11 @@ impl DataCore {
 }
 
 mod busy;
+mod departures;
 mod output;
 
 use busy::Busy;
+use departures::Departures;
 
 /// Closes a connection that is not taken, with the reason.
 fn refuse(new: NewClient, reason: &str) {

@@ -8,4 +8,5 @@ pub mod data_core;
 pub mod doors;
 mod outbox;
 pub mod sockets;
+pub mod streams;
 pub mod wake;

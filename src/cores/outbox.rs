@@ -1,4 +1,4 @@
-//! What waits to be sent over one link of the bus: frames from the control plane, taken by the link's task.
+//! What waits to be sent over one connection of the bus core: frames, taken by the connection's task.
 //!
 //! Both ends are on the bus core's thread. Invariant: `bytes` counts every frame until it has left whole.
 
@@ -9,23 +9,27 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// See the module's header.
-#[derive(Default)]
-pub(super) struct Outbox(RefCell<Inner>);
+pub(super) struct Outbox<F = Rc<[u8]>>(RefCell<Inner<F>>);
 
-#[derive(Default)]
-struct Inner {
-    frames: VecDeque<Rc<[u8]>>,
+struct Inner<F> {
+    frames: VecDeque<F>,
     bytes: usize,
     closed: bool,
     /// The link's task, which waits for a frame or for the end.
     waker: Option<Waker>,
 }
 
-impl Outbox {
+impl<F> Default for Outbox<F> {
+    fn default() -> Self {
+        Outbox(RefCell::new(Inner { frames: VecDeque::new(), bytes: 0, closed: false, waker: None }))
+    }
+}
+
+impl<F: AsRef<[u8]>> Outbox<F> {
     /// Adds a frame.
-    pub fn push(&self, frame: Rc<[u8]>) {
+    pub fn push(&self, frame: F) {
         let mut inner = self.0.borrow_mut();
-        inner.bytes += frame.len();
+        inner.bytes += frame.as_ref().len();
         inner.frames.push_back(frame);
         inner.wake();
     }
@@ -54,7 +58,7 @@ impl Outbox {
     }
 
     /// The next frame, when there is one; none when the link is ended.
-    pub async fn next(&self) -> Option<Rc<[u8]>> {
+    pub async fn next(&self) -> Option<F> {
         poll_fn(|context| {
             let mut inner = self.0.borrow_mut();
             if inner.closed {
@@ -76,7 +80,7 @@ impl Outbox {
     }
 }
 
-impl Inner {
+impl<F> Inner<F> {
     fn wait<T>(&mut self, context: &Context<'_>) -> Poll<T> {
         self.waker = Some(context.waker().clone());
         Poll::Pending
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn frames_leave_in_order_and_count_until_they_have_left() {
-        let outbox = Outbox::default();
+        let outbox: Outbox = Outbox::default();
         outbox.push(b"one".as_slice().into());
         outbox.push(b"three".as_slice().into());
         let first = block_on(outbox.next()).unwrap();
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_closed_link_sends_nothing_more() {
-        let outbox = Outbox::default();
+        let outbox: Outbox = Outbox::default();
         outbox.push(b"frame".as_slice().into());
         outbox.close();
         assert!(block_on(outbox.next()).is_none() && outbox.is_closed());

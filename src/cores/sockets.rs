@@ -75,6 +75,12 @@ impl Sockets {
         }
     }
 
+    /// Stops reading from a socket that is to be given away; whether nothing was being received any more.
+    pub fn stop(&mut self, ring: &mut Ring, socket: Socket) -> bool {
+        self.pause(ring, socket, true);
+        self.state(socket).is_some_and(|state| !state.receiving)
+    }
+
     /// The kernel has ended the receive.
     pub fn receive_ended(&mut self, ring: &mut Ring, socket: Socket) {
         if let Some(state) = self.state(socket) {

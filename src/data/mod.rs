@@ -6,6 +6,7 @@ pub mod key;
 pub mod plane;
 pub mod rdb;
 pub mod route;
+pub mod script;
 pub mod store;
 pub mod types;
 pub mod waiter;

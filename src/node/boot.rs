@@ -5,7 +5,7 @@ use super::config::Config;
 use super::listeners::{self, Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
-use super::office::{self, ClusterDesk, NodeOffice};
+use super::office::{self, ClusterDesk, NodeOffice, ReplicationDesk};
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
@@ -123,7 +123,9 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
         .try_for_each(|ring| ring.clone().map(drop));
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
-    let office = NodeOffice::new(config, desk, listeners, cores, drain);
+    let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
+    let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    let office = NodeOffice::new(config, desk, replication, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),

@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod config;
 pub mod listeners;
+pub mod loader;
 pub mod log;
 pub mod nodes_file;
 pub mod office;

@@ -24,7 +24,7 @@ use buffers::BufferPool;
 use io_uring::squeue::Flags;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// A connection as the ring knows it: its slot in the file table and a generation that tells it from
@@ -49,6 +49,8 @@ pub enum Completion {
     SendShort(u32, io::Result<usize>),
     /// An owned send is over; the buffer comes back, all of it sent or an error.
     Sent(Socket, Vec<u8>, io::Result<()>),
+    /// A socket is here as a descriptor of its own; or not.
+    Installed(Socket, io::Result<OwnedFd>),
     /// Another core rang.
     Woken,
     /// The descriptor given to [`Ring::watch`] is readable.
@@ -110,6 +112,7 @@ pub struct Ring {
     /// Buffers of owned sends in flight, by index; the kernel reads them until their completion.
     owned: Vec<Option<(Socket, Vec<u8>)>>,
     owned_free: Vec<u32>,
+    can_install: bool,
 }
 
 /// What a completion answers, in the top byte of its user data.
@@ -122,6 +125,7 @@ enum Op {
     OwnedSend = 4,
     Wake = 5,
     Watch = 6,
+    Install = 7,
 }
 
 const GENERATION_BITS: u32 = 24;
@@ -136,9 +140,9 @@ impl Ring {
     /// # Errors
     /// [`Unavailable`] says why there is none and what helps (old kernel, seccomp, limits).
     pub fn new(options: RingOptions) -> Result<Ring, Unavailable> {
-        let uring = setup::build(&options)?;
+        let (uring, can_install) = setup::build(&options)?;
         let buffers = BufferPool::register(&uring, options.buffers, options.buffer_size)?;
-        Ok(Ring { uring, buffers, owned: Vec::new(), owned_free: Vec::new() })
+        Ok(Ring { uring, buffers, owned: Vec::new(), owned_free: Vec::new(), can_install })
     }
 
     /// The descriptor other rings ring at.
@@ -202,6 +206,18 @@ impl Ring {
         self.push(entry.flags(Flags::SKIP_SUCCESS));
     }
 
+    /// Makes a descriptor of its own for the connection of `socket`: see [`Completion::Installed`]. The socket stays in
+    /// the file table until it is closed there. Needs Linux 6.8 ([`can_install`](Ring::can_install)).
+    pub fn install(&mut self, socket: Socket) {
+        let data = user_data(Op::Install, socket.generation, socket.slot);
+        self.push(opcode::FixedFdInstall::new(types::Fixed(socket.slot), 0).build().user_data(data));
+    }
+
+    /// Whether [`install`](Ring::install) works here.
+    pub fn can_install(&self) -> bool {
+        self.can_install
+    }
+
     /// Closes `socket`. No receive or send of it may be in flight.
     pub fn close(&mut self, socket: Socket) {
         let entry = opcode::Close::new(types::Fixed(socket.slot)).build().user_data(user_data(Op::Ignore, 0, 0));
@@ -263,7 +279,7 @@ impl Ring {
     pub fn completions(&mut self, out: &mut Vec<Completion>) {
         // The queue borrows the ring; a completion's bookkeeping needs the rest of it. The buffer pool and
         // the owned sends are separate fields, so split the borrow by hand.
-        let Ring { uring, buffers, owned, owned_free } = self;
+        let Ring { uring, buffers, owned, owned_free, .. } = self;
         for entry in uring.completion() {
             decode(&entry, buffers, owned, owned_free, out);
         }
@@ -376,6 +392,11 @@ fn decode(
                 Err(error) => Err(error),
             };
             out.push(Completion::Sent(socket, bytes, result));
+        }
+        op if op == Op::Install as u8 => {
+            // SAFETY: a success is the number of a descriptor that the kernel just opened for us, and nobody else has.
+            let fd = result.map(|number| unsafe { OwnedFd::from_raw_fd(number as RawFd) });
+            out.push(Completion::Installed(socket, fd));
         }
         op if op == Op::Wake as u8 => out.push(Completion::Woken),
         op if op == Op::Watch as u8 => out.push(Completion::Readable(low as u16)),

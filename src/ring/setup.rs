@@ -52,7 +52,8 @@ pub enum Unavailable {
     Other(io::Error),
 }
 
-pub(super) fn build(options: &RingOptions) -> Result<IoUring, Unavailable> {
+/// A ring, and whether it can make descriptors of its sockets.
+pub(super) fn build(options: &RingOptions) -> Result<(IoUring, bool), Unavailable> {
     let uring = IoUring::builder()
         .setup_single_issuer()
         .setup_defer_taskrun()
@@ -80,5 +81,5 @@ pub(super) fn build(options: &RingOptions) -> Result<IoUring, Unavailable> {
         .submitter()
         .register_files_sparse(options.sockets)
         .map_err(|error| Unavailable::Limit("a file table for its sockets", error))?;
-    Ok(uring)
+    Ok((uring, probe.is_supported(opcode::FixedFdInstall::CODE)))
 }

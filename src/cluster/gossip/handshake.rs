@@ -33,7 +33,6 @@ impl Cluster {
         (node.port, node.bus_port, node.created) = (port, bus_port, Some(now));
         if let Ok(ix) = self.nodes.insert(node) {
             self.connect_if_due(ix, now);
-            self.health_changed();
         }
     }
 

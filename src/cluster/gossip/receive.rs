@@ -3,6 +3,7 @@
 use super::links::Peer;
 use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Packet};
 use crate::cluster::{Action, Cluster, LinkId};
 use crate::contract::topology::NodeFlags;
@@ -27,6 +28,14 @@ impl Cluster {
         }
         self.failover_step(now);
         self.settle(now)
+    }
+
+    /// A packet came that makes no sense: counted, by its kind if it tells that, and dropped.
+    pub fn malformed(&mut self, kind: Option<MessageKind>) {
+        if let Some(kind) = kind {
+            self.stats.received.count(kind);
+        }
+        self.stats.ignored += 1;
     }
 
     /// `None`: the packet was of no use.

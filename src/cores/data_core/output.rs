@@ -2,6 +2,7 @@
 
 use super::DataCore;
 use crate::cores::sockets::{client_of, socket_of};
+use crate::data::plane::Action;
 use crate::ring::{Completion, PlannedSend, Socket, Wait};
 use std::io;
 
@@ -101,13 +102,17 @@ impl DataCore {
                 continue;
             }
             if self.plane.may_close(client.index) {
-                self.plane.close(client.index);
+                match self.plane.depart(client) {
+                    Some(departure) => self.plane.actions.push(Action::Depart(client, departure)),
+                    None => self.plane.close(client.index),
+                }
             } else {
                 self.plane.goodbyes.push(client);
             }
         }
         self.act();
         for socket in std::mem::take(&mut self.to_close) {
+            self.departures.forget(socket);
             self.sockets.close(&mut self.ring, socket);
         }
     }

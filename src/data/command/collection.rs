@@ -4,7 +4,8 @@ use crate::base::notify::Class;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
 use crate::data::store::{Collection, Deadline, OtherType, Stores};
-use crate::resp::Error;
+use crate::data::types::listpack::Entry;
+use crate::resp::{Error, Reply};
 
 impl From<OtherType> for Error {
     fn from(_: OtherType) -> Error {
@@ -59,4 +60,9 @@ pub fn remove_emptied(exec: &mut Exec<'_>, key: &Key<'_>) {
     let (db, now) = (exec.db, exec.now);
     exec.store(key.slot).remove(db, key, now);
     exec.notify(Class::GENERIC, "del", key);
+}
+
+/// Replies an entry's text.
+pub fn write_entry(reply: &mut Reply<'_>, entry: Entry<'_>) {
+    reply.bulk(entry.text(&mut itoa::Buffer::new()));
 }

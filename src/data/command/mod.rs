@@ -27,6 +27,7 @@ pub mod latency;
 pub mod number;
 #[cfg(test)]
 pub mod recorded;
+pub mod sample;
 pub mod scan;
 pub mod slowlog;
 pub mod stats;

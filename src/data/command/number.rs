@@ -31,6 +31,24 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// `text` as a number of bytes, with a unit if it has one: `100`, `10b`, `64k`, `64kb`, `1g` ... As Redis, units of two
+/// letters are powers of 1024, `k`, `m` and `g` alone of 1000.
+pub fn parse_bytes(text: &[u8]) -> Option<u64> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let factor = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,9 @@ use super::spec::{self, KeyRange, Spec, flag, keys};
 use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, stream, string, zset};
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
-use crate::data::plane::{Plane, connection, debug, introspection, pubsub, server, transaction};
+use crate::data::plane::{
+    Plane, connection, debug, functions, introspection, pubsub, replica, script, scripting, server, transaction,
+};
 use crate::resp::Error;
 use std::collections::HashMap;
 
@@ -18,6 +20,8 @@ pub type SessionHandler = fn(&mut Plane, u32, &Request<'_>) -> Result<Flow, Erro
 pub enum Run {
     /// On the core that owns its keys' slot.
     Keyed(Handler),
+    /// The same, but it is a script that runs.
+    Script,
     /// On the core of its connection, in its turn.
     Session(SessionHandler),
     /// The same, but only when all earlier replies of its client have been written.
@@ -80,6 +84,9 @@ impl Registry {
         for (name, handler) in keyed.into_iter().flatten() {
             add(name, Run::Keyed(*handler));
         }
+        for name in script::COMMANDS {
+            add(name, Run::Script);
+        }
         let session = [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS];
         for (name, handler) in session.into_iter().flatten() {
             add(name, Run::Session(*handler));
@@ -88,9 +95,12 @@ impl Registry {
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
+            replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
             debug::NODE_HANDLERS,
+            scripting::NODE_HANDLERS,
+            functions::NODE_HANDLERS,
         ];
         for (name, handler) in node.into_iter().flatten() {
             add(name, Run::Node(*handler));
@@ -213,6 +223,11 @@ impl Command {
         let mut uses = Vec::new();
         keys::routing_positions(self.spec, args, &mut uses);
         uses.into_iter().map(|key| key.position).collect()
+    }
+
+    /// Whether which keys it reads depends on what others hold: SORT with a pattern.
+    pub fn reaches_any_key(&self, args: &[&[u8]]) -> bool {
+        matches!(self.spec.full_name(), "sort" | "sort_ro") && keys::has_sort_pattern(args)
     }
 
     /// Whether it is executed at once between MULTI and EXEC.

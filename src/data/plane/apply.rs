@@ -56,7 +56,7 @@ impl Plane {
             Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
             Some(command) => match &command.run {
                 Run::Keyed(_) => self.apply_keyed(db, args, command, bump),
-                Run::Session(_) | Run::Node(_) => self.apply_to_node(db, args, command),
+                Run::Session(_) | Run::Node(_) | Run::Script => self.apply_to_node(db, args, command),
             },
             None => Err(self.registry.refusal(args)),
         };

@@ -5,7 +5,7 @@
 //! node with one data core never waits.
 
 use super::Plane;
-use super::client::{ClientRef, Hold};
+use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
@@ -144,6 +144,9 @@ impl Plane {
 
     /// A command that waited is done: on with its transaction or its input.
     pub(super) fn go_on(&mut self, at: u32, bump: &Bump) {
+        if at == SCRIPT_CLIENT {
+            return self.script_answered(bump);
+        }
         if self.transacting(at) && self.continue_transaction(at, bump) == Flow::Wait {
             return;
         }
@@ -193,6 +196,12 @@ impl Plane {
                 Answer::Done
             }
             Inquiry::WritesUnderWay => Answer::Count(self.writes_under_way() as u64),
+            Inquiry::LoadScript(body) => Answer::Reply(self.load_script(body)),
+            Inquiry::FlushScripts => {
+                self.scripts.flush();
+                Answer::Done
+            }
+            Inquiry::KillScript { function } => Answer::Kill(self.kill_script(*function)),
             Inquiry::Figures => Answer::Figures(Box::new(self.figures())),
             Inquiry::ResetStats => {
                 self.reset_stats();
@@ -329,13 +338,16 @@ impl Plane {
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
             Message::Returned(store, mark) => self.returned(store, mark, bump),
             Message::Order(number, order) => self.ordered(number, order, bump),
-            Message::Tell(notice @ (Notice::Unwatch(_) | Notice::Cancel(..))) if self.locked => {
+            Message::Tell(
+                notice @ (Notice::Unwatch(_) | Notice::Cancel(..) | Notice::MakePart(_) | Notice::EndSnapshot),
+            ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) | Message::Log(_) | Message::Applied(_) => {}
+            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);
     }
@@ -352,10 +364,19 @@ impl Plane {
                     self.close(client.index);
                 }
             }
+            Notice::Functions(change) => {
+                if let Err(error) = self.change_functions(&change) {
+                    log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
+                }
+            }
+            Notice::Script(body) => self.scripts.known.learn(body),
             Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
-            Notice::Stop => {}
+            Notice::MakePart(number) => self.continue_snapshot(number),
+            Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
+            // The driver, or the bus core, takes these.
+            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
         }
     }
 }
@@ -381,7 +402,7 @@ impl Inquiry {
 }
 
 /// The host of `host:port`; brackets of an IPv6 address are not part of it. A Unix socket has none.
-fn host_of(address: &str) -> &str {
+pub(super) fn host_of(address: &str) -> &str {
     match address.rsplit_once(':') {
         Some((host, _)) if !host.starts_with(['/', '?']) => host.trim_matches(['[', ']']),
         _ => "",

@@ -38,7 +38,7 @@ use std::sync::Arc;
 pub struct Waiting {
     /// The place of its reply.
     number: u32,
-    /// The cores in whose queues it is.
+    /// The cores whose stores it needs, in whose queues it is.
     cores: Vec<CoreId>,
     /// The slot of its first key.
     slot: Option<Slot>,
@@ -202,10 +202,10 @@ impl Plane {
         let Some(command) = request.command else { return Flow::Done };
         let home = self.core();
         let owners = self.routes.owners();
-        let slots = || block.keys.iter().map(|key| Slot::of_key(key));
-        let cores: BTreeSet<CoreId> = slots().map(|slot| owners.of(slot)).collect();
+        let slot = block.keys.first().map(|key| Slot::of_key(key));
+        let keys = command.key_indexes(request.args).into_iter();
+        let cores: BTreeSet<CoreId> = keys.map(|index| owners.of(Slot::of_key(request.args[index]))).collect();
         let cores: Vec<CoreId> = cores.into_iter().collect();
-        let slot = slots().next();
         let client = &mut self.clients[at];
         let id = WaiterId { home, client: client.reference, number: client.owe() };
         let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);

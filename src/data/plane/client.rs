@@ -6,8 +6,10 @@
 
 use super::blocking::Waiting;
 use super::pubsub::Subscriptions;
+use super::replica::Departure;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::contract::introduction::Introduction;
 use crate::data::command::Command;
 use crate::data::command::spec::Spec;
 use crate::resp::Proto;
@@ -22,6 +24,9 @@ pub struct ClientRef {
     /// Lives of this place so far.
     pub generation: u32,
 }
+
+/// The place of the client that executes the commands of a script, beyond all that sockets can have.
+pub const SCRIPT_CLIENT: u32 = u32::MAX;
 
 /// What CLIENT REPLY asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,6 +129,8 @@ pub struct Session {
     pub multi: Option<Box<Transaction>>,
     /// Keys it watches.
     pub watches: Vec<super::transaction::Watch>,
+    /// What it has said of itself as a replica.
+    pub introduction: Option<Box<Introduction>>,
     /// Channels and patterns it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
 }
@@ -160,12 +167,44 @@ pub struct Client {
     pub over_soft_since: u64,
     /// Whether it will send no more, but is owed replies.
     pub ended: bool,
+    /// Set when it is to leave for the bus core, as soon as it has its replies.
+    pub departure: Option<Box<Departure>>,
     /// Whether the driver was told to stop reading from it.
     pub reading_paused: bool,
 }
 
 /// `segment` of a client that has none.
 pub const NO_SEGMENT: u32 = u32::MAX;
+
+impl Session {
+    /// A session that has said nothing yet.
+    pub fn new(id: ClientId, now: u64, authenticated: bool) -> Session {
+        Session {
+            id,
+            name: Vec::new(),
+            addr: String::new(),
+            laddr: String::new(),
+            local: true,
+            fd: -1,
+            db: 0,
+            proto: Proto::default(),
+            authenticated,
+            reply_mode: ReplyMode::default(),
+            no_evict: false,
+            readonly: false,
+            asking: false,
+            created: now,
+            active: now,
+            last: None,
+            executing: None,
+            closing: false,
+            multi: None,
+            watches: Vec::new(),
+            introduction: None,
+            subscriptions: None,
+        }
+    }
+}
 
 impl Client {
     /// A new connection.
@@ -186,6 +225,7 @@ impl Client {
             in_flight: 0,
             over_soft_since: 0,
             ended: false,
+            departure: None,
             reading_paused: false,
         };
         client.refresh_plain();
@@ -249,17 +289,28 @@ impl Client {
 pub struct Clients {
     places: Vec<Option<Box<Client>>>,
     count: usize,
+    /// The one at [`SCRIPT_CLIENT`], which is none of the others' business.
+    script: Option<Box<Client>>,
 }
 
 impl Clients {
     /// Puts a client at its reference's index.
     pub fn insert(&mut self, client: Client) {
+        if client.reference.index == SCRIPT_CLIENT {
+            self.script = Some(Box::new(client));
+            return;
+        }
         let index = client.reference.index as usize;
         if self.places.len() <= index {
             self.places.resize_with(index + 1, || None);
         }
         self.count += usize::from(self.places[index].is_none());
         self.places[index] = Some(Box::new(client));
+    }
+
+    /// Takes the one at [`SCRIPT_CLIENT`] out.
+    pub fn remove_script_client(&mut self) {
+        self.script = None;
     }
 
     /// Takes a client out.
@@ -271,17 +322,29 @@ impl Clients {
 
     /// The client with this reference, if it still lives.
     pub fn get(&self, reference: ClientRef) -> Option<&Client> {
-        self.places.get(reference.index as usize)?.as_deref().filter(|client| client.reference == reference)
+        self.at(reference.index).filter(|client| client.reference == reference)
     }
 
     /// The client at this index.
     pub fn at(&self, index: u32) -> Option<&Client> {
-        self.places.get(index as usize)?.as_deref()
+        match self.places.get(index as usize) {
+            Some(place) => place.as_deref(),
+            None if index == SCRIPT_CLIENT => self.script.as_deref(),
+            None => None,
+        }
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, reference: ClientRef) -> Option<&mut Client> {
-        self.places.get_mut(reference.index as usize)?.as_deref_mut().filter(|client| client.reference == reference)
+        self.at_mut(reference.index).filter(|client| client.reference == reference)
+    }
+
+    fn at_mut(&mut self, index: u32) -> Option<&mut Client> {
+        match self.places.get_mut(index as usize) {
+            Some(place) => place.as_deref_mut(),
+            None if index == SCRIPT_CLIENT => self.script.as_deref_mut(),
+            None => None,
+        }
     }
 
     /// How many there are.
@@ -309,12 +372,12 @@ impl std::ops::Index<u32> for Clients {
     type Output = Client;
 
     fn index(&self, index: u32) -> &Client {
-        self.places[index as usize].as_deref().expect("a client that is being served lives")
+        self.at(index).expect("a client that is being served lives")
     }
 }
 
 impl std::ops::IndexMut<u32> for Clients {
     fn index_mut(&mut self, index: u32) -> &mut Client {
-        self.places[index as usize].as_deref_mut().expect("a client that is being served lives")
+        self.at_mut(index).expect("a client that is being served lives")
     }
 }

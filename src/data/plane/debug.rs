@@ -3,10 +3,12 @@
 use super::Plane;
 use super::ask::Next;
 use super::dispatch::{Flow, Request};
+use super::gather::Work;
 use super::message::{Answer, Inquiry};
 use crate::data::command::{SessionHandler, help, number};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Store};
+use crate::data::types::list;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
 use std::sync::Arc;
@@ -74,7 +76,8 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             Err(Error::new("ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot"))
         }
         (b"protocol", [kind]) => protocol(plane, at, kind),
-        (b"quicklist-packed-threshold" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
+        (b"quicklist-packed-threshold", [size]) => packed_threshold(plane, at, request, size),
+        (b"quicklist" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
         (b"config-rewrite-force-all", []) => plane.ask_bus(at, request.args),
@@ -113,6 +116,9 @@ const HELP: &[&str] = &[
     "    Create <count> string keys named key:<num>.",
     "PROTOCOL <type>",
     "    Reply with a test value of the specified type.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Sets the threshold for elements to be inserted as plain vs packed nodes",
+    "    Default value is 1MB, allows values up to 4GB. Setting to 0 restores to default.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
     "SLEEP <seconds>",
@@ -149,6 +155,23 @@ fn object(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
     });
     let inquiry = Inquiry::DebugObject { db, key: Arc::from(key) };
     plane.ask_then(at, std::iter::once(owner.into()), inquiry, next)
+}
+
+/// From which size on the elements of lists get nodes of their own.
+fn packed_threshold(plane: &mut Plane, at: u32, request: &Request<'_>, size: &[u8]) -> Result<Flow, Error> {
+    // Source: Redis 7.0 `quicklistisSetPackedThreshold`.
+    const BEYOND: u64 = (1 << 32) - (1 << 20);
+    let size = number::parse_bytes(size).filter(|size| *size <= BEYOND);
+    let large = match size {
+        Some(0) => list::LARGE,
+        Some(size) => size as usize,
+        None => return Err(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb")),
+    };
+    let set: Work = Box::new(move |plane, at| {
+        plane.stores.iter_mut().for_each(|(_, store)| store.large_element = large);
+        plane.reply(at).ok();
+    });
+    Ok(plane.with_all_stores(at, request.bump, set))
 }
 
 fn protocol(plane: &mut Plane, at: u32, kind: &[u8]) -> Result<Flow, Error> {

@@ -346,6 +346,9 @@ impl Plane {
         if let Err(error) = self.admit(at, request, command) {
             return self.refuse(at, request, error);
         }
+        if self.scripts.is_busy() && !command.spec.is(flag::ALLOW_BUSY) {
+            return self.refuse(at, request, self.scripts.busy_error());
+        }
         if self.paused(at, command) {
             return Flow::Retry(Hold::Pause);
         }
@@ -355,6 +358,8 @@ impl Plane {
         match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
             Run::Keyed(handler) => self.keyed(at, request, command, *handler),
+            Run::Script if self.locked => Flow::Retry(Hold::Store),
+            Run::Script => self.script(at, request, command),
             Run::Session(handler) => self.session(at, request, *handler),
             Run::Node(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
             Run::Node(handler) => self.session(at, request, *handler),
@@ -460,6 +465,23 @@ impl Plane {
         }
     }
 
+    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
+    fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
+        let (here, cores) = (self.core(), self.options.cores);
+        let route = match self.routes.route(command, request, here, &self.topology) {
+            Route::Refused(error) => Route::Refused(error),
+            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
+            route => route,
+        };
+        match route {
+            Route::Here => self.execute_script(at, request, Vec::new()),
+            Route::Hop(core) => self.hop(at, request, command, core),
+            Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
+            Route::Span(cores) => self.gather_command(at, request, command, cores),
+            Route::Refused(error) => self.refuse(at, request, error),
+        }
+    }
+
     /// Runs the handler of a keyed command on the stores that are here.
     #[inline(always)]
     pub(super) fn execute(&mut self, at: u32, request: &Request<'_>, handler: Handler) -> Flow {
@@ -531,6 +553,10 @@ impl Plane {
             key: index,
             proto: client.session.proto,
         };
+        if matches!(command.run, Run::Script) {
+            self.send_alone(core, entry, request.args);
+            return Flow::Done;
+        }
         self.batch_for(core).push(entry, request.args);
         if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }
     }

@@ -75,6 +75,10 @@ pub struct Figures {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
+    /// The fields of INFO replication.
+    pub replication: String,
+    /// Full, partial and refused synchronisations.
+    pub syncs: [u64; 3],
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
 }
@@ -82,12 +86,19 @@ pub struct Figures {
 impl Figures {
     /// The sum of the cores' answers.
     pub fn merged(answers: Vec<Answer>) -> Figures {
-        let mut parts = answers.into_iter().filter_map(|answer| match answer {
-            Answer::Figures(figures) => Some(*figures),
-            _ => None,
-        });
+        let mut parts = Vec::new();
+        let mut told = None;
+        for answer in answers {
+            match answer {
+                Answer::Figures(figures) => parts.push(*figures),
+                Answer::Replication(replication) => told = Some(*replication),
+                _ => {}
+            }
+        }
+        let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
+        (sum.replication, sum.syncs) = told.unwrap_or_default();
         sum
     }
 
@@ -159,6 +170,8 @@ impl Plane {
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
             errors: self.errors.clone(),
+            replication: String::new(),
+            syncs: [0; 3],
             cores: Vec::new(),
         };
         for client in self.clients.iter() {

@@ -164,6 +164,12 @@ impl Plane {
                         self.refuse(at, &request, Error::OutOfMemory);
                     }
                     Some((Run::Keyed(handler), _)) => flow = self.execute(at, &request, *handler),
+                    Some((Run::Script, _)) => {
+                        flow = self.execute_script(at, &request, gather.cores.clone());
+                        if flow == Flow::Wait {
+                            return flow;
+                        }
+                    }
                     _ => {}
                 }
                 self.account(at, &[request]);
@@ -192,7 +198,7 @@ impl Plane {
         }
     }
 
-    fn unlock(&mut self) {
+    pub(super) fn unlock(&mut self) {
         self.locked = false;
         self.refresh();
     }

@@ -11,7 +11,7 @@ use super::message::{Message, Peer};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Run;
-use crate::data::exec::{Exec, Handler, TimeoutReply};
+use crate::data::exec::{Exec, TimeoutReply};
 use crate::data::key::Key;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
@@ -125,6 +125,17 @@ impl Plane {
         self.batches_away + self.hops.iter().flatten().count() + self.gathers.under_way() + usize::from(self.locked)
     }
 
+    /// Sends off a command alone, behind what is for the same core already: it can take long, and is answered later.
+    pub(super) fn send_alone(&mut self, core: CoreId, command: HopCommand, args: &[&[u8]]) {
+        let mut alone = self.spare_batches.pop().unwrap_or_default();
+        alone.push(command, args);
+        for batch in [self.hops[core.index()].take(), Some(alone)].into_iter().flatten() {
+            self.stats.hops += batch.commands.len() as u64;
+            self.batches_away += 1;
+            self.outgoing.push((core.into(), Message::Hop(batch)));
+        }
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
@@ -138,9 +149,17 @@ impl Plane {
 
     /// Executes another core's batch and sends it back.
     pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
+        if self.scripts.is_busy() {
+            return self.refuse_batch(from, batch);
+        }
         if self.must_stall() {
             self.stalled.push((from, Message::Hop(batch)));
             return;
+        }
+        if let [entry] = batch.commands.as_slice()
+            && matches!(self.registry.by_id(entry.command).run, Run::Script)
+        {
+            return self.execute_script_batch(from, batch, bump);
         }
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
@@ -195,12 +214,9 @@ impl Plane {
         keys().for_each(|(db, key)| store.prefetch_entry(db, &key));
     }
 
-    /// Whether a command may be executed here, and by what code.
-    fn admit_hop(&mut self, entry: &HopCommand) -> Result<Handler, Error> {
+    /// Whether a command may be executed here.
+    pub(super) fn admit_hop(&mut self, entry: &HopCommand) -> Result<(), Error> {
         let command = self.registry.by_id(entry.command);
-        let Run::Keyed(handler) = &command.run else {
-            return Err(Error::new("ERR this command can't be executed on another core"));
-        };
         if self.routes.core(entry.slot) != Some(self.options.core) {
             // The slot went away while the command travelled.
             return Err(self.routes.refusal(entry.slot, &self.topology));
@@ -208,14 +224,15 @@ impl Plane {
         if self.lacks_room(command.spec.flags(), &[self.core()]) {
             return Err(Error::OutOfMemory);
         }
-        Ok(*handler)
+        Ok(())
     }
 
     fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
         let start = replies.len();
-        let handler = match self.admit_hop(entry) {
-            Ok(handler) => handler,
-            Err(error) => {
+        let handler = match (self.admit_hop(entry), &self.registry.by_id(entry.command).run) {
+            (Ok(()), Run::Keyed(handler)) => *handler,
+            (Ok(()), _) => return Outcome::Not,
+            (Err(error), _) => {
                 self.commands.rejected(entry.command);
                 self.errors.replied(error.to_string().as_bytes());
                 Reply::new(replies, entry.proto).error(&error);

@@ -194,7 +194,7 @@ fn policy_name(policy: EvictionPolicy) -> &'static str {
 }
 
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
-    field(out, "loading", 0);
+    field(out, "loading", u8::from(plane.standing.loading));
     field(out, "async_loading", 0);
     field(out, "rdb_changes_since_last_save", figures.counters.changed);
     field(out, "rdb_bgsave_in_progress", 0);
@@ -216,9 +216,9 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "instantaneous_input_kbps", format!("{:.2}", figures.input_per_second as f64 / 1024.0));
     field(out, "instantaneous_output_kbps", format!("{:.2}", figures.output_per_second as f64 / 1024.0));
     field(out, "rejected_connections", counters.rejected_connections);
-    field(out, "sync_full", 0);
-    field(out, "sync_partial_ok", 0);
-    field(out, "sync_partial_err", 0);
+    field(out, "sync_full", figures.syncs[0]);
+    field(out, "sync_partial_ok", figures.syncs[1]);
+    field(out, "sync_partial_err", figures.syncs[2]);
     field(out, "expired_keys", figures.store.expired);
     field(out, "evicted_keys", figures.store.evicted);
     field(out, "evicted_clients", counters.evicted_clients);
@@ -237,18 +237,8 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "reply_buffer_expands", 0);
 }
 
-fn replication(out: &mut String, plane: &Plane, _: &Figures) {
-    field(out, "role", "master");
-    field(out, "connected_slaves", 0);
-    field(out, "master_failover_state", "no-failover");
-    field(out, "master_replid", &plane.options.facts.run_id);
-    field(out, "master_replid2", "0".repeat(40));
-    field(out, "master_repl_offset", 0);
-    field(out, "second_repl_offset", -1);
-    field(out, "repl_backlog_active", 0);
-    field(out, "repl_backlog_size", 0);
-    field(out, "repl_backlog_first_byte_offset", 0);
-    field(out, "repl_backlog_histlen", 0);
+fn replication(out: &mut String, _: &Plane, figures: &Figures) {
+    out.push_str(&figures.replication);
 }
 
 fn cpu(out: &mut String, _: &Plane, _: &Figures) {

@@ -4,13 +4,14 @@ use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
 use super::hop::HopBatch;
+use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
 use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::keyspace::KeyBatch;
-use crate::data::store::Store;
+use crate::data::store::{Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -43,6 +44,10 @@ pub enum Message {
     Lent(u64, Box<Store>, LogMark),
     /// A borrowed store comes home.
     Returned(Box<Store>, LogMark),
+    /// A part of the sender's share of a snapshot, for the bus core.
+    Snapshot(SnapshotPart),
+    /// A connection that is a replica's, for the bus core.
+    Depart(Box<Departure>),
     /// What the sender logged in this turn, for the bus core.
     Log(Box<LogBatch>),
     /// Commands of this node's primary to execute.
@@ -69,6 +74,19 @@ pub struct NewClient {
     pub laddr: String,
     /// Whether the peer is on this machine.
     pub local: bool,
+}
+
+/// A part of a core's share of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotPart {
+    /// Which snapshot.
+    pub number: u64,
+    /// Whose share.
+    pub core: CoreId,
+    /// Whole records.
+    pub bytes: Vec<u8>,
+    /// Whether there is more to come.
+    pub progress: Progress,
 }
 
 /// What the bus core wants done at one point in time for the whole node.
@@ -159,6 +177,15 @@ pub enum Inquiry {
     PauseWrites(Option<u64>),
     /// How many writes of this core's clients may be under way on other cores.
     WritesUnderWay,
+    /// SCRIPT LOAD: its SHA-1.
+    LoadScript(Arc<[u8]>),
+    /// SCRIPT FLUSH.
+    FlushScripts,
+    /// SCRIPT KILL and FUNCTION KILL.
+    KillScript {
+        /// Which of the two.
+        function: bool,
+    },
     /// The figures INFO and others are made of.
     Figures,
     /// CONFIG RESETSTAT.
@@ -264,6 +291,8 @@ pub enum Answer {
     Clients(Vec<(ClientId, String)>),
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
+    /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
+    Replication(Box<(String, [u64; 3])>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
@@ -272,6 +301,8 @@ pub enum Answer {
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.
     Stores(Vec<Box<Store>>),
+    /// What a kill came to.
+    Kill(super::script::Kill),
     /// A reply as it goes on the wire, or why there is none.
     Reply(Result<Vec<u8>, Error>),
 }
@@ -282,6 +313,25 @@ pub enum Notice {
     Unwatch(Vec<(usize, Box<[u8]>)>),
     /// A message for subscribers: keyspace events, and what clients of other nodes published.
     Publish {
+        /// The channel.
+        channel: Arc<[u8]>,
+        /// The message.
+        message: Arc<[u8]>,
+        /// SPUBLISH.
+        sharded: bool,
+    },
+    /// A change of the libraries of functions, made by the sender.
+    Functions(super::functions::Change),
+    /// Make the next part of the snapshot with this number.
+    MakePart(u64),
+    /// The snapshot under way is wanted no more.
+    EndSnapshot,
+    /// That client does not wait for replicas any more, for the bus core.
+    WaitNoMore(ClientId),
+    /// A script that the sender has compiled.
+    Script(Arc<[u8]>),
+    /// A message that a client of the sender published, for the other nodes of the cluster.
+    Broadcast {
         /// The channel.
         channel: Arc<[u8]>,
         /// The message.

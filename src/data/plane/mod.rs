@@ -24,6 +24,7 @@ pub mod connection;
 pub mod debug;
 pub mod dispatch;
 pub mod figures;
+pub mod functions;
 pub mod gather;
 pub mod hop;
 pub mod info;
@@ -31,6 +32,10 @@ pub mod introspection;
 pub mod log;
 pub mod message;
 pub mod pubsub;
+pub mod replica;
+pub mod script;
+pub mod script_call;
+pub mod scripting;
 pub mod server;
 pub mod standing;
 pub mod transaction;
@@ -81,6 +86,8 @@ pub struct Pause {
 pub enum Action {
     /// Close the socket; `remove` was called already.
     Close(ClientRef),
+    /// Take the socket from the ring and give it to the bus core; `depart` was called already.
+    Depart(ClientRef, Box<replica::Departure>),
     /// Stop reading from the socket.
     PauseReading(ClientRef),
     /// Read from it again.
@@ -169,6 +176,8 @@ pub struct Plane {
     pub registry: &'static Registry,
     /// Subscribers of this core.
     pub pubsub: pubsub::PubSub,
+    /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
+    broadcast_bytes: usize,
     /// Replies of this turn.
     pub out: Out,
     /// Messages to other threads, to be sent in this order.
@@ -183,6 +192,8 @@ pub struct Plane {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
+    /// The interpreter, and what it runs.
+    pub scripts: script::Scripts,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Latency events.
@@ -243,12 +254,14 @@ impl Plane {
             clients: Clients::default(),
             registry,
             pubsub: pubsub::PubSub::default(),
+            broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
             goodbyes: Vec::new(),
             actions: Vec::new(),
             stats: figures::Counters::default(),
             commands: CommandStats::new(registry.len() as u16),
+            scripts: script::Scripts::default(),
             slowlog: SlowLog::new(options.core.index(), options.cores),
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),

@@ -4,7 +4,7 @@
 use super::Plane;
 use super::ask::Finish;
 use super::dispatch::{Flow, Request};
-use super::message::{Answer, Inquiry, Message, Notice, PubSubQuestion};
+use super::message::{Answer, Inquiry, Message, Notice, Peer, PubSubQuestion};
 use crate::base::glob::{self, Case};
 use crate::base::limits;
 use crate::base::notify::Class;
@@ -157,13 +157,21 @@ fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> 
         // In a cluster it reaches replicas over the bus.
         plane.log_as_sent(plane.clients[at].session.db, request.args);
     }
-    let (channel, message) = (request.args[1].into(), request.args[2].into());
-    let finish: Finish = Box::new(|plane, at, answers| {
+    let (channel, message): (Arc<[u8]>, Arc<[u8]>) = (request.args[1].into(), request.args[2].into());
+    let mut whom: Vec<Peer> = plane.data_cores().collect();
+    let waits_for_bus = plane.broadcast(&channel, &message, sharded);
+    if waits_for_bus {
+        whom.push(plane.bus());
+    }
+    let finish: Finish = Box::new(move |plane, at, answers| {
+        if waits_for_bus {
+            plane.broadcast_bytes = 0;
+        }
         let receivers: u64 =
             answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         plane.reply(at).int(receivers as i64);
     });
-    plane.ask(at, plane.data_cores(), Inquiry::Publish { channel, message, sharded }, finish)
+    plane.ask(at, whom.into_iter(), Inquiry::Publish { channel, message, sharded }, finish)
 }
 
 fn merged_strings(answers: Vec<Answer>) -> BTreeSet<Vec<u8>> {
@@ -299,6 +307,22 @@ impl Plane {
                 self.remove_listener(kind, &channel, at);
             }
         }
+    }
+
+    /// Sends a message to the other nodes. Now and then, instead, the client is to wait until the bus core has taken it
+    /// and so all before it: that keeps what clients publish from piling up. Then this returns true.
+    fn broadcast(&mut self, channel: &Arc<[u8]>, message: &Arc<[u8]>, sharded: bool) -> bool {
+        const EACH: usize = 64;
+        if !self.settings.cluster_enabled || self.topology.nodes.len() < 2 {
+            return false;
+        }
+        self.broadcast_bytes += channel.len() + message.len() + EACH;
+        if self.broadcast_bytes > limits::BROADCAST_AHEAD {
+            return true;
+        }
+        let (channel, message) = (channel.clone(), message.clone());
+        self.send(self.bus(), Message::Tell(Notice::Broadcast { channel, message, sharded }));
+        false
     }
 
     /// Writes a message to this core's subscribers; how many there are.

@@ -43,13 +43,17 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("cluster|count-failure-reports", to_bus),
     ("cluster|delslots", to_bus),
     ("cluster|delslotsrange", to_bus),
+    ("cluster|failover", to_bus),
     ("cluster|flushslots", to_bus),
+    ("cluster|forget", to_bus),
     ("cluster|help", to_bus),
     ("cluster|info", to_bus),
     ("cluster|links", to_bus),
+    ("cluster|meet", to_bus),
     ("cluster|myid", to_bus),
     ("cluster|nodes", to_bus),
     ("cluster|replicas", to_bus),
+    ("cluster|replicate", to_bus),
     ("cluster|reset", to_bus),
     ("cluster|saveconfig", to_bus),
     ("cluster|set-config-epoch", to_bus),
@@ -60,7 +64,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
 ];
 
 /// Handlers that need nobody else.
-pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut), ("role", role)];
+pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut)];
 
 type Done = Result<Flow, Error>;
 
@@ -156,7 +160,8 @@ fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text = info::text(plane, &sections, &figures);
         plane.reply(at).verbatim(text.as_bytes());
     });
-    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
+    let everybody = plane.data_cores().chain(std::iter::once(plane.bus()));
+    plane.ask(at, everybody, Inquiry::Figures, finish)
 }
 
 fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -230,14 +235,5 @@ fn time(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
 fn lolwut(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let version = env!("CARGO_PKG_VERSION");
     plane.reply(at).verbatim(format!("coreslot ver. {version}\n").as_bytes());
-    Ok(Flow::Done)
-}
-
-fn role(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    let mut reply = plane.reply(at);
-    reply.array(3);
-    reply.bulk(b"master");
-    reply.int(0);
-    reply.array(0);
     Ok(Flow::Done)
 }

@@ -2,9 +2,11 @@
 
 use super::Plane;
 use super::message::{Answer, Message, Order};
+use crate::contract::settings::EvictionPolicy;
 use crate::contract::standing::Standing;
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
+use crate::data::rdb::write::{Style, Usage};
 use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -44,7 +46,7 @@ impl Plane {
     /// Carries out an order: all stores are here.
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
-            Order::Cut(snapshot) => self.log.cut(snapshot),
+            Order::Cut(snapshot) => self.cut(snapshot),
             Order::Replace(stores) => {
                 let stores = self.replace(stores);
                 return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
@@ -57,6 +59,21 @@ impl Plane {
         }
         self.flush_log();
         self.send(self.bus(), Message::Answer(number, Answer::Done));
+    }
+
+    /// Begins a snapshot of all stores, and notes in the log that it is here.
+    fn cut(&mut self, number: u64) {
+        use EvictionPolicy::{AllKeysLfu, AllKeysLru, VolatileLfu, VolatileLru};
+        let usage = match self.settings.maxmemory_policy {
+            AllKeysLru | VolatileLru => Usage::Idle,
+            AllKeysLfu | VolatileLfu => Usage::Frequency,
+            _ => Usage::None,
+        };
+        let style = Style { compressed: self.settings.rdb_compression, usage };
+        for (_, store) in self.stores.iter_mut() {
+            store.snapshot_begin(style, self.now.unix_ms);
+        }
+        self.log.cut(number);
     }
 
     /// Puts new stores in the place of all, and returns the old ones.

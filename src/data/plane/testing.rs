@@ -209,6 +209,7 @@ fn bus_answer(message: Message) -> Option<Message> {
         Message::Ask(number, Inquiry::Command(_)) => {
             Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec()))))
         }
+        Message::Ask(number, Inquiry::Figures) => Some(Message::Answer(number, Answer::Replication(Box::default()))),
         _ => None,
     }
 }

@@ -210,11 +210,12 @@ impl Plane {
             let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
             let request = self.resolve(args, bump);
             match request.command.map(|command| (&command.run, command)) {
-                Some((Run::Keyed(_), command)) => {
-                    for index in command.key_indexes(args) {
-                        cores.insert(self.routes.owners().of(Slot::of_key(args[index])));
-                        keys.push(args[index]);
-                    }
+                Some((Run::Script, _)) if !self.settings.cluster_enabled => {
+                    cores.extend((0..self.options.cores as u8).map(CoreId));
+                }
+                Some((Run::Keyed(_) | Run::Script, command)) => {
+                    cores.extend(self.routes.cores_of(command, args));
+                    keys.extend(command.key_indexes(args).into_iter().map(|index| args[index]));
                 }
                 Some((Run::Node(_), _)) => cores.extend((0..self.options.cores as u8).map(CoreId)),
                 _ => {}
@@ -276,6 +277,7 @@ impl Plane {
             let Some(command) = request.command else { continue };
             let flow = match &command.run {
                 Run::Keyed(handler) => self.execute(at, &request, *handler),
+                Run::Script => self.execute_script(at, &request, Vec::new()),
                 Run::Session(handler) | Run::Node(handler) => self.session(at, &request, *handler),
             };
             self.account(at, &[request]);
@@ -291,7 +293,11 @@ impl Plane {
         let client = &mut self.clients[at];
         let transaction = client.session.multi.take();
         client.refresh_plain();
-        if let Some(transaction) = transaction {
+        let reference = client.reference;
+        if let Some(mut transaction) = transaction {
+            if let Some(running) = &mut transaction.running {
+                self.orphan_script(reference, running, &mut transaction.unit);
+            }
             self.log.end(transaction.unit);
             self.give_back(&transaction.running.unwrap_or_default());
         }

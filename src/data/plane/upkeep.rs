@@ -87,6 +87,10 @@ impl Plane {
 
     /// A bounded piece of expiry and freeing; whether there is more.
     pub fn idle_work(&mut self) -> bool {
+        if self.scripts.wants_time() {
+            self.continue_script(&Bump::new());
+            return true;
+        }
         if self.locked || !self.upkeep.has_more() {
             return false;
         }
@@ -239,42 +243,28 @@ impl Plane {
         self.next_serial += 1;
         self.stats.connections += 1;
         let now = self.now.unix_ms;
-        let session = Session {
-            id,
-            name: Vec::new(),
-            addr,
-            laddr,
-            local,
-            fd,
-            db: 0,
-            proto: Default::default(),
-            authenticated: self.settings.requirepass.is_empty(),
-            reply_mode: Default::default(),
-            no_evict: false,
-            readonly: false,
-            asking: false,
-            created: now,
-            active: now,
-            last: None,
-            executing: None,
-            closing: false,
-            multi: None,
-            watches: Vec::new(),
-            subscriptions: None,
-        };
+        let fresh = Session::new(id, now, self.settings.requirepass.is_empty());
+        let session = Session { addr, laddr, local, fd, ..fresh };
         self.clients.insert(Client::new(reference, session));
     }
 
     /// Forgets a client and has its socket closed.
     pub fn close(&mut self, at: u32) {
+        let reference = self.clients[at].reference;
+        self.forget_client(at);
+        self.actions.push(Action::Close(reference));
+    }
+
+    /// Forgets a client.
+    pub(super) fn forget_client(&mut self, at: u32) {
         self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
+        self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {
             self.upkeep.client_bytes = self.upkeep.client_bytes.saturating_sub(client.memory() as u64);
-            self.actions.push(Action::Close(reference));
         }
     }
 
@@ -305,7 +295,7 @@ impl Plane {
             return true;
         }
         let session_over = client.session.closing && client.hold != Some(Hold::Answer);
-        let over = session_over || client.ended && client.hold.is_none();
+        let over = session_over || client.ended && client.hold.is_none() || client.departure.is_some();
         over && client.queue.is_empty() && client.unsent.is_empty() && client.in_flight == 0
     }
 

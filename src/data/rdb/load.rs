@@ -82,7 +82,7 @@ impl Loader {
         };
         Loader {
             databases: settings.databases,
-            reader: Reader::new(settings.encodings, settings.rdb_checksum),
+            reader: Reader::new(settings.encodings, plan.hasher, settings.rdb_checksum),
             loaded: Loaded {
                 stores: (0..plan.cores).map(store).collect(),
                 functions: Vec::new(),

@@ -19,6 +19,8 @@ pub mod load;
 pub mod read;
 pub mod value;
 pub mod write;
+mod ziplist;
+mod zipmap;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,32 @@ mod opcode {
 /// How a value is written. Source: Redis 7.0 `rdb.h`.
 mod kind {
     pub const STRING: u8 = 0;
+    pub const LIST: u8 = 1;
+    pub const SET: u8 = 2;
+    pub const ZSET: u8 = 3;
+    pub const HASH: u8 = 4;
+    pub const ZSET_2: u8 = 5;
+    pub const MODULE: u8 = 6;
+    pub const MODULE_2: u8 = 7;
+    pub const HASH_ZIPMAP: u8 = 9;
+    pub const LIST_ZIPLIST: u8 = 10;
+    pub const SET_INTSET: u8 = 11;
+    pub const ZSET_ZIPLIST: u8 = 12;
+    pub const HASH_ZIPLIST: u8 = 13;
+    pub const QUICKLIST: u8 = 14;
+    pub const HASH_LISTPACK: u8 = 16;
+    pub const ZSET_LISTPACK: u8 = 17;
+    pub const QUICKLIST_2: u8 = 18;
+
+    /// What a node of a [`QUICKLIST_2`] is: one large element, or a listpack of them.
+    pub const PLAIN_NODE: u64 = 1;
+    pub const PACKED_NODE: u64 = 2;
+}
+
+/// The name that a module type's number spells: nine characters of six bits each. Source: Redis 7.0 `module.c`.
+fn module_name(id: u64) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    (0..9).map(|letter| char::from(LETTERS[(id >> (58 - 6 * letter)) as usize & 0x3f])).collect()
 }
 
 /// Why bytes are not what they should be.

@@ -6,8 +6,10 @@
 use super::checksum::Checksum;
 use super::input::{Fault, Input};
 use super::value::{Builder, Built};
-use super::{Error, VERSION, opcode};
+use super::{Error, VERSION, module_name, opcode};
 use crate::contract::settings::EncodingLimits;
+use crate::data::key::KeyHasher;
+use crate::data::types::Forms;
 
 /// Bytes of "REDIS" and the version.
 const HEADER: usize = 9;
@@ -49,6 +51,7 @@ pub struct Record {
 /// See the module's description.
 pub struct Reader {
     limits: EncodingLimits,
+    hasher: KeyHasher,
     buffer: Vec<u8>,
     /// How much of the buffer was read.
     read: usize,
@@ -75,11 +78,12 @@ enum State {
 }
 
 impl Reader {
-    /// A reader. Collections are given the encodings that `limits` say; `check` tells whether the checksum matters
-    /// (`rdbchecksum`).
-    pub fn new(limits: EncodingLimits, check: bool) -> Reader {
+    /// A reader. Collections are given the encodings that `limits` say, and `hasher`; `check` tells whether the checksum
+    /// matters (`rdbchecksum`).
+    pub fn new(limits: EncodingLimits, hasher: KeyHasher, check: bool) -> Reader {
         Reader {
             limits,
+            hasher,
             buffer: Vec::new(),
             read: 0,
             wanted: 0,
@@ -153,7 +157,8 @@ impl Reader {
         let start = input.position();
         let result = match &mut self.state {
             State::Value(_, builder) => {
-                let built = builder.read(input)?;
+                let forms = Forms { limits: &self.limits, hasher: self.hasher };
+                let built = builder.read(input, forms)?;
                 return Ok(self.record(built));
             }
             State::Header => self.header(input),
@@ -206,7 +211,7 @@ impl Reader {
             }
             kind => {
                 let key = input.string()?.into_owned();
-                self.state = State::Value(key, Builder::new(kind, &self.limits)?);
+                self.state = State::Value(key, Builder::new(kind)?);
             }
         }
         Ok(None)
@@ -233,10 +238,4 @@ impl Reader {
         self.state = State::Ended;
         Ok(Some(Item::End))
     }
-}
-
-/// The name that a module type's number spells: nine characters of six bits each. Source: Redis 7.0 `module.c`.
-fn module_name(id: u64) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    (0..9).map(|letter| char::from(LETTERS[(id >> (58 - 6 * letter)) as usize & 0x3f])).collect()
 }

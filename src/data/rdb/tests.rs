@@ -1,16 +1,23 @@
 //! What is written comes back, in pieces of any size; and what is not RDB does no harm.
 
 use super::checksum::checksum;
+use super::encode::{put_length, put_string};
 use super::load::{Loader, Plan};
 use super::read::{Item, Reader, Record};
 use super::value::Built;
 use super::write::{self, Style, Usage};
-use super::{Error, dump};
+use super::{Error, dump, kind};
 use crate::contract::settings::{EncodingLimits, Settings};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Object, Value};
+use crate::data::types::Forms;
+use crate::data::types::hash::Hash;
+use crate::data::types::list::{End, LARGE, Limits, List};
+use crate::data::types::set::Set;
+use crate::data::types::zset::Zset;
 use crate::slot::owner::OwnerMap;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 /// A whole stream around `body`.
 pub fn framed(body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -24,9 +31,14 @@ pub fn framed(body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
+fn forms() -> Forms<'static> {
+    static LIMITS: LazyLock<EncodingLimits> = LazyLock::new(EncodingLimits::default);
+    Forms { limits: &LIMITS, hasher: KeyHasher::new(1) }
+}
+
 /// What a reader makes of `bytes` that come in pieces of `piece`.
 fn read(bytes: &[u8], piece: usize) -> (Vec<Item>, Option<Error>) {
-    let mut reader = Reader::new(EncodingLimits::default(), true);
+    let mut reader = Reader::new(EncodingLimits::default(), KeyHasher::new(1), true);
     let mut items = Vec::new();
     for piece in bytes.chunks(piece) {
         reader.push(piece);
@@ -148,11 +160,136 @@ fn a_dump_of_redis_is_read_and_ours_is_the_same() {
     ] {
         assert_eq!(dump::dump(Value::Bytes(value), true), payload);
         assert!(dump::is_intact(payload));
-        assert_eq!(dump::restore(payload, &EncodingLimits::default()), Ok(Object::String(value.to_vec())));
+        assert_eq!(dump::restore(payload, forms()), Ok(Object::String(value.to_vec())));
     }
 }
 
+/// A collection of each kind with these elements.
+fn collections(elements: &[Vec<u8>]) -> Vec<Object> {
+    let (mut list, mut set, mut zset, mut hash) = (List::default(), Set::new(), Zset::default(), Hash::new());
+    for (number, element) in elements.iter().enumerate() {
+        list.push(End::Tail, element, &Limits { fill: -2, large: LARGE });
+        set.insert(element, forms());
+        zset.set(element, number as f64 / 4.0, forms().limits);
+        hash.set(element, number.to_string().as_bytes(), forms());
+    }
+    list.push_plain(vec![b'x'; 10_000]);
+    vec![Object::List(list), Object::Set(set), Object::Zset(zset), Object::Hash(hash)]
+}
+
+/// `elements` as a ziplist of strings.
+fn ziplist(elements: &[&[u8]]) -> Vec<u8> {
+    let (mut bytes, mut last) = (vec![0; 10], 10);
+    for (number, element) in elements.iter().enumerate() {
+        let before = if number == 0 { 0 } else { bytes.len() - last };
+        last = bytes.len();
+        bytes.extend([before as u8, element.len() as u8]);
+        bytes.extend_from_slice(element);
+    }
+    bytes.push(0xff);
+    let length = bytes.len() as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[4..8].copy_from_slice(&(last as u32).to_le_bytes());
+    bytes[8] = elements.len() as u8;
+    bytes
+}
+
+/// What is restored of a payload that is `kind` and `body`.
+fn restore(kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> Result<Object, Error> {
+    let mut payload = vec![kind];
+    body(&mut payload);
+    payload.extend([0; 10]);
+    dump::restore(&payload, forms())
+}
+
+#[test]
+fn forms_of_before_redis_7_become_those_of_today() {
+    let elements: [&[u8]; 4] = [b"a", b"1", b"b", b"2"];
+    let packed = |kind, bytes: &[u8]| restore(kind, |out| put_string(out, bytes, false));
+    let counted = |kind, count: u64| {
+        restore(kind, |out| {
+            put_length(out, count);
+            elements.iter().for_each(|element| put_string(out, element, false));
+        })
+    };
+    let (mut list, mut set, mut zset, mut hash) = (List::default(), Set::new(), Zset::default(), Hash::new());
+    for pair in elements.chunks(2) {
+        pair.iter().for_each(|text| list.push(End::Tail, text, &Limits { fill: -2, large: LARGE }));
+        pair.iter().for_each(|text| _ = set.insert(text, forms()));
+        zset.set(pair[0], pair[1][0] as f64 - 48.0, forms().limits);
+        hash.set(pair[0], pair[1], forms());
+    }
+    let (list, set) = (Ok(Object::List(list)), Ok(Object::Set(set)));
+    let (zset, hash) = (Ok(Object::Zset(zset)), Ok(Object::Hash(hash)));
+    assert_eq!(counted(kind::LIST, 4), list);
+    assert_eq!(packed(kind::LIST_ZIPLIST, &ziplist(&elements)), list);
+    let nodes = |out: &mut Vec<u8>| {
+        put_length(out, 3);
+        put_string(out, &ziplist(&elements[..1]), true);
+        put_string(out, &ziplist(&[]), true);
+        put_string(out, &ziplist(&elements[1..]), true);
+    };
+    assert_eq!(restore(kind::QUICKLIST, nodes), list);
+    assert_eq!(counted(kind::SET, 4), set);
+    let ascii = |out: &mut Vec<u8>| out.extend(b"\x02\x01a\x011\x01b\x032.0");
+    assert_eq!(restore(kind::ZSET, ascii), zset);
+    assert_eq!(packed(kind::ZSET_ZIPLIST, &ziplist(&elements)), zset);
+    assert_eq!(counted(kind::HASH, 2), hash);
+    assert_eq!(packed(kind::HASH_ZIPLIST, &ziplist(&elements)), hash);
+    assert_eq!(packed(kind::HASH_ZIPMAP, b"\x02\x01a\x01\x001\x01b\x01\x002\xff"), hash);
+}
+
+#[test]
+fn collections_with_an_element_twice_or_none_are_refused() {
+    let twice = |kind, body: &[u8]| restore(kind, |out| out.extend(body));
+    for (kind, body) in [
+        (kind::SET, &b"\x02\x01a\x01a"[..]),
+        (kind::ZSET, b"\x02\x01a\x011\x01a\x012"),
+        (kind::ZSET, b"\x01\x01a\xfd"),
+        (kind::HASH, b"\x02\x01a\x011\x01a\x012"),
+        (kind::QUICKLIST_2, b"\x01\x03\x01a"),
+        (kind::QUICKLIST_2, b"\x01\x01\x00"),
+        (kind::LIST, b"\x00"),
+        (kind::HASH_LISTPACK, b"\x07\x07\0\0\0\0\0\xff"),
+    ] {
+        assert!(twice(kind, body).is_err(), "{kind} {body:?}");
+    }
+    assert!(matches!(twice(kind::MODULE_2, &[0x81, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Error::Module(_))));
+    // A file may have empty ones: they are skipped, not refused.
+    let empty = framed(|out| out.extend([kind::LIST, 1, b'k', 0]));
+    let (items, error) = read(&empty, 3);
+    assert_eq!((items.len(), error), (3, None));
+    assert!(matches!(&items[1], Item::Record(Record { value: Built::Empty, .. })));
+}
+
 proptest! {
+    #[test]
+    fn collections_come_back_in_the_form_they_had(
+        elements in prop::collection::vec(prop_oneof!["[0-9]{1,4}", ".{0,12}", "[ab]{0,90}"], 1..300),
+        compressed in any::<bool>(), piece in 1..3000_usize,
+    ) {
+        let elements: Vec<_> = elements.into_iter().map(String::into_bytes).collect();
+        let style = Style { compressed, ..Style::default() };
+        let objects = collections(&elements);
+        for object in &objects {
+            let payload = dump::dump(Value::Object(object), compressed);
+            prop_assert!(dump::is_intact(&payload));
+            let restored = dump::restore(&payload, forms()).unwrap();
+            prop_assert_eq!(restored.encoding(), object.encoding());
+            prop_assert_eq!(&restored, object);
+        }
+        let stream = framed(|out| for object in &objects {
+            let value = Value::Object(object);
+            write::record(out, &write::Record { key: b"k", value, deadline: None, idle: 0, frequency: 0 }, style);
+        });
+        let (items, error) = read(&stream, piece);
+        prop_assert_eq!((items.len(), error), (objects.len() + 2, None));
+        for (item, object) in items[1..].iter().zip(objects) {
+            let Item::Record(record) = item else { panic!("{item:?}") };
+            prop_assert_eq!(&record.value, &Built::Value(object));
+        }
+    }
+
     #[test]
     fn any_bytes_are_read_the_same_however_they_are_cut(
         start in any::<bool>(), bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1..20_usize,
@@ -176,6 +313,6 @@ proptest! {
             *first = kind;
         }
         _ = dump::is_intact(&bytes);
-        _ = dump::restore(&bytes, &EncodingLimits::default());
+        _ = dump::restore(&bytes, forms());
     }
 }

@@ -3,6 +3,10 @@
 use super::encode::{put_length, put_string};
 use super::{VERSION, kind, opcode};
 use crate::data::store::{Object, Value};
+use crate::data::types::hash::Hash;
+use crate::data::types::list::{List, NodeRef};
+use crate::data::types::set::Set;
+use crate::data::types::zset::Zset;
 
 /// How to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,17 +100,68 @@ pub fn end(out: &mut Vec<u8>) {
 
 /// The byte that tells in which form a value is written.
 pub(super) fn kind_of(value: Value<'_>) -> u8 {
-    match value {
-        Value::Bytes(_) | Value::Object(Object::String(_)) => kind::STRING,
-        Value::Object(_) => unreachable!("collections cannot be made yet"),
+    let Value::Object(object) = value else { return kind::STRING };
+    match object {
+        Object::String(_) => kind::STRING,
+        Object::List(_) => kind::QUICKLIST_2,
+        Object::Set(Set::Intset(_)) => kind::SET_INTSET,
+        Object::Set(Set::Dict(_)) => kind::SET,
+        Object::Zset(zset) if zset.listpack().is_some() => kind::ZSET_LISTPACK,
+        Object::Zset(_) => kind::ZSET_2,
+        Object::Hash(Hash::Listpack(_)) => kind::HASH_LISTPACK,
+        Object::Hash(Hash::Dict(_)) => kind::HASH,
+        Object::Stream(_) => unreachable!("streams cannot be made yet"),
     }
 }
 
 /// Writes a value without the byte that tells its form.
 pub(super) fn value(out: &mut Vec<u8>, value: Value<'_>, compressed: bool) {
-    match value {
-        Value::Bytes(bytes) => put_string(out, bytes, compressed),
-        Value::Object(Object::String(bytes)) => put_string(out, bytes, compressed),
-        Value::Object(_) => unreachable!("collections cannot be made yet"),
+    let object = match value {
+        Value::Bytes(bytes) => return put_string(out, bytes, compressed),
+        Value::Object(object) => object,
+    };
+    match object {
+        Object::String(bytes) => put_string(out, bytes, compressed),
+        Object::List(list) => put_list(out, list, compressed),
+        Object::Set(Set::Intset(intset)) => put_string(out, intset.as_bytes(), compressed),
+        Object::Set(Set::Dict(dict)) => {
+            put_length(out, dict.len() as u64);
+            dict.iter().for_each(|(member, ())| put_string(out, member, compressed));
+        }
+        Object::Zset(zset) => put_zset(out, zset, compressed),
+        Object::Hash(Hash::Listpack(listpack)) => put_string(out, listpack.as_bytes(), compressed),
+        Object::Hash(Hash::Dict(dict)) => {
+            put_length(out, dict.len() as u64);
+            for (field, value) in dict.iter() {
+                put_string(out, field, compressed);
+                put_string(out, value, compressed);
+            }
+        }
+        Object::Stream(_) => unreachable!("streams cannot be made yet"),
+    }
+}
+
+fn put_list(out: &mut Vec<u8>, list: &List, compressed: bool) {
+    put_length(out, list.node_count() as u64);
+    for node in list.nodes() {
+        let (container, bytes) = match node {
+            NodeRef::Plain(bytes) => (kind::PLAIN_NODE, bytes),
+            NodeRef::Packed(listpack) => (kind::PACKED_NODE, listpack.as_bytes()),
+        };
+        put_length(out, container);
+        put_string(out, bytes, compressed);
+    }
+}
+
+/// A large one goes from the highest score to the lowest, as Redis writes it: that is how it is read fastest.
+fn put_zset(out: &mut Vec<u8>, zset: &Zset, compressed: bool) {
+    if let Some(listpack) = zset.listpack() {
+        return put_string(out, listpack.as_bytes(), compressed);
+    }
+    put_length(out, zset.len() as u64);
+    let mut buffer = itoa::Buffer::new();
+    for (member, score) in zset.range(0..zset.len(), true) {
+        put_string(out, member.text(&mut buffer), compressed);
+        out.extend(score.to_le_bytes());
     }
 }

@@ -86,14 +86,22 @@ impl Routes {
         if let Err(error) = self.check(command, request, topology) {
             return Route::Refused(error);
         }
-        let slots = command.key_indexes(request.args).into_iter().map(|index| Slot::of_key(request.args[index]));
-        let cores: BTreeSet<CoreId> = slots.map(|slot| self.owners.of(slot)).collect();
+        let cores = self.cores_of(command, request.args);
         match (cores.len(), cores.first()) {
             (0, _) => Route::Here,
             (1, Some(core)) if *core == here => Route::Here,
             (1, Some(core)) => Route::Hop(*core),
             _ => Route::Span(cores.into_iter().collect()),
         }
+    }
+
+    /// The cores whose stores a keyed command needs.
+    pub fn cores_of(&self, command: &Command, args: &[&[u8]]) -> BTreeSet<CoreId> {
+        if !self.cluster && command.reaches_any_key(args) {
+            return self.owners.ranges().map(|(_, core)| core).collect();
+        }
+        let slots = command.key_indexes(args).into_iter().map(|index| Slot::of_key(args[index]));
+        slots.map(|slot| self.owners.of(slot)).collect()
     }
 
     /// Whether a cluster node may execute this command: its keys lie in one slot, and that is served here.

@@ -80,8 +80,9 @@ impl Store {
         }
     }
 
-    /// Deletes all keys of a database, or of all of them. O(1): [`reclaim`](Store::reclaim) frees the memory.
+    /// Deletes all keys of a database, or of all of them. O(1): [`reclaim`](Store::reclaim) frees the memory. Ends a snapshot.
     pub fn flush(&mut self, db: Option<usize>) {
+        self.snapshot_end();
         match db {
             Some(db) if self.databases.iter().enumerate().any(|(other, it)| other != db && it.len() > 0) => {
                 self.flush_one(db);
@@ -115,8 +116,10 @@ impl Store {
         (self.heap, self.bookkeeping) = (0, 0);
     }
 
-    /// Deletes all keys of a slot, in every database. O(databases): [`reclaim`](Store::reclaim) frees the entries.
+    /// Deletes all keys of a slot, in every database. O(databases): [`reclaim`](Store::reclaim) frees the entries. Ends a
+    /// snapshot.
     pub fn flush_slot(&mut self, slot: Slot) {
+        self.snapshot_end();
         for (db, database) in self.databases.iter_mut().enumerate() {
             if let Some(table) = database.take_table(slot.index()) {
                 self.graveyard.doom(Doomed::new(vec![table], Some(db)));
@@ -125,13 +128,14 @@ impl Store {
     }
 
     /// Takes over the data of `new`, and returns the old: to be freed where it may take its time. What is watched has
-    /// changed for those who watch it, and what waits for keys goes on waiting.
+    /// changed for those who watch it, and what waits for keys goes on waiting. A snapshot stays with the old data.
     pub fn replace(&mut self, new: Box<Store>) -> Box<Store> {
         let mut old = new;
         std::mem::swap(self, &mut old);
         std::mem::swap(&mut self.watches, &mut old.watches);
         std::mem::swap(&mut self.waits, &mut old.waits);
         self.watches.all_written();
+        self.refresh_observed();
         self.waits.mark_where(|_| true);
         self.stats = old.stats;
         self.clock = old.clock;
@@ -140,11 +144,12 @@ impl Store {
         old
     }
 
-    /// Exchanges two databases.
+    /// Exchanges two databases. Ends a snapshot.
     pub fn swap(&mut self, a: usize, b: usize) {
         if a == b {
             return;
         }
+        self.snapshot_end();
         let mut watches = std::mem::take(&mut self.watches);
         watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
         self.watches = watches;
@@ -156,6 +161,7 @@ impl Store {
     /// Begins to watch a key: returns its version. Each `watch` needs an [`unwatch`](Store::unwatch).
     pub fn watch(&mut self, db: usize, key: &Key<'_>, now: u64) -> u64 {
         let writes = self.watches.add(db, key);
+        self.refresh_observed();
         self.version(db, key, writes, now)
     }
 
@@ -168,6 +174,7 @@ impl Store {
     /// Ends one watching of a key.
     pub fn unwatch(&mut self, db: usize, key: &Key<'_>) {
         self.watches.remove(db, key);
+        self.refresh_observed();
     }
 
     /// The version of a watched key: the same as it was, if and only if the key has not changed. A key that expired

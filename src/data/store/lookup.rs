@@ -38,12 +38,6 @@ impl Store {
         self.locate_live(db, key, now).map(|(_, handle)| Handle(handle))
     }
 
-    /// The same without deleting what is past its deadline: for commands that have several keys in hand at once.
-    #[inline]
-    pub fn look(&self, db: usize, key: &Key<'_>, now: u64) -> Option<Handle> {
-        self.locate(db, key).map(|(_, handle)| handle).filter(|&handle| self.is_live(handle, now)).map(Handle)
-    }
-
     /// Brings the table of a slot nearer. First of three stages; each wants the one before to have arrived.
     #[inline]
     pub fn prefetch_slot(&self, db: usize, slot: Slot) {

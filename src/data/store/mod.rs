@@ -33,6 +33,7 @@ mod object;
 mod objects;
 mod scan;
 mod slab;
+mod snapshot;
 mod stores;
 mod strings;
 mod waits;
@@ -47,6 +48,7 @@ pub use entry::Kind;
 pub use object::Object;
 pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
+pub use snapshot::Progress;
 pub use stores::Stores;
 pub use write::Taken;
 
@@ -60,6 +62,7 @@ use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
+use snapshot::Snapshot;
 use waits::Waits;
 use watch::Watches;
 
@@ -141,6 +144,9 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    snapshot: Option<Box<Snapshot>>,
+    /// Whether writes are to be told: keys are watched, or a snapshot is under way. One question on the way of a write.
+    observed: bool,
     waits: Waits,
     graveyard: Graveyard,
     removed: Vec<Removed>,
@@ -154,6 +160,8 @@ pub struct Store {
     pub clock: AccessClock,
     /// Keys past their deadline are only treated as absent, not deleted: for replicas, and while clients are paused.
     pub keep_expired: bool,
+    /// The shortest element of a list that gets a node of its own. DEBUG QUICKLIST-PACKED-THRESHOLD changes it.
+    pub large_element: usize,
     /// Whether [`take_removed`](Store::take_removed) is wanted.
     pub record_removed: bool,
 }
@@ -171,6 +179,8 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            snapshot: None,
+            observed: false,
             waits: Waits::default(),
             graveyard: Graveyard::default(),
             removed: Vec::new(),
@@ -180,6 +190,7 @@ impl Store {
             stats: StoreStats::default(),
             clock: AccessClock::default(),
             keep_expired: false,
+            large_element: crate::data::types::list::LARGE,
             record_removed: false,
         }
     }

@@ -62,6 +62,7 @@ impl Store {
         if !header.has(OUTSIDE) {
             return Err(OtherType);
         }
+        self.before_edit(db, key);
         let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
         let before = object.heap_bytes();
         let (result, changed) = edit(C::of_mut(object).ok_or(OtherType)?);
@@ -69,7 +70,7 @@ impl Store {
         let clock = self.clock.used(header.clock(), now, &mut self.random);
         header.with_clock(clock).write(self.arena.memory_mut(), handle);
         if changed {
-            self.written(db, key);
+            self.edited(db, key);
         }
         Ok(Some(result))
     }

@@ -53,9 +53,8 @@ impl Stores {
         self.at(core).expect(ELSEWHERE)
     }
 
-    /// The same, to read; several can be in hand at once.
-    #[inline]
-    pub fn seen(&self, slot: Slot) -> &Store {
+    /// The same, to look at.
+    pub fn see(&self, slot: Slot) -> &Store {
         let core = if self.lent == 0 { self.home } else { self.owners.of(slot) };
         self.here[core.index()].as_deref().expect(ELSEWHERE)
     }

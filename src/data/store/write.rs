@@ -78,40 +78,9 @@ impl Store {
         self.store(db, key, found, Content::Object(object), 0, deadline, now)
     }
 
-    /// Changes the object of `key` in place; `None`: there is no such key, or its value is in its cell.
-    pub fn object_mut<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        now: u64,
-        change: impl FnOnce(&mut Object) -> R,
-    ) -> Option<R> {
-        self.object_mut_if(db, key, now, |object| (change(object), true))
-    }
-
-    /// The same; `change` says besides whether it has changed anything, for those who watch the key.
-    pub fn object_mut_if<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        now: u64,
-        change: impl FnOnce(&mut Object) -> (R, bool),
-    ) -> Option<R> {
-        let (_, handle) = self.locate_live(db, key, now)?;
-        let header = Header::read(self.arena.memory(), handle);
-        if !header.has(OUTSIDE) {
-            return None;
-        }
-        let clock = self.clock.used(header.clock(), now, &mut self.random);
-        header.with_clock(clock).write(self.arena.memory_mut(), handle);
-        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
-        let before = object.heap_bytes();
-        let (result, changed) = change(object);
-        self.heap = self.heap - before + object.heap_bytes();
-        if changed {
-            self.written(db, key);
-        }
-        Some(result)
+    /// Frees a part of a value that was taken out of it, later if it is large.
+    pub fn bury(&mut self, object: Object) {
+        self.graveyard.bury(object);
     }
 
     /// Sets or clears the deadline of `key`; false: no such key.
@@ -198,10 +167,27 @@ impl Store {
         handle
     }
 
-    /// Says that `key` is being written, to those who watch it.
+    /// Says that `key` is about to be written, to those who watch it and to the snapshot. To be called before the change.
     #[inline(always)]
     pub(super) fn written(&mut self, db: usize, key: &Key<'_>) {
-        if !self.watches.is_empty() {
+        if self.observed {
+            self.watches.written(db, key);
+            self.before_change(db, key);
+        }
+    }
+
+    /// The first half of that, where the change itself tells whether it was one.
+    #[inline(always)]
+    pub(super) fn before_edit(&mut self, db: usize, key: &Key<'_>) {
+        if self.observed {
+            self.before_change(db, key);
+        }
+    }
+
+    /// The second half.
+    #[inline(always)]
+    pub(super) fn edited(&mut self, db: usize, key: &Key<'_>) {
+        if self.observed {
             self.watches.written(db, key);
         }
     }
@@ -355,6 +341,9 @@ impl Store {
     }
 
     pub(super) fn unlink_at(&mut self, db: usize, slot: usize, hash: u64, place: Place, handle: u32) {
+        if self.snapshot.is_some() {
+            self.before_unlink(db, slot, handle);
+        }
         let (hasher, long_keys) = (self.hasher, &self.long_keys);
         self.databases[db].remove(&mut self.arena, slot, hash, place, |memory, handle| {
             hasher.hash(key_at(memory, long_keys, handle))

@@ -70,6 +70,12 @@ impl Default for Config {
 /// Reading values by name. The names are those of the table; a wrong name or type is a mistake in
 /// this program, not in its input, and panics.
 impl Config {
+    /// Takes note which node is copied: REPLICAOF.
+    pub fn set_primary(&mut self, primary: Option<(String, u16)>) {
+        let primary = primary.map(|(host, port)| (host.into_bytes(), port));
+        self.values.insert("replicaof", Value::ReplicaOf(primary));
+    }
+
     /// The value of parameter `name`.
     pub fn value(&self, name: &str) -> &Value {
         self.values.get(name).unwrap_or_else(|| panic!("{name} is no parameter"))

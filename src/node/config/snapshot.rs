@@ -47,6 +47,7 @@ impl Config {
             latency_tracking: self.flag("latency-tracking"),
             latency_percentiles: self.latency_percentiles(),
             busy_reply_threshold: self.number("busy-reply-threshold"),
+            lua_enable_deprecated_api: self.flag("lua-enable-deprecated-api"),
             tracking_table_max_keys: self.number("tracking-table-max-keys"),
             acllog_max_len: self.number("acllog-max-len"),
             enable_debug_command: self.debug_command(),

@@ -66,6 +66,8 @@ impl NodeOffice {
     /// Puts into effect what the bus core itself goes by.
     fn reconfigured(&mut self, outgoing: &mut Outgoing) {
         self.drain.configure(&self.config);
+        let replication = super::replication::options(&self.config);
+        self.with_replication(outgoing, |desk| desk.configure(replication));
         let options = boot::cluster_options(&self.config, self.cores);
         let Some(desk) = &mut self.desk else { return };
         outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));

@@ -10,7 +10,8 @@
 use super::config::link_settings;
 use super::{NodeOffice, Then, answer, now};
 use crate::cluster::command::Facts;
-use crate::cluster::{Action, Cluster, Replication};
+use crate::cluster::gossip::LinkFigures;
+use crate::cluster::{Action, Cluster, LinkId, Replication};
 use crate::cores::bus_core::Outgoing;
 use crate::cores::bus_links::LinkCommand;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
@@ -103,6 +104,10 @@ impl ClusterDesk {
     }
 }
 
+fn figures(bytes: u64) -> LinkFigures {
+    LinkFigures { writing: bytes > 0, send_buffer_allocated: bytes, send_buffer_used: bytes }
+}
+
 impl NodeOffice {
     /// Feeds the control plane something and does what it decides.
     pub(super) fn with_cluster(&mut self, outgoing: &mut Outgoing, feed: impl FnOnce(&mut Cluster) -> Vec<Action>) {
@@ -113,7 +118,7 @@ impl NodeOffice {
     }
 
     /// The control plane's regular work.
-    pub(super) fn tick_cluster(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn tick_cluster(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         if self.desk.is_none() {
             return;
         }
@@ -124,23 +129,29 @@ impl NodeOffice {
         self.check_writes(outgoing);
         let replication = self.replication();
         self.with_cluster(outgoing, |cluster| {
+            for (link, bytes) in loads {
+                cluster.link_stats(*link, figures(*bytes as u64));
+            }
             cluster.replication(replication);
             cluster.tick(now())
         });
     }
 
+    /// A client's message goes to other nodes as well.
+    pub(super) fn broadcast(&mut self, sharded: bool, channel: &[u8], message: &[u8], outgoing: &mut Outgoing) {
+        let (channel, message) = (channel.to_vec(), message.to_vec());
+        self.with_cluster(outgoing, |cluster| cluster.publish(sharded, channel, message, now()));
+    }
+
     /// The data's state, for the control plane.
     fn replication(&self) -> Replication {
         let held = self.desk.as_ref().is_some_and(|desk| matches!(desk.writes, Writes::Held(_)));
-        Replication { writes_paused: held, ..Replication::default() }
+        self.desk_of_replication.standing_for_cluster(held)
     }
 
     /// Has the data replicate the node at this address, or nobody.
-    fn replicate(&mut self, primary: Option<(String, u16)>) {
-        match primary {
-            Some((ip, port)) => log::info!("This node is to replicate {ip}:{port}"),
-            None => log::debug!("This node is to replicate nobody"),
-        }
+    fn replicate(&mut self, primary: Option<(String, u16)>, outgoing: &mut Outgoing) {
+        self.copy(primary, None, outgoing);
     }
 
     /// A whole CLUSTER command; `keys`: how many keys it depends on.
@@ -219,8 +230,8 @@ impl NodeOffice {
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
             Action::SaveConfig(_) => {}
-            Action::StopReplication => self.replicate(None),
-            Action::Replicate { ip, port } => self.replicate(Some((ip, port))),
+            Action::StopReplication => self.replicate(None, outgoing),
+            Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
             Action::PublishTopology(topology) => {
                 self.ask_all(&Inquiry::Adopt(None, Some(topology)), Then::Nothing, outgoing);

@@ -6,20 +6,25 @@
 
 mod config;
 mod control;
+mod replication;
 
 use super::config::Config;
 use super::listeners::Listeners;
 use super::log::LogDrain;
+use crate::base::ids::ClientId;
 use crate::cluster::command::Inquiry as Wanted;
 use crate::cluster::now::Now;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Peer};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer};
+use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
 use control::Held;
+pub use replication::ReplicationDesk;
 use std::collections::HashMap;
 
 /// Something that goes on when all data cores have answered.
@@ -36,6 +41,10 @@ enum Then {
     Cluster(Peer, u64, Box<BusCommand>),
     /// A step on the way to a standing replication offset.
     Hold(Held),
+    /// The data cores go by the standing they were told.
+    Stood,
+    /// That client waits for so many replicas, so many ms.
+    Wait(ClientId, usize, u64),
     /// Nothing.
     Nothing,
 }
@@ -44,6 +53,7 @@ enum Then {
 pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
+    desk_of_replication: ReplicationDesk,
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
@@ -55,10 +65,18 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desk: Option<ClusterDesk>, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        desk: Option<ClusterDesk>,
+        desk_of_replication: ReplicationDesk,
+        listeners: Listeners,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         NodeOffice {
             config,
             desk,
+            desk_of_replication,
             listeners,
             cores,
             drain,
@@ -84,6 +102,8 @@ impl NodeOffice {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
+            Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
+            Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::Nothing => {}
         }
     }
@@ -107,6 +127,12 @@ impl NodeOffice {
                 reply.ok();
                 Ok(())
             }),
+            b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
+            b"role" => answer(from, number, &command, outgoing, |reply| {
+                self.desk_of_replication.replication.role(reply);
+                Ok(())
+            }),
+            b"wait" => self.wait(from, number, &command, outgoing),
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
         }
@@ -138,6 +164,24 @@ impl Office for NodeOffice {
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing) {
         match message {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
+            Message::Ask(number, Inquiry::Figures) => {
+                let replication = &self.desk_of_replication.replication;
+                let info = Box::new((replication.info(), replication.counters.all()));
+                outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
+            }
+            Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
+            Message::Applied(batch) => self.applied(&batch, outgoing),
+            Message::Snapshot(part) => self.snapshot_part(part, outgoing),
+            Message::Depart(departure) => self.arrived(*departure, outgoing),
+            Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Answer(number, Answer::Stores(old)) => self.replaced(number, old, outgoing),
+            Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
+                self.broadcast(sharded, &channel, &message, outgoing);
+                outgoing.push((from, Message::Answer(number, Answer::Count(0))));
+            }
+            Message::Tell(Notice::Broadcast { channel, message, sharded }) => {
+                self.broadcast(sharded, &channel, &message, outgoing);
+            }
             Message::Answer(number, answer) => {
                 let Some(pending) = self.pending.get_mut(&number) else { return };
                 pending.missing -= 1;
@@ -155,17 +199,39 @@ impl Office for NodeOffice {
         }
     }
 
-    fn tick(&mut self, outgoing: &mut Outgoing) {
+    fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
-        self.tick_cluster(outgoing);
+        self.tick_replication(outgoing);
+        self.tick_cluster(loads, outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
+        self.look_after_loader(outgoing);
         self.proceed(outgoing);
     }
 
-    fn opened(&mut self, link: LinkId, ip: &str, _local: &str, outgoing: &mut Outgoing) {
-        self.with_cluster(outgoing, |cluster| cluster.opened(link, ip, now()));
+    fn stream_opened(&mut self, link: StreamId, outgoing: &mut Outgoing) {
+        self.with_replication(outgoing, |replication| replication.opened(link));
+    }
+
+    fn stream_received(&mut self, link: StreamId, bytes: &[u8], outgoing: &mut Outgoing) {
+        self.with_replication(outgoing, |replication| replication.received(link, bytes));
+    }
+
+    fn stream_sent(&mut self, link: StreamId, count: usize, outgoing: &mut Outgoing) {
+        self.with_replication(outgoing, |replication| replication.sent(link, count));
+    }
+
+    fn stream_ended(&mut self, link: StreamId, reason: &str, outgoing: &mut Outgoing) {
+        self.with_replication(outgoing, |replication| replication.closed(link, reason));
+    }
+
+    fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| {
+            let actions = cluster.opened(link, ip, now());
+            cluster.local_address(link, local);
+            actions
+        });
     }
 
     fn closed(&mut self, link: LinkId, end: LinkEnd, outgoing: &mut Outgoing) {
@@ -173,15 +239,21 @@ impl Office for NodeOffice {
     }
 
     fn overfull(&mut self, link: LinkId, outgoing: &mut Outgoing) {
-        self.with_cluster(outgoing, |cluster| cluster.closed(link, LinkEnd::Lost, now()));
+        self.with_cluster(outgoing, |cluster| {
+            cluster.link_over_buffer_limit();
+            cluster.closed(link, LinkEnd::Lost, now())
+        });
     }
 
     fn received(&mut self, link: LinkId, packet: Packet, ip: &str, outgoing: &mut Outgoing) {
         self.with_cluster(outgoing, |cluster| cluster.received(link, packet, ip, now()));
     }
 
-    fn malformed(&mut self, _: LinkId, ip: &str, error: codec::Malformed) {
+    fn malformed(&mut self, kind: Option<MessageKind>, ip: &str, error: codec::Malformed) {
         log::debug!("A packet from {ip} on the cluster bus is dropped: {error}");
+        if let Some(desk) = &mut self.desk {
+            desk.cluster.malformed(kind);
+        }
     }
 
     fn signalled(&mut self, _: &mut Outgoing) {

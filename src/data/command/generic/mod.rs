@@ -5,6 +5,7 @@
 
 pub mod copy;
 pub mod delete;
+pub mod dump;
 pub mod expire;
 pub mod object;
 pub mod rename;
@@ -21,6 +22,7 @@ use crate::resp::Error;
 pub const HANDLERS: &[(&str, Handler)] = &[
     ("copy", copy::copy),
     ("del", delete::del),
+    ("dump", dump::dump),
     ("exists", delete::exists),
     ("expire", expire::expire),
     ("expireat", expire::expireat),
@@ -38,6 +40,8 @@ pub const HANDLERS: &[(&str, Handler)] = &[
     ("pttl", ttl::pttl),
     ("rename", rename::rename),
     ("renamenx", rename::renamenx),
+    ("restore", dump::restore),
+    ("restore-asking", dump::restore),
     ("touch", delete::touch),
     ("ttl", ttl::ttl),
     ("type", object::type_name),

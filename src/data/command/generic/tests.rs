@@ -103,6 +103,7 @@ fn no_arguments_the_command_table_lets_through_make_a_handler_panic_or_answer_tw
         let command: Vec<&[u8]> = name.split('|').map(str::as_bytes).collect();
         let fewest = match name {
             "copy" | "expire" | "expireat" | "move" | "pexpire" | "pexpireat" | "rename" | "renamenx" => 3,
+            "restore" | "restore-asking" => 4,
             "object|help" | "memory|help" => 2,
             _ => command.len() + 1,
         };

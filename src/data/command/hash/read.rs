@@ -1,8 +1,7 @@
 //! Reading hashes: HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HSTRLEN and HEXISTS.
 
-use crate::data::command::collection::{missed, read};
+use crate::data::command::collection::{missed, read, write_entry};
 use crate::data::exec::Exec;
-use crate::data::key::Key;
 use crate::data::types::hash::Hash;
 use crate::data::types::listpack::Entry;
 use crate::resp::{Error, Reply};
@@ -100,7 +99,7 @@ pub fn hexists(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 /// Replies a number that a hash has, 0 for none.
 fn number_of(exec: &mut Exec<'_>, key: &[u8], number: impl FnOnce(&Hash) -> usize) -> Result<(), Error> {
-    let key: Key<'_> = exec.key(key);
+    let key = exec.key(key);
     let hash = read::<Hash>(exec.stores, exec.db, &key, exec.now)?;
     let is_missing = hash.is_none();
     exec.reply.int(hash.map_or(0, number) as i64);
@@ -108,11 +107,6 @@ fn number_of(exec: &mut Exec<'_>, key: &[u8], number: impl FnOnce(&Hash) -> usiz
         missed(exec, &key);
     }
     Ok(())
-}
-
-/// Replies an entry's text.
-pub(super) fn write_entry(reply: &mut Reply<'_>, entry: Entry<'_>) {
-    reply.bulk(entry.text(&mut itoa::Buffer::new()));
 }
 
 fn write_or_null(reply: &mut Reply<'_>, entry: Option<Entry<'_>>) {

@@ -125,7 +125,10 @@ fn random_fields_are_as_many_as_asked_for() {
             ("HRANDFIELD no 3", "*0"),
             ("HRANDFIELD h 3 x", "-ERR syntax error"),
             ("HRANDFIELD h x", "-ERR value is not an integer or out of range"),
-            ("HRANDFIELD h -9223372036854775808", range),
+            (
+                "HRANDFIELD h -9223372036854775808",
+                "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            ),
             ("HRANDFIELD h -9223372036854775807 WITHVALUES", range),
             ("HRANDFIELD h 9223372036854775807 WITHVALUES", range),
         ],

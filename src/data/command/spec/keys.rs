@@ -179,22 +179,32 @@ pub(super) fn sort_ro(_: &[&[u8]], out: &mut Vec<KeyUse>) {
 /// SORT: as [`sort_ro`], and the last STORE.
 pub(super) fn sort(args: &[&[u8]], out: &mut Vec<KeyUse>) {
     sort_ro(args, out);
-    let mut store = None;
-    let mut at = 2;
-    while let Some(arg) = args.get(at) {
-        let is = |word: &[u8]| arg.eq_ignore_ascii_case(word);
-        if is(b"store") && at + 1 < args.len() {
-            store = Some(at + 1);
-        }
-        at += if is(b"limit") {
-            3
-        } else if is(b"get") || is(b"by") {
-            2
-        } else {
-            1
-        };
-    }
+    let store = sort_options(args).filter(|&at| args[at].eq_ignore_ascii_case(b"store") && at + 1 < args.len());
+    let store = store.last().map(|at| at + 1);
     out.extend(store.map(|position| KeyUse { position, access: OW | UPDATE }));
+}
+
+/// Whether SORT's BY or GET name keys by a pattern.
+pub fn has_sort_pattern(args: &[&[u8]]) -> bool {
+    let is_pattern = |at: usize| args.get(at + 1).is_some_and(|pattern| pattern.contains(&b'*'));
+    sort_options(args).any(|at| takes_pattern(args[at]) && is_pattern(at))
+}
+
+/// Where the words of SORT's options are.
+fn sort_options(args: &[&[u8]]) -> impl Iterator<Item = usize> {
+    let next = |at: &usize| {
+        let taken = match args[*at] {
+            word if word.eq_ignore_ascii_case(b"limit") => 2,
+            word if takes_pattern(word) => 1,
+            _ => 0,
+        };
+        Some(at + 1 + taken).filter(|&at| at < args.len())
+    };
+    std::iter::successors(Some(2).filter(|&at| at < args.len()), next)
+}
+
+fn takes_pattern(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"get") || word.eq_ignore_ascii_case(b"by")
 }
 
 /// MIGRATE: argument 3, or all that follows KEYS if that argument is empty.

@@ -1,9 +1,10 @@
 //! ZADD and ZINCRBY.
 
-use super::{create, current, edit};
+use super::current;
 use crate::base::double;
 use crate::base::notify::Class;
 use crate::contract::settings::EncodingLimits;
+use crate::data::command::collection::edit_or_create;
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
 use crate::resp::Error;
@@ -84,20 +85,15 @@ fn add(exec: &mut Exec<'_>, args: &[&[u8]], mut options: Options) -> Result<(), 
     let key = exec.key(args[1]);
     let settings = exec.settings;
     let limits = &settings.encodings;
-    let outcome = if current(exec.stores, exec.db, &key, exec.now)?.is_some() {
-        edit(exec, &key, |zset| {
+    let exists = current(exec.stores, exec.db, &key, exec.now)?.is_some();
+    let outcome = if !exists && options.only_existing {
+        Outcome::default()
+    } else {
+        edit_or_create(exec, &key, |zset: &mut Zset| {
             let outcome = add_all(zset, members(), options, limits);
             let changed = outcome.as_ref().is_ok_and(|outcome| outcome.added + outcome.updated > 0);
             (outcome, changed)
-        })
-        .unwrap_or(Err(Error::WrongType))?
-    } else if options.only_existing {
-        Outcome::default()
-    } else {
-        let mut zset = Zset::default();
-        let outcome = add_all(&mut zset, members(), options, limits)?;
-        create(exec, &key, zset, true);
-        outcome
+        })??
     };
 
     match (options.increment, outcome.score) {

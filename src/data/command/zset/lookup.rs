@@ -1,14 +1,15 @@
 //! Commands that ask for numbers: ZCARD, ZSCORE, ZMSCORE, ZRANK, ZREVRANK, ZCOUNT, ZLEXCOUNT.
 
 use super::bounds::Bounds;
-use super::{missed, read};
+use crate::data::command::collection::{missed, read};
 use crate::data::exec::Exec;
+use crate::data::types::zset::Zset;
 use crate::resp::Error;
 
 /// `ZCARD key`
 pub fn zcard(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let zset = read(exec.stores, exec.db, &key, exec.now)?;
+    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     exec.reply.int(zset.map_or(0, |zset| zset.len() as i64));
     if zset.is_none() {
         missed(exec, &key);
@@ -19,7 +20,7 @@ pub fn zcard(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 /// `ZSCORE key member`
 pub fn zscore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let zset = read(exec.stores, exec.db, &key, exec.now)?;
+    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     match zset.and_then(|zset| zset.score(args[2])) {
         Some(score) => exec.reply.double(score),
         None => exec.reply.null(),
@@ -33,7 +34,7 @@ pub fn zscore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 /// `ZMSCORE key member [member ...]`
 pub fn zmscore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let zset = read(exec.stores, exec.db, &key, exec.now)?;
+    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     exec.reply.array(args.len() - 2);
     for member in &args[2..] {
         match zset.and_then(|zset| zset.score(member)) {
@@ -59,7 +60,7 @@ pub fn zrevrank(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 fn rank(exec: &mut Exec<'_>, args: &[&[u8]], reverse: bool) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let zset = read(exec.stores, exec.db, &key, exec.now)?;
+    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     match zset.and_then(|zset| zset.rank(args[2]).map(|rank| if reverse { zset.len() - 1 - rank } else { rank })) {
         Some(rank) => exec.reply.int(rank as i64),
         None => exec.reply.null(),
@@ -82,7 +83,7 @@ pub fn zlexcount(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 fn count(exec: &mut Exec<'_>, args: &[&[u8]], bounds: Bounds<'_>) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let zset = read(exec.stores, exec.db, &key, exec.now)?;
+    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     exec.reply.int(zset.map_or(0, |zset| bounds.range(zset, false).len() as i64));
     if zset.is_none() {
         missed(exec, &key);

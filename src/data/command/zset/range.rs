@@ -1,7 +1,8 @@
 //! ZRANGE in all its forms, its older names, and ZRANGESTORE.
 
 use super::bounds::{Bounds, Limit};
-use super::{missed, read, store_result, write_pairs};
+use super::{Shape, store_result, write_pairs};
+use crate::data::command::collection::{missed, read};
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
@@ -50,7 +51,7 @@ pub fn zrangestore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let (to, from) = (exec.key(args[1]), exec.key(args[2]));
     let settings = exec.settings;
     let limits = &settings.encodings;
-    let source = read(exec.stores, exec.db, &from, exec.now)?;
+    let source = read::<Zset>(exec.stores, exec.db, &from, exec.now)?;
     let mut result = Zset::default();
     if let Some(zset) = source {
         for (member, score) in zset.range(range.ranks(zset), false) {
@@ -69,11 +70,10 @@ pub fn zrangestore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 fn reply_range(exec: &mut Exec<'_>, args: &[&[u8]], by: Option<By>, reverse: Option<bool>) -> Result<(), Error> {
     let range = RangeArgs::parse(&args[1..], by, reverse, false)?;
     let key = exec.key(args[1]);
-    match read(exec.stores, exec.db, &key, exec.now)? {
+    match read::<Zset>(exec.stores, exec.db, &key, exec.now)? {
         Some(zset) => {
-            let ranks = range.ranks(zset);
-            let pairs = zset.range(ranks.clone(), range.reverse);
-            write_pairs(&mut exec.reply, ranks.len(), range.with_scores, pairs);
+            let shape = Shape::of(range.with_scores, &exec.reply);
+            write_pairs(&mut exec.reply, shape, zset.range(range.ranks(zset), range.reverse));
         }
         None => {
             exec.reply.array(0);

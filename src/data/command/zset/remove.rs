@@ -1,8 +1,9 @@
 //! ZREM and ZREMRANGEBYRANK, -BYSCORE, -BYLEX.
 
 use super::bounds::Bounds;
-use super::{current, delete, edit};
+use super::{current, edit};
 use crate::base::notify::Class;
+use crate::data::command::collection::remove_emptied;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
 use crate::resp::Error;
@@ -11,21 +12,17 @@ use std::ops::Range;
 /// `ZREM key member [member ...]`
 pub fn zrem(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    if current(exec.stores, exec.db, &key, exec.now)?.is_none() {
-        exec.reply.int(0);
-        return Ok(());
-    }
-    let (removed, is_empty) = edit(exec, &key, |zset| {
+    let removal = edit(exec, &key, |zset| {
         let removed = args[2..].iter().filter(|member| zset.remove(member).is_some()).count();
         ((removed, zset.is_empty()), removed > 0)
-    })
-    .unwrap_or_default();
+    });
+    let (removed, is_empty) = removal?.unwrap_or_default();
     exec.reply.int(removed as i64);
     if removed > 0 {
         exec.changed(removed as u64);
         exec.notify(Class::ZSET, "zrem", &key);
         if is_empty {
-            delete(exec, &key);
+            remove_emptied(exec, &key);
         }
     }
     Ok(())
@@ -55,13 +52,13 @@ fn remove_range(exec: &mut Exec<'_>, args: &[&[u8]], bounds: Bounds<'_>, event: 
     exec.reply.int(ranks.len() as i64);
     if !ranks.is_empty() {
         exec.changed(ranks.len() as u64);
-        remove_ranks(exec, &key, ranks, event);
+        remove_ranks(exec, &key, ranks, event)?;
     }
     Ok(())
 }
 
 /// Removes the elements at these ranks, of which there is one at least, and announces it.
-pub fn remove_ranks(exec: &mut Exec<'_>, key: &Key<'_>, ranks: Range<usize>, event: &'static str) {
+pub fn remove_ranks(exec: &mut Exec<'_>, key: &Key<'_>, ranks: Range<usize>, event: &'static str) -> Result<(), Error> {
     exec.notify(Class::ZSET, event, key);
     let all = edit(exec, key, |zset| {
         let all = ranks.len() == zset.len();
@@ -69,9 +66,10 @@ pub fn remove_ranks(exec: &mut Exec<'_>, key: &Key<'_>, ranks: Range<usize>, eve
             zset.remove_ranks(ranks);
         }
         (all, true)
-    });
+    })?;
     // When nothing is left the key goes as it is, to be freed in small steps.
     if all == Some(true) {
-        delete(exec, key);
+        remove_emptied(exec, key);
     }
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use super::HANDLERS;
 use crate::data::command::recorded::replay;
 use crate::data::command::testing::{Bench, run};
-use crate::data::command::{generic, string};
+use crate::data::command::{generic, set, string};
 
 fn bench() -> Bench {
-    Bench::new(&[HANDLERS, generic::HANDLERS, string::HANDLERS])
+    Bench::new(&[HANDLERS, generic::HANDLERS, set::HANDLERS, string::HANDLERS])
 }
 
 #[test]

@@ -35,7 +35,7 @@ const LARGE_HEAD: usize = 12;
 /// How much of a large item is freed at once.
 const PIECE: usize = 1 << 20;
 
-/// What a dict maps its keys to: `()`, `f64` or [`Bytes`].
+/// What a dict maps its keys to: `()` or [`Bytes`].
 pub trait Value {
     /// A value, as it is put in and read.
     type Of<'v>: Raw;
@@ -68,24 +68,6 @@ impl Raw for () {
 
     fn raw(self) -> [u8; 0] {
         []
-    }
-}
-
-/// A floating point number: a score.
-impl Value for f64 {
-    type Of<'v> = f64;
-    const SIZE: Option<usize> = Some(8);
-
-    fn read(bytes: &[u8]) -> f64 {
-        f64::from_le_bytes(bytes.try_into().expect("all values have this size"))
-    }
-}
-
-impl Raw for f64 {
-    type Bytes = [u8; 8];
-
-    fn raw(self) -> [u8; 8] {
-        self.to_le_bytes()
     }
 }
 

@@ -76,8 +76,4 @@ impl<'t> Iterator for Walk<'t> {
         }
         Some(element)
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
 }

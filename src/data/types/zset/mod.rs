@@ -144,19 +144,19 @@ impl Zset {
     }
 
     /// All elements, in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = Pair<'_>> {
+    pub fn iter(&self) -> Elements<'_> {
         self.range(0..self.len(), false)
     }
 
     /// The elements at these ranks, the lowest first, or the highest if `reverse`.
-    pub fn range(&self, ranks: Range<usize>, reverse: bool) -> impl Iterator<Item = Pair<'_>> {
+    pub fn range(&self, ranks: Range<usize>, reverse: bool) -> Elements<'_> {
         let ranks = ranks.start..ranks.end.min(self.len());
         let from = if reverse { ranks.end.saturating_sub(1) } else { ranks.start };
-        let elements = match &self.0 {
-            Form::Compact(compact) => Elements::Compact(compact.walk(from, reverse)),
-            Form::Large(large) => Elements::Large(large.walk(from, ranks.len(), reverse)),
+        let walk = match &self.0 {
+            Form::Compact(compact) => AnyWalk::Compact(compact.walk(from, reverse)),
+            Form::Large(large) => AnyWalk::Large(large.walk(from, ranks.len(), reverse)),
         };
-        elements.take(ranks.len())
+        Elements { walk, left: ranks.len() }
     }
 
     /// The element with a number below the length: each has one, in no order, until the next change. To choose one at
@@ -216,8 +216,13 @@ impl Zset {
     }
 }
 
-/// Elements of either form.
-enum Elements<'z> {
+/// Elements in order, of either form.
+pub struct Elements<'z> {
+    walk: AnyWalk<'z>,
+    left: usize,
+}
+
+enum AnyWalk<'z> {
     Compact(CompactWalk<'z>),
     Large(Walk<'z>),
 }
@@ -226,9 +231,16 @@ impl<'z> Iterator for Elements<'z> {
     type Item = Pair<'z>;
 
     fn next(&mut self) -> Option<Pair<'z>> {
-        match self {
-            Elements::Compact(walk) => walk.next(),
-            Elements::Large(walk) => walk.next().map(|element| (Entry::Bytes(element.member()), element.score)),
+        self.left = self.left.checked_sub(1)?;
+        match &mut self.walk {
+            AnyWalk::Compact(walk) => walk.next(),
+            AnyWalk::Large(walk) => walk.next().map(|element| (Entry::Bytes(element.member()), element.score)),
         }
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
 }
+
+impl ExactSizeIterator for Elements<'_> {}

@@ -1,0 +1,204 @@
+//! The connections of replication: to this node's primary, and those of its replicas. Bytes in, bytes out.
+//!
+//! Owned by the bus core. Each is one task, which (connects,) reads and writes until one of these ends or it is closed;
+//! what it has to say goes to the [`Bus`](super::bus_core), what is to be done with it comes as [`StreamCommand`]s.
+//!
+//! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
+//! paused stream is not read, so that the other side has to wait.
+
+use super::bus_core::adopt;
+use super::bus_links::dial;
+use super::outbox::Outbox;
+use crate::base::limits;
+use crate::replication::LinkId;
+use futures_lite::future::or;
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use glommio::net::TcpStream;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// Something to do with a stream, in order.
+#[derive(Debug)]
+pub enum StreamCommand {
+    /// Connect to this host, from this address if one is given.
+    Connect(LinkId, String, u16, Option<IpAddr>),
+    /// Take over a connection, without delay of small packets or with it.
+    Adopt(LinkId, OwnedFd, bool),
+    /// Send this, if it is still there.
+    Send(LinkId, Vec<u8>),
+    /// Stop reading, or go on.
+    Pause(LinkId, bool),
+    /// Close it, if it is still there.
+    Close(LinkId),
+}
+
+/// What streams tell.
+pub(super) trait Listener: Clone + 'static {
+    /// A connection that was asked for is there.
+    fn stream_opened(&self, link: LinkId);
+    /// Bytes came.
+    fn stream_received(&self, link: LinkId, bytes: &[u8]);
+    /// So many bytes have left.
+    fn stream_sent(&self, link: LinkId, count: usize);
+    /// It has ended.
+    fn stream_ended(&self, link: LinkId, reason: &str);
+}
+
+/// All streams there are.
+#[derive(Default)]
+pub(super) struct Streams(BTreeMap<LinkId, Rc<Stream>>);
+
+#[derive(Default)]
+struct Stream {
+    outbox: Outbox<Vec<u8>>,
+    paused: Cell<bool>,
+    /// Its reader, which waits for the end of a pause.
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Stream {
+    fn pause(&self, paused: bool) {
+        self.paused.set(paused);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns when it may be read.
+    async fn readable(&self) {
+        poll_fn(|context| {
+            if !self.paused.get() {
+                return Poll::Ready(());
+            }
+            self.waker.replace(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Streams {
+    /// Does what replication wants done.
+    pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) {
+        match command {
+            StreamCommand::Connect(link, host, port, source) => {
+                self.begin(link, listener, async move {
+                    let ip = resolve(host, port).await?;
+                    dial(&ip, port, source).await
+                });
+            }
+            StreamCommand::Adopt(link, fd, nodelay) => {
+                let _ = socket2::SockRef::from(&fd).set_tcp_nodelay(nodelay);
+                self.begin(link, listener, async move { Ok(adopt(socket2::Socket::from(fd))) });
+            }
+            StreamCommand::Send(link, bytes) => {
+                if let Some(stream) = self.0.get(&link) {
+                    stream.outbox.push(bytes);
+                }
+            }
+            StreamCommand::Pause(link, paused) => {
+                if let Some(stream) = self.0.get(&link) {
+                    stream.pause(paused);
+                }
+            }
+            StreamCommand::Close(link) => {
+                if let Some(stream) = self.0.remove(&link) {
+                    stream.outbox.close();
+                }
+            }
+        }
+    }
+
+    /// A stream has ended by itself; whether it was still there.
+    pub fn ended(&mut self, link: LinkId) -> bool {
+        self.0.remove(&link).is_some()
+    }
+
+    /// Closes everything.
+    pub fn close_all(&mut self) {
+        std::mem::take(&mut self.0).values().for_each(|stream| stream.outbox.close());
+    }
+
+    /// Runs the life of a stream, whose connection `connect` makes, until it ends or is closed.
+    fn begin(
+        &mut self,
+        link: LinkId,
+        listener: &impl Listener,
+        connect: impl Future<Output = io::Result<TcpStream>> + 'static,
+    ) {
+        let stream = Rc::new(Stream::default());
+        self.0.insert(link, stream.clone());
+        let listener = listener.clone();
+        let task = async move {
+            // A task's first steps are taken at once, while the bus is busy with us.
+            futures_lite::future::yield_now().await;
+            let life = async {
+                match connect.await {
+                    Ok(connection) => {
+                        listener.stream_opened(link);
+                        Some(converse(connection, link, &stream, &listener).await)
+                    }
+                    Err(error) => Some(error.to_string()),
+                }
+            };
+            let end = or(life, async {
+                stream.outbox.closed().await;
+                None
+            });
+            if let Some(reason) = end.await {
+                listener.stream_ended(link, &reason);
+            }
+        };
+        glommio::spawn_local(task).detach();
+    }
+}
+
+/// The address of a host. A name is looked up beside this thread.
+async fn resolve(host: String, port: u16) -> io::Result<String> {
+    if host.parse::<IpAddr>().is_ok() {
+        return Ok(host);
+    }
+    let found = glommio::executor().spawn_blocking(move || (host.as_str(), port).to_socket_addrs()).await?;
+    // IPv4 first: what a node is told to listen on by default is more often that.
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    addresses.sort_by_key(|address| address.is_ipv6());
+    let first = addresses.first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such host"))?;
+    Ok(first.to_string())
+}
+
+/// Reads and writes until either ends; why.
+async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener: &impl Listener) -> String {
+    let (mut reading, mut writing) = futures_lite::io::split(connection);
+    let read = async {
+        let mut chunk = vec![0; limits::STREAM_READ];
+        loop {
+            stream.readable().await;
+            match reading.read(&mut chunk).await {
+                Ok(0) => return "the other side closed it".to_owned(),
+                Ok(count) => listener.stream_received(link, &chunk[..count]),
+                Err(error) => return error.to_string(),
+            }
+            if stream.outbox.is_closed() {
+                return String::new();
+            }
+            glommio::yield_if_needed().await;
+        }
+    };
+    let write = async {
+        while let Some(bytes) = stream.outbox.next().await {
+            if let Err(error) = writing.write_all(&bytes).await {
+                return error.to_string();
+            }
+            stream.outbox.sent(bytes.len());
+            listener.stream_sent(link, bytes.len());
+        }
+        std::future::pending().await
+    };
+    or(read, write).await
+}

@@ -1,0 +1,68 @@
+//! ZRANDMEMBER and ZSCAN.
+
+use super::{Shape, write_pair};
+use crate::base::double;
+use crate::data::command::collection::{missed, read, write_entry};
+use crate::data::command::sample::{Wanted, sample};
+use crate::data::command::scan::scan;
+use crate::data::exec::Exec;
+use crate::data::types::zset::Zset;
+use crate::resp::Error;
+
+/// `ZRANDMEMBER key [count [WITHSCORES]]`
+pub fn zrandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
+    let key = exec.key(args[1]);
+    let wanted = match args.get(2) {
+        Some(count) => Some(parse(count, &args[3..])?),
+        None => None,
+    };
+    let mut random = exec.store(key.slot).fork_random();
+    match (read::<Zset>(exec.stores, exec.db, &key, exec.now)?, wanted) {
+        (Some(zset), Some((wanted, with_scores))) => {
+            let shape = Shape::of(with_scores, &exec.reply);
+            shape.begin(&mut exec.reply, wanted.of(zset.len()));
+            sample(zset, wanted, &mut random, |pair| write_pair(&mut exec.reply, shape, pair));
+        }
+        (Some(zset), None) => {
+            if let Some((member, _)) = zset.nth(random.index(zset.len())) {
+                write_entry(&mut exec.reply, member);
+            }
+        }
+        (None, wanted) => {
+            if wanted.is_some() {
+                exec.reply.array(0);
+            } else {
+                exec.reply.null();
+            }
+            missed(exec, &key);
+        }
+    }
+    Ok(())
+}
+
+/// How many members, and whether with their scores.
+fn parse(count: &[u8], options: &[&[u8]]) -> Result<(Wanted, bool), Error> {
+    let wanted = Wanted::parse(count)?;
+    match options {
+        [] => Ok((wanted, false)),
+        [word] if word.eq_ignore_ascii_case(b"WITHSCORES") => Ok((wanted.in_pairs()?, true)),
+        _ => Err(Error::Syntax),
+    }
+}
+
+/// `ZSCAN key cursor [MATCH pattern] [COUNT count]`
+pub fn zscan(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
+    scan(exec, args, |zset: &Zset, cursor, visit| match zset.listpack() {
+        // Scores are shown as they are written there, as by Redis.
+        Some(listpack) => {
+            let mut entries = listpack.iter();
+            while let (Some(member), Some(score)) = (entries.next(), entries.next()) {
+                visit(member.text(&mut itoa::Buffer::new()), Some(score.text(&mut itoa::Buffer::new())));
+            }
+            0
+        }
+        None => zset.scan(cursor, 1, |(member, score)| {
+            visit(member.text(&mut itoa::Buffer::new()), Some(double::Buffer::new().format(score)));
+        }),
+    })
+}

@@ -1,0 +1,556 @@
+//! Running scripts and functions: on the core that owns their keys, step by step.
+//!
+//! ```text
+//! EVAL -> begin -> drive: the engine steps out  -- redis.call --> the command executes here, drive goes on
+//!                                               -- slice over --> the store is locked, `continue_script` each turn
+//!                                               -- waits ------>  a command that others answer; goes on with the answer
+//!                                               -- done ------->  reply, locks and borrowed stores back
+//! ```
+//!
+//! While a script stands still nobody else touches the stores it has; after `busy-reply-threshold` those who want to
+//! are told BUSY. Commands that need a connection (PUBLISH, CONFIG ...) run as a client that has no socket.
+//!
+//! Owned by the data core. Invariant: there is a job exactly while the engine runs a script.
+
+use super::Plane;
+use super::client::ClientRef;
+use super::dispatch::{Flow, Outcome, Request};
+use super::hop::HopBatch;
+use super::log::Unit;
+use super::message::{Message, Notice, Peer};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, number};
+use crate::data::script::functions::{Defined, Libraries};
+use crate::data::script::known::{Flags, Known};
+use crate::data::script::{Engine, Invocation, Step, engine};
+use crate::resp::{Error, Proto, Reply};
+use crate::slot::Slot;
+use bumpalo::Bump;
+use std::sync::Arc;
+
+/// The commands that run scripts.
+pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"];
+
+/// What a core has for scripts.
+#[derive(Default)]
+pub struct Scripts {
+    /// The interpreter, once it was needed.
+    pub(super) engine: Option<Box<Engine>>,
+    /// The scripts it knows.
+    pub known: Known,
+    /// The libraries of functions it has.
+    pub libraries: Libraries,
+    pub(super) job: Option<Box<Job>>,
+    /// Scratch memory of the command that a script calls.
+    pub(super) bump: Bump,
+    /// Scripts begun so far.
+    pub(super) begun: u32,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call every command.
+    pub deny_nothing: bool,
+}
+
+/// Whose script it is.
+pub enum Caller {
+    /// A client of this core.
+    Client(ClientRef),
+    /// One of another core, which sent it alone in a batch.
+    Batch(Peer, Box<HopBatch>),
+}
+
+/// The script that is running.
+pub(super) struct Job {
+    caller: Caller,
+    /// The stores it has borrowed.
+    cores: Vec<CoreId>,
+    /// Whether this core's store is locked for its sake alone.
+    locked: bool,
+    pub(super) db: usize,
+    /// How its caller is answered.
+    proto: Proto,
+    /// Its SHA-1 or the function's name.
+    name: Vec<u8>,
+    is_function: bool,
+    pub(super) read_only: bool,
+    pub(super) flags: Flags,
+    /// Whether it has written.
+    pub(super) wrote: bool,
+    /// The slot of the keys it has named so far.
+    pub(super) slot: Option<Slot>,
+    /// The number of the command that called it.
+    command: u16,
+    /// When it began, by both clocks.
+    began_ns: u64,
+    pub(super) began_ms: u64,
+    /// Whether it has run for longer than `busy-reply-threshold`.
+    busy: bool,
+    /// The command that called it, for FUNCTION STATS.
+    args: Vec<Vec<u8>>,
+    /// What it has logged, while it stands still.
+    unit: Option<Unit>,
+    /// Whether it is part of a transaction, whose log it writes to then.
+    in_transaction: bool,
+    /// The command whose answer it waits for.
+    pub(super) awaits: Option<&'static Command>,
+}
+
+/// A script as a command asks for it.
+pub struct Call<'a> {
+    /// Whose it is.
+    pub caller: Caller,
+    /// The whole command.
+    pub args: &'a [&'a [u8]],
+    /// The same, as the table has it.
+    pub command: &'static Command,
+    /// The caller's database.
+    pub db: usize,
+    /// How to answer.
+    pub proto: Proto,
+    /// The stores it has borrowed.
+    pub cores: Vec<CoreId>,
+}
+
+/// A script that is done.
+struct Ended {
+    job: Box<Job>,
+    reply: Vec<u8>,
+    failed: bool,
+}
+
+/// Whether a kill of the running script is possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// No script runs here.
+    NotBusy,
+    /// It will end.
+    Done,
+    /// It has written already.
+    Unkillable,
+    /// It is a function, and SCRIPT KILL was said, or the other way round.
+    OtherKind,
+}
+
+impl Scripts {
+    /// Whether a script is running, and for so long that others are told so.
+    pub fn is_busy(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.busy)
+    }
+
+    /// Whether a script has used up its slice of time and wants another.
+    pub fn wants_time(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.awaits.is_none())
+    }
+
+    /// Bytes of memory the interpreter has.
+    pub fn memory(&self) -> usize {
+        self.engine.as_ref().map_or(0, |engine| engine.memory())
+    }
+
+    /// What those are told who want what a busy script has.
+    pub fn busy_error(&self) -> Error {
+        match &self.job {
+            Some(job) if job.is_function => {
+                Error::new("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.")
+            }
+            _ => Error::new("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."),
+        }
+    }
+}
+
+impl Plane {
+    /// Runs the script of a client of this core. `cores`: those whose stores were borrowed for it, which the script
+    /// gives back if it has to go on later.
+    pub(super) fn execute_script(&mut self, at: u32, request: &Request<'_>, cores: Vec<CoreId>) -> Flow {
+        let Some(command) = request.command else { return Flow::Done };
+        let client = &self.clients[at];
+        let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
+        request.outcome.set(Outcome::Done);
+        let (reply, failed) = match self.begin_script(Call { caller, args: request.args, command, db, proto, cores }) {
+            Ok(Some(ended)) => (ended.reply, ended.failed),
+            Ok(None) => return Flow::Wait,
+            Err((_, error)) => (self.error_reply(&error, proto), true),
+        };
+        if failed {
+            request.outcome.set(Outcome::Failed);
+        }
+        self.reply(at).raw(&reply);
+        self.serve_ready(request.bump);
+        Flow::Done
+    }
+
+    /// Runs the script of a client of another core, which came alone in a batch.
+    pub(super) fn execute_script_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+        let Some(entry) = batch.commands.first().copied() else { return };
+        let args: &[&[u8]] =
+            bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+        let command = self.registry.by_id(entry.command);
+        if let Err(error) = self.admit_hop(&entry) {
+            self.commands.rejected(entry.command);
+            let reply = self.error_reply(&error, entry.proto);
+            return self.return_script_batch(from, batch, &reply);
+        }
+        let began = (self.options.clock)();
+        let call = Call {
+            caller: Caller::Batch(from, batch),
+            args,
+            command,
+            db: entry.db as usize,
+            proto: entry.proto,
+            cores: Vec::new(),
+        };
+        let (caller, reply, failed) = match self.begin_script(call) {
+            Ok(Some(ended)) => (ended.job.caller, ended.reply, ended.failed),
+            Ok(None) => return,
+            Err((caller, error)) => (caller, self.error_reply(&error, entry.proto), true),
+        };
+        self.count_script(entry.command, began, failed);
+        self.serve_ready(bump);
+        if let Caller::Batch(from, batch) = caller {
+            self.return_script_batch(from, batch, &reply);
+        }
+    }
+
+    fn return_script_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, reply: &[u8]) {
+        batch.replies.extend_from_slice(reply);
+        batch.ends.push(batch.replies.len());
+        self.outgoing.push((from, Message::HopDone(batch)));
+    }
+
+    pub(super) fn count_script(&mut self, command: u16, began_ns: u64, failed: bool) {
+        let now = (self.options.clock)();
+        self.now.mono_ns = now;
+        self.stats.commands += 1;
+        self.commands.called(command, 1, now.saturating_sub(began_ns), failed, self.settings.latency_tracking);
+    }
+
+    /// An error as a reply; counts it.
+    pub(super) fn error_reply(&mut self, error: &Error, proto: Proto) -> Vec<u8> {
+        self.errors.replied(error.to_string().as_bytes());
+        let mut reply = Vec::new();
+        Reply::new(&mut reply, proto).error(error);
+        reply
+    }
+
+    /// Begins a script; ends it too unless it takes long.
+    fn begin_script(&mut self, call: Call<'_>) -> Result<Option<Ended>, (Caller, Error)> {
+        let prepared = match self.prepare_script(call.args, call.command) {
+            Ok(prepared) => prepared,
+            Err(error) => return Err((call.caller, error)),
+        };
+        let Prepared { function, flags, name, keys, argv, read_only, is_function } = prepared;
+        let in_transaction = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let began_ns = (self.options.clock)();
+        let declared = !flags.any(Flags::COMPATIBLE);
+        let job = Job {
+            caller: call.caller,
+            cores: call.cores,
+            locked: false,
+            db: call.db,
+            proto: call.proto,
+            name,
+            is_function,
+            read_only: read_only || declared && flags.any(Flags::NO_WRITES),
+            flags,
+            wrote: false,
+            slot: keys.first().map(|key| Slot::of_key(key)),
+            command: call.command.id(),
+            began_ns,
+            began_ms: self.now.unix_ms,
+            busy: false,
+            args: if is_function { call.args.iter().map(|arg| arg.to_vec()).collect() } else { Vec::new() },
+            unit: (!in_transaction).then(Unit::default),
+            in_transaction,
+            awaits: None,
+        };
+        let Some(engine) = self.scripts.engine.as_deref_mut() else { return Err((job.caller, Error::new(NO_ENGINE))) };
+        self.scripts.begun = self.scripts.begun.wrapping_add(1);
+        let slice_ends = began_ns + limits::SCRIPT_SLICE_NS;
+        let invocation = Invocation { function, is_function, keys, args: argv, proto: job.proto, slice_ends };
+        let step = engine.start(invocation);
+        self.scripts.job = Some(Box::new(job));
+        Ok(self.drive(step))
+    }
+
+    /// Finds the script that a command calls.
+    fn prepare_script<'a>(&mut self, args: &'a [&'a [u8]], command: &Command) -> Result<Prepared<'a>, Error> {
+        let name = command.spec.full_name();
+        let (read_only, is_function) = (name.ends_with("_ro"), name.starts_with("fcall"));
+        self.engine()?;
+        if is_function {
+            let found = self.scripts.libraries.function(args[1]).cloned();
+            let function = found.ok_or(Error::new("ERR Function not found"))?;
+            let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
+            self.admit_script(function.flags, read_only)?;
+            let Defined { name, function, flags, .. } = function;
+            return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
+        }
+        let (keys, argv) = split_arguments(args, Error::NotAnInteger)?;
+        let Scripts { engine, known, .. } = &mut self.scripts;
+        let Some(engine) = engine.as_deref() else { return Err(Error::new(NO_ENGINE)) };
+        let (sha, new) = if name.starts_with("evalsha") {
+            (known.find(args[1]).map(|(sha, _)| sha).ok_or(Error::new(NO_SCRIPT))?, false)
+        } else {
+            known.load(engine, args[1])?
+        };
+        let (function, flags) = known.function(engine, &sha)?;
+        if new {
+            self.teach(args[1]);
+        }
+        self.admit_script(flags, read_only)?;
+        Ok(Prepared { function, flags, name: sha.to_vec(), keys, argv, read_only, is_function })
+    }
+
+    /// Tells the other cores of a script.
+    fn teach(&mut self, body: &[u8]) {
+        let body: Arc<[u8]> = body.into();
+        for peer in self.data_cores().filter(|peer| *peer != self.core().into()).collect::<Vec<_>>() {
+            self.send(peer, Message::Tell(Notice::Script(body.clone())));
+        }
+    }
+
+    /// Whether a script that says this of itself may run now.
+    fn admit_script(&mut self, flags: Flags, read_only: bool) -> Result<(), Error> {
+        if flags.any(Flags::COMPATIBLE) {
+            return Ok(());
+        }
+        if flags.any(Flags::NO_CLUSTER) && self.settings.cluster_enabled {
+            return Err(Error::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
+        }
+        if !flags.any(Flags::NO_WRITES) {
+            if self.standing.replica && self.settings.replica_read_only {
+                return Err(Error::new("READONLY Can not run script with write flag on readonly replica"));
+            }
+            if read_only {
+                return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
+            }
+            if self.lacks_replicas {
+                return Err(Error::NotEnoughReplicas);
+            }
+        }
+        let may_be_short = flags.any(Flags::ALLOW_OOM) || flags.any(Flags::NO_WRITES);
+        if !may_be_short && self.lacks_room(flag::DENYOOM, &[self.core()]) {
+            return Err(Error::new(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The interpreter, made when it is first needed.
+    pub(super) fn engine(&mut self) -> Result<&mut Engine, Error> {
+        if self.scripts.engine.is_none() {
+            let made = Engine::new(self.options.clock, self.settings.lua_enable_deprecated_api);
+            self.scripts.engine = Some(Box::new(made.map_err(|error| Error::new(format!("ERR {error}")))?));
+        }
+        self.scripts.engine.as_deref_mut().ok_or(Error::new(NO_ENGINE))
+    }
+
+    /// Goes on with the script until it is done, or stands still.
+    fn drive(&mut self, mut step: Step) -> Option<Ended> {
+        if let Some(unit) = self.scripts.job.as_mut().and_then(|job| job.unit.take()) {
+            self.log.resume(unit);
+        }
+        loop {
+            let outcome = match step {
+                Step::Done(outcome) => outcome,
+                Step::Slice => return self.stand_still(),
+                Step::Call => {
+                    let Some(reply) = self.call_from_script() else { return self.stand_still() };
+                    step = self.scripts.engine.as_deref_mut()?.reply(reply);
+                    continue;
+                }
+            };
+            let job = self.scripts.job.take()?;
+            if !job.in_transaction {
+                let unit = self.log.suspend();
+                self.log.end(unit);
+            }
+            self.clients.remove_script_client();
+            let (reply, failed) = self.script_reply(&job, outcome);
+            return Some(Ended { job, reply, failed });
+        }
+    }
+
+    /// The script goes on later: until then nobody touches its stores.
+    fn stand_still(&mut self) -> Option<Ended> {
+        let job = self.scripts.job.as_mut()?;
+        if !job.in_transaction {
+            job.unit = Some(self.log.suspend());
+        }
+        if !self.locked {
+            job.locked = true;
+            self.locked = true;
+            self.refresh();
+        }
+        None
+    }
+
+    fn script_reply(&mut self, job: &Job, outcome: engine::Outcome) -> (Vec<u8>, bool) {
+        let (text, position, counted) = match outcome {
+            engine::Outcome::Reply(reply) => {
+                let failed = reply.first() == Some(&b'-');
+                if let (true, Some(text)) = (failed, reply.strip_prefix(b"-")) {
+                    self.errors.replied(text);
+                }
+                return (reply, failed);
+            }
+            engine::Outcome::Error { text, position, counted } => (text, position, counted),
+        };
+        let place = position
+            .map(|(source, line)| format!(" script: {}, on {source}:{line}.", String::from_utf8_lossy(&job.name)));
+        if !counted {
+            self.errors.replied(&text);
+        }
+        let text = [&*text, place.unwrap_or_default().as_bytes()].concat();
+        let mut reply = Vec::new();
+        Reply::new(&mut reply, job.proto).error(&Error::Bytes(text));
+        (reply, true)
+    }
+
+    /// Gives the running script another slice of time.
+    pub(super) fn continue_script(&mut self, bump: &Bump) {
+        let now = (self.options.clock)();
+        let Some(job) = &mut self.scripts.job else { return };
+        let threshold = self.settings.busy_reply_threshold;
+        let elapsed_ms = now.saturating_sub(job.began_ns) / 1_000_000;
+        if !job.busy && threshold > 0 && elapsed_ms >= threshold {
+            job.busy = true;
+            log::warn!(
+                "Slow script detected: still in execution after {elapsed_ms} milliseconds. You can try killing the \
+                 script using the {} command. Script name is: {}.",
+                if job.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
+                String::from_utf8_lossy(&job.name)
+            );
+            self.refuse_the_stalled(bump);
+        }
+        let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
+        let step = engine.go_on(now + limits::SCRIPT_SLICE_NS);
+        if let Some(ended) = self.drive(step) {
+            self.script_ended_late(ended, bump);
+        }
+    }
+
+    /// Those who wait for what a busy script has are told so.
+    fn refuse_the_stalled(&mut self, bump: &Bump) {
+        let (hops, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.stalled).into_iter().partition(|(_, message)| matches!(message, Message::Hop(_)));
+        self.stalled = others;
+        for (from, message) in hops {
+            if let Message::Hop(batch) = message {
+                self.refuse_batch(from, batch);
+            }
+        }
+        self.release_held(bump);
+    }
+
+    /// Answers BUSY to all commands of a batch.
+    pub(super) fn refuse_batch(&mut self, from: Peer, mut batch: Box<HopBatch>) {
+        let error = self.scripts.busy_error();
+        for index in 0..batch.commands.len() {
+            let proto = batch.commands[index].proto;
+            let reply = self.error_reply(&error, proto);
+            batch.replies.extend_from_slice(&reply);
+            batch.ends.push(batch.replies.len());
+        }
+        self.outgoing.push((from, Message::HopDone(batch)));
+    }
+
+    /// A script that had stood still is done.
+    fn script_ended_late(&mut self, ended: Ended, bump: &Bump) {
+        let Ended { job, reply, failed } = ended;
+        self.count_script(job.command, job.began_ns, failed);
+        self.give_back(&job.cores);
+        if job.locked {
+            self.unlock();
+        }
+        self.serve_ready(bump);
+        match job.caller {
+            Caller::Batch(from, batch) => self.return_script_batch(from, batch, &reply),
+            Caller::Client(client) if self.clients.get(client).is_some() => {
+                self.reply(client.index).raw(&reply);
+                self.go_on(client.index, bump);
+            }
+            Caller::Client(_) => {}
+        }
+    }
+
+    /// The answer that a script's command waited for is there.
+    pub(super) fn script_answered(&mut self, bump: &Bump) {
+        let Some(command) = self.scripts.job.as_mut().and_then(|job| job.awaits.take()) else { return };
+        let reply = self.take_script_reply(command);
+        let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
+        let step = engine.reply(reply);
+        if let Some(ended) = self.drive(step) {
+            self.script_ended_late(ended, bump);
+        }
+    }
+
+    /// The client that runs a script is gone. What its transaction holds stays with the script until that is done.
+    pub(super) fn orphan_script(&mut self, client: ClientRef, cores: &mut Vec<CoreId>, unit: &mut Unit) {
+        if let Some(job) = &mut self.scripts.job
+            && matches!(job.caller, Caller::Client(caller) if caller == client)
+            && job.in_transaction
+        {
+            job.cores.append(cores);
+            job.unit = Some(std::mem::take(unit));
+            job.in_transaction = false;
+        }
+    }
+
+    /// The running function of this core: its name, the command that called it, and for how many milliseconds it runs.
+    pub(super) fn running_function(&self) -> Result<Option<RunningFunction>, Error> {
+        match &self.scripts.job {
+            None => Ok(None),
+            Some(job) if !job.is_function => Err(self.scripts.busy_error()),
+            Some(job) => {
+                let elapsed = (self.options.clock)().saturating_sub(job.began_ns) / 1_000_000;
+                Ok(Some((job.name.clone(), job.args.clone(), elapsed)))
+            }
+        }
+    }
+
+    /// SCRIPT KILL and FUNCTION KILL, on this core.
+    pub(super) fn kill_script(&mut self, function: bool) -> Kill {
+        match &self.scripts.job {
+            None => return Kill::NotBusy,
+            Some(job) if job.wrote => return Kill::Unkillable,
+            Some(job) if job.is_function != function => return Kill::OtherKind,
+            Some(_) => {}
+        }
+        if let Some(engine) = self.scripts.engine.as_deref_mut() {
+            engine.kill();
+            log::warn!("Lua script killed by user with SCRIPT KILL.");
+        }
+        Kill::Done
+    }
+}
+
+/// A running function as FUNCTION STATS shows it.
+pub(super) type RunningFunction = (Vec<u8>, Vec<Vec<u8>>, u64);
+
+/// A script found, and what to run it with.
+struct Prepared<'a> {
+    function: mlua::Function,
+    flags: Flags,
+    name: Vec<u8>,
+    keys: &'a [&'a [u8]],
+    argv: &'a [&'a [u8]],
+    read_only: bool,
+    is_function: bool,
+}
+
+/// KEYS and ARGV of EVAL and its kin.
+fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), Error> {
+    let count = number::parse_i64(args[2]).ok_or(not_a_number)?;
+    if count > args.len() as i64 - 3 {
+        return Err(Error::new("ERR Number of keys can't be greater than number of args"));
+    }
+    if count < 0 {
+        return Err(Error::new("ERR Number of keys can't be negative"));
+    }
+    Ok(args[3..].split_at(count as usize))
+}
+
+const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+pub(super) const NO_ENGINE: &str = "ERR there is no interpreter";

@@ -1,0 +1,205 @@
+//! The commands that a running script calls. Part of [`script`](super::script).
+//!
+//! Commands on keys are executed as a client's are. Those that need a connection run as a client that has no socket,
+//! whose replies wait behind one that never comes ([`Owed::Waiting`]), where they are fetched.
+
+use super::Plane;
+use super::client::{Client, ClientRef, Owed, SCRIPT_CLIENT, Session};
+use super::dispatch::{Flow, Outcome, Request};
+use super::script::NO_ENGINE;
+use super::transaction::Transaction;
+use crate::base::ids::ClientId;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run};
+use crate::data::exec::Exec;
+use crate::data::script::known::Flags;
+use crate::resp::{Error, Proto, Reply};
+use crate::slot::Slot;
+use bumpalo::Bump;
+
+const NOT_FROM_SCRIPT: &str = "ERR This Redis command is not allowed from script";
+
+impl Plane {
+    /// Executes the command that the script calls; none: the answer comes later.
+    pub(super) fn call_from_script(&mut self) -> Option<Vec<u8>> {
+        let mut bump = std::mem::take(&mut self.scripts.bump);
+        bump.reset();
+        let reply = self.call_in(&bump);
+        self.scripts.bump = bump;
+        reply
+    }
+
+    fn call_in(&mut self, bump: &Bump) -> Option<Vec<u8>> {
+        let engine = self.scripts.engine.as_deref()?;
+        let proto = if engine.reads_resp3() { Proto::Resp3 } else { Proto::Resp2 };
+        let replicates = engine.replicates() != 0;
+        let args: &[&[u8]] =
+            bump.alloc_slice_fill_iter(engine.arguments().iter().map(|arg| &*bump.alloc_slice_copy(arg)));
+        let request = self.resolve(args, bump);
+        let command = match self.admit_call(&request) {
+            Ok(command) => command,
+            Err(error) => {
+                if let Some(command) = request.command {
+                    self.commands.rejected(command.id());
+                }
+                return Some(self.error_reply(&error, proto));
+            }
+        };
+        let began = (self.options.clock)();
+        let failed = match &command.run {
+            Run::Keyed(handler) => {
+                let (db, now) = self.scripts.job.as_ref().map(|job| (job.db, job.began_ms))?;
+                let mut reply = Vec::new();
+                let mut exec = Exec {
+                    stores: &mut self.stores,
+                    db,
+                    now,
+                    reply: Reply::new(&mut reply, proto),
+                    settings: &self.settings,
+                    hasher: self.options.hasher,
+                    effects: &mut self.effects,
+                    scratch: bump,
+                    may_block: false,
+                    woken: None,
+                    routed: request.key,
+                };
+                let result = handler(&mut exec, args);
+                if let Err(error) = &result {
+                    exec.reply.truncate(0);
+                    exec.reply.error(error);
+                    self.errors.replied(error.to_string().as_bytes());
+                }
+                self.settle_call(db, args, replicates);
+                self.count_script(command.id(), began, result.is_err());
+                return Some(reply);
+            }
+            Run::Session(handler) | Run::Node(handler) => {
+                let at = self.script_client(proto);
+                let flow = self.session(at, &request, *handler);
+                if let Some(job) = &mut self.scripts.job {
+                    // SELECT holds for the rest of the script.
+                    job.db = self.clients[at].session.db;
+                    if matches!(flow, Flow::Wait | Flow::Retry(_) | Flow::Blocked) {
+                        job.awaits = Some(command);
+                        return None;
+                    }
+                }
+                request.outcome.get() == Outcome::Failed
+            }
+            Run::Script => return Some(self.error_reply(&Error::new(NOT_FROM_SCRIPT), proto)),
+        };
+        self.count_script(command.id(), began, failed);
+        Some(self.take_script_reply(command))
+    }
+
+    /// Deals with what a command of a script changed.
+    fn settle_call(&mut self, db: usize, args: &[&[u8]], replicates: bool) {
+        let on = self.log.is_on();
+        if !replicates {
+            self.log.set_on(false);
+        }
+        self.settle(db, args);
+        self.log.set_on(on);
+    }
+
+    /// Whether a script may call this command now. Texts and order are Redis's (`script.c`, `scriptCall`).
+    fn admit_call(&mut self, request: &Request<'_>) -> Result<&'static Command, Error> {
+        let Some(command) = request.command else {
+            return Err(Error::new("ERR Unknown Redis command called from script"));
+        };
+        if !command.spec.arity_fits(request.args.len()) {
+            return Err(Error::new("ERR Wrong number of args calling Redis command from script"));
+        }
+        if command.spec.is(flag::NOSCRIPT) && !self.scripts.deny_nothing {
+            return Err(Error::new(NOT_FROM_SCRIPT));
+        }
+        let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
+        if stale && !command.spec.is(flag::STALE) {
+            return Err(Error::new("ERR Can not execute the command on a stale replica"));
+        }
+        let Some(job) = &self.scripts.job else { return Err(Error::new(NO_ENGINE)) };
+        let (wrote, flags) = (job.wrote, job.flags);
+        if job.read_only && command.spec.flags() & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
+            return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
+        }
+        if command.spec.is(flag::WRITE) && !wrote {
+            if self.standing.replica && self.settings.replica_read_only {
+                return Err(Error::new("READONLY You can't write against a read only replica."));
+            }
+            if self.lacks_replicas {
+                return Err(Error::NotEnoughReplicas);
+            }
+        }
+        let may_be_short = wrote || !flags.any(Flags::COMPATIBLE) && flags.any(Flags::ALLOW_OOM);
+        if !may_be_short && self.lacks_room(command.spec.flags(), &[self.core()]) {
+            return Err(Error::OutOfMemory);
+        }
+        if let Some(job) = &mut self.scripts.job {
+            job.wrote |= command.spec.is(flag::WRITE);
+        }
+        self.admit_keys(request, command)?;
+        Ok(command)
+    }
+
+    /// Whether the keys of a script's command are here.
+    fn admit_keys(&mut self, request: &Request<'_>, command: &Command) -> Result<(), Error> {
+        if !command.spec.has_keys() {
+            return Ok(());
+        }
+        let cluster = self.settings.cluster_enabled;
+        for index in command.key_indexes(request.args) {
+            let slot = Slot::of_key(request.args[index]);
+            let core = self.routes.owners().of(slot);
+            let here = self.stores.at(core).is_some() && (!cluster || self.routes.core(slot) == Some(core));
+            if !here {
+                return Err(Error::new(if cluster && !self.topology.cluster_ok() {
+                    "ERR Script attempted to execute a command while the cluster is down"
+                } else {
+                    "ERR Script attempted to access a non local key in a cluster node"
+                }));
+            }
+            let Some(job) = &mut self.scripts.job else { continue };
+            let across = job.flags.any(Flags::COMPATIBLE) || job.flags.any(Flags::ALLOW_CROSS_SLOT);
+            if cluster && !across && *job.slot.get_or_insert(slot) != slot {
+                return Err(Error::new("ERR Script attempted to access keys that do not hash to the same slot"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The client without a socket that executes a script's commands.
+    fn script_client(&mut self, proto: Proto) -> u32 {
+        let reference = ClientRef { index: SCRIPT_CLIENT, generation: self.scripts.begun };
+        let (db, cores) = match &self.scripts.job {
+            Some(job) => (job.db, self.stores.iter_mut().map(|(core, _)| core).collect()),
+            None => (0, Vec::new()),
+        };
+        if self.clients.get(reference).is_none() {
+            let id = ClientId::new(0, self.core());
+            let mut session = Session::new(id, self.now.unix_ms, true);
+            // It holds what a transaction would.
+            session.multi = Some(Box::new(Transaction { running: Some(cores), ..Transaction::default() }));
+            let mut client = Client::new(reference, session);
+            client.queue.push_back(Owed::Waiting);
+            self.clients.insert(client);
+        }
+        let session = &mut self.clients[SCRIPT_CLIENT].session;
+        session.db = db;
+        session.proto = proto;
+        SCRIPT_CLIENT
+    }
+
+    /// What the script's client was answered.
+    pub(super) fn take_script_reply(&mut self, command: &Command) -> Vec<u8> {
+        let reference = ClientRef { index: SCRIPT_CLIENT, generation: self.scripts.begun };
+        let reply = self.clients.get_mut(reference).and_then(|client| match client.queue.pop_back() {
+            Some(Owed::Ready(reply)) => Some(reply),
+            Some(owed) => {
+                client.queue.push_back(owed);
+                None
+            }
+            None => None,
+        });
+        reply.unwrap_or_else(|| format!("-ERR {} has no reply\r\n", command.spec.full_name()).into_bytes())
+    }
+}

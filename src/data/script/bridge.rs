@@ -1,0 +1,164 @@
+#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on.
+//! The way out of a running script: native functions of Lua, which are made once and live as long as the
+//! interpreter, reach the coroutine of the script that calls them.
+//!
+//! A script runs on a stack of its own ([`corosensei`]). When it calls a command, or has used up its slice of time, it
+//! suspends, and the core goes on; so a script never holds the core's data while it thinks, and a slow one holds up
+//! nobody but those who need its keys.
+//!
+//! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs.
+
+use corosensei::Yielder;
+use std::cell::{Cell, RefCell};
+use std::ptr;
+
+/// Why a script stands still.
+pub enum Suspend {
+    /// It calls the command that lies in the bridge's [`Arguments`].
+    Call,
+    /// It has used up its slice of time.
+    Slice,
+}
+
+/// What a script goes on with.
+pub enum Resume {
+    /// It begins, or goes on thinking.
+    GoOn,
+    /// The command's reply, in RESP.
+    Reply(Vec<u8>),
+}
+
+/// A command on its way out of a script. Its memory is used again by the next one.
+#[derive(Default)]
+pub struct Arguments {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Arguments {
+    /// Forgets the arguments, keeping a bounded amount of memory.
+    pub fn clear(&mut self) {
+        const KEEP: usize = 64 * 1024;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.ends.clear();
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, argument: &[u8]) {
+        self.bytes.extend_from_slice(argument);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.ends.iter().enumerate().map(|(index, end)| {
+            let start = if index == 0 { 0 } else { self.ends[index - 1] };
+            &self.bytes[start..*end]
+        })
+    }
+}
+
+/// See the module's header.
+pub struct Bridge {
+    yielder: Cell<*const Yielder<Resume, Suspend>>,
+    /// The command a script calls.
+    pub arguments: RefCell<Arguments>,
+    /// Whether the script is to end at once.
+    pub killed: Cell<bool>,
+    /// Whether the script reads replies as RESP3 (`redis.setresp`).
+    pub resp3: Cell<bool>,
+    /// Where what the script changes goes (`redis.set_repl`): 1 the file, 2 the replicas.
+    pub replicate: Cell<u8>,
+    /// When the slice of time is over, by `clock`.
+    pub slice_ends: Cell<u64>,
+    /// When a library must be loaded, by `clock`.
+    pub load_ends: Cell<u64>,
+    /// Nanoseconds on a clock that never goes back.
+    pub clock: fn() -> u64,
+    /// State of `math.random`: a 48-bit generator, as that of Redis.
+    pub random: Cell<u64>,
+}
+
+impl Bridge {
+    /// A bridge that nobody is on.
+    pub fn new(clock: fn() -> u64) -> Bridge {
+        Bridge {
+            yielder: Cell::new(ptr::null()),
+            arguments: RefCell::default(),
+            killed: Cell::new(false),
+            resp3: Cell::new(false),
+            replicate: Cell::new(3),
+            slice_ends: Cell::new(0),
+            load_ends: Cell::new(u64::MAX),
+            clock,
+            random: Cell::new(0x1234_abcd_330e),
+        }
+    }
+
+    /// Runs `body`, the body of a coroutine, with `yielder` as its way out.
+    pub fn enter<R>(&self, yielder: &Yielder<Resume, Suspend>, body: impl FnOnce() -> R) -> R {
+        /// Takes the way out back, however the body ends.
+        struct Leave<'b>(&'b Bridge);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.yielder.set(ptr::null());
+            }
+        }
+        self.yielder.set(yielder);
+        let _leave = Leave(self);
+        body()
+    }
+
+    /// Whether a script is running.
+    pub fn is_inside(&self) -> bool {
+        !self.yielder.get().is_null()
+    }
+
+    /// Leaves the script until it is resumed; none: there is no script, but code that is being loaded.
+    pub fn suspend(&self, why: Suspend) -> Option<Resume> {
+        let yielder = self.yielder.get();
+        if yielder.is_null() {
+            return None;
+        }
+        // SAFETY: `enter` set the pointer from a reference that outlives its call of `body`, and takes it back before
+        // it returns. Native functions of Lua run only within `body`: one interpreter has one coroutine at a time
+        // (`Engine::running`), on one thread, since neither is `Send`.
+        Some(unsafe { &*yielder }.suspend(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corosensei::{Coroutine, CoroutineResult};
+    use std::rc::Rc;
+
+    #[test]
+    fn a_body_leaves_through_the_bridge_and_nobody_else_does() {
+        let bridge = Rc::new(Bridge::new(|| 0));
+        assert!(bridge.suspend(Suspend::Slice).is_none());
+        let inner = bridge.clone();
+        let mut coroutine = Coroutine::<Resume, Suspend, usize>::new(move |yielder, _| {
+            inner.enter(yielder, || match inner.suspend(Suspend::Call) {
+                Some(Resume::Reply(bytes)) => bytes.len(),
+                _ => 0,
+            })
+        });
+        assert!(matches!(coroutine.resume(Resume::GoOn), CoroutineResult::Yield(Suspend::Call)));
+        assert!(bridge.is_inside());
+        assert!(matches!(coroutine.resume(Resume::Reply(vec![1; 7])), CoroutineResult::Return(7)));
+        assert!(!bridge.is_inside());
+    }
+
+    #[test]
+    fn arguments_read_back_as_they_were_pushed() {
+        let mut arguments = Arguments::default();
+        for _ in 0..2 {
+            [&b"set"[..], b"", b"value"].iter().for_each(|argument| arguments.push(argument));
+            assert_eq!(arguments.iter().collect::<Vec<_>>(), [&b"set"[..], b"", b"value"]);
+            arguments.clear();
+            assert_eq!(arguments.iter().len(), 0);
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! The interpreter of one core, and the one script that it may be running.
+
+use super::api;
+use super::bridge::{Bridge, Resume, Suspend};
+use super::convert;
+use super::functions::{Defined, Registering};
+use crate::base::limits;
+use crate::resp::{Proto, Reply};
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use std::cell::Ref;
+use std::rc::Rc;
+
+/// A script on its way.
+type Running = Coroutine<Resume, Suspend, Outcome, DefaultStack>;
+
+/// How a script ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With this reply.
+    Reply(Vec<u8>),
+    /// With an error: its text with a code word, where in the script it happened, and whether it was counted already.
+    Error {
+        /// The text.
+        text: Vec<u8>,
+        /// Source and line.
+        position: Option<(String, i64)>,
+        /// Whether it was counted when the command that caused it failed.
+        counted: bool,
+    },
+}
+
+/// What a script wants next.
+pub enum Step {
+    /// The command in [`Engine::arguments`] executed, and [`Engine::reply`] with its reply.
+    Call,
+    /// A pause; then [`Engine::go_on`].
+    Slice,
+    /// Nothing more.
+    Done(Outcome),
+}
+
+/// What is to run, and with what.
+pub struct Invocation<'a> {
+    /// The compiled script or function.
+    pub function: Function,
+    /// Whether it is a function of a library, which gets keys and arguments as parameters.
+    pub is_function: bool,
+    /// KEYS.
+    pub keys: &'a [&'a [u8]],
+    /// ARGV.
+    pub args: &'a [&'a [u8]],
+    /// How its reply is to be written.
+    pub proto: Proto,
+    /// When its first slice of time is over, by the engine's clock.
+    pub slice_ends: u64,
+}
+
+/// See the module's header.
+pub struct Engine {
+    lua: Lua,
+    bridge: Rc<Bridge>,
+    run: Function,
+    run_function: Function,
+    compile: Function,
+    /// The real table of globals.
+    globals: Table,
+    load_library: Function,
+    /// The functions of the library that is being loaded.
+    registering: Registering,
+    running: Option<Running>,
+    /// A stack for the next script.
+    stack: Option<DefaultStack>,
+    runs: u32,
+}
+
+impl Engine {
+    /// An interpreter that knows no script. `clock`: nanoseconds that never go back. `deprecated`: scripts may use
+    /// what Redis took away (`lua-enable-deprecated-api`).
+    ///
+    /// # Errors
+    /// When there is not enough memory.
+    pub fn new(clock: fn() -> u64, deprecated: bool) -> mlua::Result<Engine> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
+        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        lua.set_memory_limit(limits::SCRIPT_MEMORY)?;
+        let bridge = Rc::new(Bridge::new(clock));
+        let registering = Registering::default();
+        let native = api::native(&lua, &bridge, &registering, deprecated)?;
+        let sandbox: Table = lua.load(include_str!("prelude.lua")).set_name("=sandbox").call(native)?;
+        let hooked = bridge.clone();
+        lua.set_hook(HookTriggers::new().every_nth_instruction(limits::SCRIPT_INSTRUCTIONS), move |_, _| {
+            if !hooked.killed.get() && hooked.is_inside() && (hooked.clock)() >= hooked.slice_ends.get() {
+                hooked.suspend(Suspend::Slice);
+            }
+            if !hooked.is_inside() && (hooked.clock)() > hooked.load_ends.get() {
+                hooked.killed.set(true);
+                return Err(mlua::Error::runtime("FUNCTION LOAD timeout"));
+            }
+            if hooked.killed.get() {
+                return Err(mlua::Error::runtime("Script killed by user with SCRIPT KILL..."));
+            }
+            Ok(VmState::Continue)
+        })?;
+        Ok(Engine {
+            run: sandbox.get("run")?,
+            run_function: sandbox.get("run_function")?,
+            compile: sandbox.get("compile")?,
+            globals: sandbox.get("globals")?,
+            load_library: sandbox.get("load_library")?,
+            registering,
+            bridge,
+            running: None,
+            stack: None,
+            runs: 0,
+            lua,
+        })
+    }
+
+    /// Compiles a script; what is wrong with it otherwise.
+    pub fn compile(&self, text: &[u8], source: &str) -> Result<Function, Vec<u8>> {
+        let text = self.lua.create_string(text).map_err(|error| error.to_string().into_bytes())?;
+        match self.compile.call::<(Value, Value)>((text, source)) {
+            Ok((Value::Function(function), _)) => Ok(function),
+            Ok((_, Value::String(problem))) => Err(problem.as_bytes().to_vec()),
+            Ok(_) => Err(b"not a script".to_vec()),
+            Err(error) => Err(error.to_string().into_bytes()),
+        }
+    }
+
+    /// Bytes of memory that Lua has.
+    pub fn memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    /// Whether a script is running.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Runs a library's text, to the end; what it has registered until then, and what went wrong.
+    pub(super) fn run_library(&self, library: Function) -> (Result<(), Vec<u8>>, Vec<Defined>) {
+        *self.registering.borrow_mut() = Some(Vec::new());
+        self.bridge.killed.set(false);
+        self.bridge.load_ends.set((self.bridge.clock)() + limits::LIBRARY_LOAD_NS);
+        let ended = match self.load_library.call::<(bool, Value)>(library) {
+            Ok((true, _)) => Ok(()),
+            Ok((false, problem)) => match error_of(&problem) {
+                Outcome::Error { text, .. } => Err(text.strip_prefix(b"ERR ").unwrap_or(&text).to_vec()),
+                Outcome::Reply(_) => Ok(()),
+            },
+            Err(error) => Err(error.to_string().into_bytes()),
+        };
+        (ended, self.registering.borrow_mut().take().unwrap_or_default())
+    }
+
+    /// Whether the script reads replies as RESP3.
+    pub fn reads_resp3(&self) -> bool {
+        self.bridge.resp3.get()
+    }
+
+    /// Where what the script changes goes: bit 0 the file, bit 1 the replicas.
+    pub fn replicates(&self) -> u8 {
+        self.bridge.replicate.get()
+    }
+
+    /// The command that the script calls.
+    pub fn arguments(&self) -> Ref<'_, super::bridge::Arguments> {
+        self.bridge.arguments.borrow()
+    }
+
+    /// Begins a script. None may be running.
+    pub fn start(&mut self, invocation: Invocation<'_>) -> Step {
+        debug_assert!(self.running.is_none(), "an engine runs one script at a time");
+        let prepared = self.arrays(&invocation);
+        let (keys, args) = match prepared {
+            Ok(arrays) => arrays,
+            Err(error) => return Step::Done(out_of_memory(&error)),
+        };
+        self.bridge.killed.set(false);
+        self.bridge.resp3.set(false);
+        self.bridge.replicate.set(3);
+        self.bridge.slice_ends.set(invocation.slice_ends);
+        let stack = match self.stack.take().map_or_else(|| DefaultStack::new(limits::SCRIPT_STACK), Ok) {
+            Ok(stack) => stack,
+            Err(error) => return Step::Done(out_of_memory(&error)),
+        };
+        let (bridge, proto) = (self.bridge.clone(), invocation.proto);
+        let run = if invocation.is_function { self.run_function.clone() } else { self.run.clone() };
+        let function = invocation.function;
+        self.running = Some(Coroutine::with_stack(stack, move |yielder, _| {
+            bridge.enter(yielder, || {
+                let ended = run.call::<(bool, Value)>((function, keys, args));
+                let mut bytes = Vec::new();
+                match ended {
+                    Ok((true, value)) => {
+                        convert::to_reply(&value, bridge.resp3.get(), &mut Reply::new(&mut bytes, proto));
+                        Outcome::Reply(bytes)
+                    }
+                    Ok((false, problem)) => error_of(&problem),
+                    Err(error) => out_of_memory(&error),
+                }
+            })
+        }));
+        self.resume(Resume::GoOn)
+    }
+
+    /// Goes on with the reply to the command that was called.
+    pub fn reply(&mut self, reply: Vec<u8>) -> Step {
+        self.resume(Resume::Reply(reply))
+    }
+
+    /// Goes on after a pause, until `slice_ends`.
+    pub fn go_on(&mut self, slice_ends: u64) -> Step {
+        self.bridge.slice_ends.set(slice_ends);
+        self.resume(Resume::GoOn)
+    }
+
+    /// Makes the running script end with an error when it goes on.
+    pub fn kill(&mut self) {
+        self.bridge.killed.set(true);
+    }
+
+    fn resume(&mut self, with: Resume) -> Step {
+        let Some(running) = &mut self.running else {
+            return Step::Done(Outcome::Reply(b"$-1\r\n".to_vec()));
+        };
+        match running.resume(with) {
+            CoroutineResult::Yield(Suspend::Call) => Step::Call,
+            CoroutineResult::Yield(Suspend::Slice) => Step::Slice,
+            CoroutineResult::Return(outcome) => {
+                self.stack = self.running.take().map(Coroutine::into_stack);
+                self.collect();
+                Step::Done(outcome)
+            }
+        }
+    }
+
+    /// Now and then a piece of garbage collection, so that no script waits for all of it.
+    fn collect(&mut self) {
+        self.runs += 1;
+        if self.runs.is_multiple_of(50) {
+            self.lua.gc_step().ok();
+        }
+    }
+
+    /// KEYS and ARGV: globals of a script, parameters of a function.
+    fn arrays(&self, invocation: &Invocation<'_>) -> mlua::Result<(Table, Table)> {
+        let array = |elements: &[&[u8]]| {
+            let table = self.lua.create_table_with_capacity(elements.len(), 0)?;
+            for (index, element) in elements.iter().enumerate() {
+                table.raw_set(index + 1, self.lua.create_string(element)?)?;
+            }
+            Ok::<_, mlua::Error>(table)
+        };
+        let (keys, args) = (array(invocation.keys)?, array(invocation.args)?);
+        if !invocation.is_function {
+            self.globals.raw_set("KEYS", &keys)?;
+            self.globals.raw_set("ARGV", &args)?;
+        }
+        Ok((keys, args))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A script that still runs would have to be unwound through the interpreter's frames. The process is ending.
+        std::mem::forget(self.running.take());
+    }
+}
+
+fn out_of_memory(error: &dyn std::fmt::Display) -> Outcome {
+    let text = format!("ERR {}", error.to_string().lines().next().unwrap_or_default());
+    Outcome::Error { text: text.into_bytes(), position: None, counted: false }
+}
+
+/// The error a script ended with: a table, as `prelude.lua` leaves it, but for one that came when even that was not
+/// possible any more.
+fn error_of(problem: &Value) -> Outcome {
+    let table = match problem {
+        Value::Table(table) => table,
+        Value::String(text) => return out_of_memory(&text.to_string_lossy()),
+        other => return out_of_memory(&other.type_name()),
+    };
+    let text = match table.raw_get::<Value>("err") {
+        Ok(Value::String(text)) => text.as_bytes().to_vec(),
+        _ => b"ERR unknown error".to_vec(),
+    };
+    let source = table.raw_get::<Option<String>>("source").ok().flatten();
+    let line = table.raw_get::<Option<i64>>("line").ok().flatten();
+    let counted = table.raw_get::<Option<bool>>("ignore_error_stats_update").ok().flatten().unwrap_or(false);
+    Outcome::Error { text, position: source.zip(line), counted }
+}
+
+/// Runs a script alone: no command, no pause. For tests.
+#[cfg(test)]
+pub fn evaluate(engine: &mut Engine, text: &str, keys: &[&[u8]], args: &[&[u8]]) -> Step {
+    let function = match engine.compile(text.as_bytes(), api::SCRIPT_SOURCE) {
+        Ok(function) => function,
+        Err(problem) => {
+            return Step::Done(Outcome::Error { text: problem, position: None, counted: false });
+        }
+    };
+    engine.start(Invocation { function, is_function: false, keys, args, proto: Proto::Resp2, slice_ends: u64::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::api::SCRIPT_SOURCE;
+    use super::*;
+
+    fn engine() -> Engine {
+        Engine::new(|| 0, false).unwrap()
+    }
+
+    fn answer(text: &str) -> String {
+        let mut engine = engine();
+        match evaluate(&mut engine, text, &[b"k1"], &[b"a1", b"a2"]) {
+            Step::Done(Outcome::Reply(reply)) => String::from_utf8(reply).unwrap(),
+            Step::Done(Outcome::Error { text, position, .. }) => {
+                format!("{} {position:?}", String::from_utf8(text).unwrap())
+            }
+            Step::Call => format!(
+                "called {:?}",
+                engine.arguments().iter().map(|a| a.escape_ascii().to_string()).collect::<Vec<_>>()
+            ),
+            Step::Slice => "slice".into(),
+        }
+    }
+
+    #[test]
+    fn a_script_sees_keys_and_arguments_and_returns_a_value() {
+        assert_eq!(answer("return {KEYS[1], ARGV[2], #ARGV}"), "*3\r\n$2\r\nk1\r\n$2\r\na2\r\n:2\r\n");
+        assert_eq!(answer("return redis.sha1hex('')"), "$40\r\nda39a3ee5e6b4b0d3255bfef95601890afd80709\r\n");
+        assert_eq!(answer("return redis.status_reply('FINE')"), "+FINE\r\n");
+        assert_eq!(answer("return redis.error_reply('BAD luck')"), "-BAD luck\r\n");
+    }
+
+    #[test]
+    fn a_script_steps_out_to_call_a_command_and_goes_on_with_the_reply() {
+        let mut engine = engine();
+        let step = evaluate(&mut engine, "local r = redis.call('incrby', KEYS[1], 5) return r + 1", &[b"k"], &[]);
+        assert!(matches!(step, Step::Call));
+        assert_eq!(engine.arguments().iter().collect::<Vec<_>>(), [&b"incrby"[..], b"k", b"5"]);
+        let Step::Done(outcome) = engine.reply(b":7\r\n".to_vec()) else { panic!("it has all it wants") };
+        assert_eq!(outcome, Outcome::Reply(b":8\r\n".to_vec()));
+        assert!(!engine.is_running());
+    }
+
+    #[test]
+    fn an_error_reply_ends_a_call_but_not_a_pcall() {
+        let mut engine = engine();
+        evaluate(&mut engine, "local a = 1\nreturn redis.call('nope')", &[], &[]);
+        let Step::Done(outcome) = engine.reply(b"-ERR no such thing\r\n".to_vec()) else { panic!() };
+        let position = Some(("@user_script".to_owned(), 2));
+        assert_eq!(outcome, Outcome::Error { text: b"ERR no such thing".to_vec(), position, counted: true });
+        evaluate(&mut engine, "return redis.pcall('nope')['err']", &[], &[]);
+        let Step::Done(outcome) = engine.reply(b"-ERR no such thing\r\n".to_vec()) else { panic!() };
+        assert_eq!(outcome, Outcome::Reply(b"$17\r\nERR no such thing\r\n".to_vec()));
+    }
+
+    #[test]
+    fn what_scripts_share_can_not_be_changed() {
+        for attempt in [
+            "a = 10",
+            "redis = 1",
+            "redis.call = 1",
+            "rawset(redis, 'call', 1)",
+            "rawset(_G, 'a', 1)",
+            "setmetatable(_G, {})",
+            "getmetatable(_G).__index = {}",
+            "getmetatable('').__index = {}",
+            "table.insert(redis, 1)",
+            "local _, t = pairs(redis) t.call = 1",
+            "string.format = 1",
+            "loadstring('b = 1')()",
+            "KEYS = 1",
+        ] {
+            let answer = answer(&format!("{attempt} return 1"));
+            assert!(answer.contains("Attempt to modify a readonly table"), "{attempt}: {answer}");
+        }
+        assert!(answer("return print").contains("nonexistent global variable 'print'"));
+        assert!(answer("return loadstring('\\27Lua')").contains("$-1"));
+    }
+
+    #[test]
+    fn errors_tell_where_in_the_script_they_happened() {
+        assert_eq!(answer("\nerror('no')"), "ERR user_script:2: no Some((\"@user_script\", 2))");
+        assert_eq!(answer("error({err='My Err'})"), "My Err Some((\"@user_script\", 1))");
+        assert!(answer("return {").contains("user_script:1: unexpected symbol"), "{}", answer("return {"));
+    }
+
+    #[test]
+    fn a_script_that_runs_for_too_long_steps_out_and_can_be_killed() {
+        static TIME: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        let clock = || TIME.get_or_init(std::time::Instant::now).elapsed().as_nanos() as u64 + 1;
+        let mut engine = Engine::new(clock, false).unwrap();
+        let endless = "while true do pcall(function() while true do end end) end";
+        let function = engine.compile(endless.as_bytes(), SCRIPT_SOURCE).unwrap();
+        let proto = Proto::Resp2;
+        let step =
+            engine.start(Invocation { function, is_function: false, keys: &[], args: &[], proto, slice_ends: 0 });
+        assert!(matches!(step, Step::Slice));
+        assert!(matches!(engine.go_on(0), Step::Slice));
+        engine.kill();
+        let Step::Done(Outcome::Error { text, .. }) = engine.go_on(0) else { panic!("it was killed") };
+        assert!(text.starts_with(b"ERR Script killed by user"), "{}", text.escape_ascii());
+    }
+
+    #[test]
+    fn a_script_that_takes_too_much_memory_fails_alone() {
+        let greedy = answer("local t = {} while true do t[#t+1] = string.rep('x', 1e7) .. #t end");
+        assert!(greedy.contains("not enough memory"), "{greedy}");
+        let deep = answer("local function f() return f() + 1 end return f()");
+        assert!(deep.contains("stack overflow"), "{deep}");
+    }
+
+    #[test]
+    fn bits_are_those_of_luabitop() {
+        assert_eq!(answer("return bit.tohex(65535, -4)"), "$4\r\nFFFF\r\n");
+        assert_eq!(answer("return bit.tohex(2, -2147483648)"), "$8\r\n00000002\r\n");
+        assert_eq!(
+            answer("return {bit.bnot(0), bit.lshift(1, 31), bit.band(7, 6, 12), bit.tobit(4294967295)}"),
+            "*4\r\n:-1\r\n:-2147483648\r\n:4\r\n:-1\r\n"
+        );
+    }
+
+    #[test]
+    fn random_numbers_follow_from_the_seed_as_in_redis() {
+        assert_eq!(
+            answer("math.randomseed(10) return tostring(math.random(100)) .. ' ' .. math.random(100)"),
+            answer("math.randomseed(10) return tostring(math.random(100)) .. ' ' .. math.random(100)")
+        );
+    }
+}

@@ -1,0 +1,184 @@
+-- Makes the sandbox that scripts run in. Called once with the functions that Rust provides; returns how to run a
+-- script or a function, how to compile one, and the table of the globals.
+--
+-- Stock Lua 5.1 has no read-only tables. What scripts share is therefore reached through proxies: an empty table whose
+-- metatable reads from the real one and refuses writes. Functions that go around metatables are wrapped.
+local native = ...
+
+local G = {}             -- the real globals of scripts
+local globals            -- their proxy, which scripts see
+local libraries_see      -- the same for libraries of functions, which see something else while they are loaded
+local proxies = {}       -- proxy -> the table behind it
+local setmetatable, getmetatable, rawset, rawget, next, type = setmetatable, getmetatable, rawset, rawget, next, type
+local pcall, xpcall, error, setfenv, loadstring, tostring = pcall, xpcall, error, setfenv, loadstring, tostring
+local concat, byte, collectgarbage = table.concat, string.byte, collectgarbage
+
+local function refuse_write()
+    error("Attempt to modify a readonly table", 2)
+end
+
+local function protect(target)
+    local locked = setmetatable({}, { __newindex = refuse_write, __metatable = false })
+    proxies[locked] = {}
+    local proxy = setmetatable({}, { __index = target, __newindex = refuse_write, __metatable = locked })
+    proxies[proxy] = target
+    return proxy
+end
+
+-- ------------------------------------------------------------------------------------------- functions that differ
+
+-- What a script gets of an error that it catches: those of native functions are tables, as all of Redis's.
+local function problem_of(problem)
+    if type(problem) == "userdata" then return native.problem(problem) end
+    return problem
+end
+
+-- A script that was killed must not live on by catching the error.
+local function survive(ok, ...)
+    if ok then return true, ... end
+    if native.killed() then error((...), 0) end
+    return false, problem_of((...))
+end
+
+-- Those who catch an error by pcall get its text, as before Redis 7.
+local function text_of(ok, ...)
+    if ok then return true, ... end
+    local problem = ...
+    if type(problem) == "table" and type(rawget(problem, "err")) == "string" then return false, problem.err end
+    return false, problem
+end
+
+local function writable(t)
+    if proxies[t] then error("Attempt to modify a readonly table", 3) end
+    return t
+end
+
+function G.pcall(...) return text_of(survive(pcall(...))) end
+function G.xpcall(f, handler)
+    return survive(xpcall(f, function(problem) return handler(problem_of(problem)) end))
+end
+function G.setmetatable(t, meta) return setmetatable(writable(t), meta) end
+function G.rawset(t, k, v) return rawset(writable(t), k, v) end
+function G.rawget(t, k) return rawget(proxies[t] or t, k) end
+function G.next(t, k) return next(proxies[t] or t, k) end
+function G.pairs(t)
+    local behind = proxies[t]
+    if behind then return function(_, k) return next(behind, k) end, t, nil end
+    if type(t) ~= "table" then error("bad argument #1 to 'pairs' (table expected, got " .. type(t) .. ")", 2) end
+    return next, t, nil
+end
+
+-- The metatable of strings is one for all scripts: they see a locked one.
+local string_metatable
+function G.getmetatable(value)
+    if type(value) == "string" then return string_metatable end
+    return getmetatable(value)
+end
+
+-- What scripts compile sees what they see; and it is text, since bytecode can do anything.
+local function compile(text, name)
+    if byte(text, 1) == 27 then return nil, "bytecode can't be loaded" end
+    local f, problem = loadstring(text, name)
+    if f then setfenv(f, name == "@user_function" and libraries_see or globals) end
+    return f, problem
+end
+function G.loadstring(text, name)
+    text = tostring(text)
+    return compile(text, name or text)
+end
+function G.load(reader, name)
+    local parts, piece = {}, nil
+    repeat
+        piece = reader()
+        if piece ~= nil and type(piece) ~= "string" then error("reader function must return a string", 2) end
+        parts[#parts + 1] = piece
+    until piece == nil or piece == ""
+    return compile(concat(parts), name or "=(load)")
+end
+
+-- Stopping the collector would outlive the script.
+function G.collectgarbage(what, argument)
+    if what == nil or what == "collect" or what == "count" or what == "step" then
+        return collectgarbage(what, argument)
+    end
+    return 0
+end
+
+local function copy(library)
+    local functions = {}
+    for name, f in next, library do functions[name] = f end
+    return functions
+end
+
+local libraries = { coroutine = copy(coroutine), table = copy(table), string = copy(string), math = copy(math) }
+local resume, insert, remove, sort = coroutine.resume, table.insert, table.remove, table.sort
+function libraries.coroutine.resume(...) return survive(resume(...)) end
+function libraries.table.insert(t, ...) return insert(writable(t), ...) end
+function libraries.table.remove(t, ...) return remove(writable(t), ...) end
+function libraries.table.sort(t, ...) return sort(writable(t), ...) end
+libraries.string.dump = nil
+
+for _, name in next, {
+    "tostring", "assert", "tonumber", "rawequal", "type", "select", "unpack", "gcinfo", "ipairs", "_VERSION", "error",
+} do
+    G[name] = _G[name]
+end
+if native.deprecated then
+    for _, name in next, { "newproxy", "setfenv", "getfenv" } do G[name] = _G[name] end
+end
+
+-- -------------------------------------------------------------------------------------------------------- the globals
+
+for library, functions in next, native.functions do
+    libraries[library] = libraries[library] or {}
+    for name, f in next, functions do libraries[library][name] = f end
+end
+for library, values in next, native.values do
+    for name, value in next, values do libraries[library][name] = value end
+end
+for name, library in next, libraries do G[name] = protect(library) end
+string_metatable = protect({ __index = G.string })
+getmetatable("").__index = G.string
+
+local strict = {
+    __index = function(_, name)
+        error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+    end,
+}
+setmetatable(G, strict)
+globals = protect(G)
+rawset(G, "_G", globals)
+
+-- What a library sees while it is loaded.
+local registrar = setmetatable({ register_function = native.register_function, log = libraries.redis.log }, strict)
+for name, value in next, native.values.redis do registrar[name] = value end
+local loading = setmetatable({ redis = protect(registrar) }, strict)
+local locked = setmetatable({}, { __newindex = refuse_write, __metatable = false })
+local seen = { __index = G, __newindex = refuse_write, __metatable = locked }
+libraries_see = setmetatable({}, seen)
+proxies[libraries_see], proxies[locked] = G, {}
+
+-- ------------------------------------------------------------------------------------------------------------ running
+
+-- Gives an error the position of the innermost function of a script.
+local function located(problem)
+    problem = problem_of(problem)
+    if type(problem) ~= "table" then problem = { err = "ERR " .. tostring(problem) } end
+    local source, line = native.position()
+    if source then problem.source, problem.line = source, line end
+    return problem
+end
+
+local function run(f) return xpcall(f, located) end
+local function run_function(f, keys, args)
+    return xpcall(function() return f(keys, args) end, located)
+end
+
+local function load_library(f)
+    seen.__index = loading
+    local ok, problem = xpcall(f, located)
+    seen.__index = G
+    return ok, problem
+end
+
+return { run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G }

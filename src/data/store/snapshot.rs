@@ -1,0 +1,419 @@
+//! A snapshot: a store as it was at one moment, serialised while the store goes on changing. No fork, no pause.
+//!
+//! ```text
+//! slots, database by database:   |  walked  |  this one  |  ahead  |
+//! a key about to change:           nothing    if it is not done yet: its old value is written, and it is done
+//! ```
+//!
+//! A walk takes slot by slot, a few keys a step. Whatever is about to change a key says so first
+//! ([`before_change`](Store::before_change)); if the walk has yet to come there, the key is written as it is, and noted
+//! as done, so that the walk passes it over. A key that comes into being is noted as well. So notes are kept of keys
+//! that changed in slots ahead, and those of a slot go when the walk leaves it. Invariant: a key that was there at the
+//! beginning is written once, as it was; any other is not.
+
+use super::table::PLACES;
+use super::{Handle, Store};
+use crate::base::limits;
+use crate::data::key::Key;
+use crate::data::rdb::write::{self, Record, Style};
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
+
+/// What a slot that is passed over, or a key looked at, counts for when a step's work is measured in bytes.
+const VISIT: usize = 64;
+/// The least work of a step: to get past a line of keys that are done already.
+const LEAST: usize = 2 * PLACES * VISIT;
+
+/// A snapshot under way.
+pub struct Snapshot {
+    style: Style,
+    /// Unix time in milliseconds when it began.
+    now: u64,
+    /// What was written and not yet taken away: whole records.
+    out: Vec<u8>,
+    /// The database that was selected in `out`.
+    selected: Option<usize>,
+    /// The slot the walk is at, and the line in its table.
+    db: usize,
+    slot: usize,
+    line: usize,
+    /// The generation the table had when the walk came to its line: entries move when that changes.
+    generation: u32,
+    /// Keys that the walk passes over, by database and slot.
+    done: BTreeMap<(usize, usize), HashSet<Box<[u8]>>>,
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to come.
+    More,
+    /// Everything was written.
+    Complete,
+    /// There is none: it was ended, or whole databases were flushed or exchanged, or the store's data replaced.
+    Lost,
+}
+
+impl Store {
+    /// Begins a snapshot of the store as it is now; ends the one under way, if there is one.
+    pub fn snapshot_begin(&mut self, style: Style, now: u64) {
+        self.snapshot = Some(Box::new(Snapshot {
+            style,
+            now,
+            out: Vec::new(),
+            selected: None,
+            db: 0,
+            slot: 0,
+            line: 0,
+            generation: 0,
+            done: BTreeMap::new(),
+        }));
+        self.refresh_observed();
+    }
+
+    /// Goes on with the snapshot for about `budget` bytes, and adds what was written to `out`: whole records, each
+    /// piece with the databases they are in.
+    pub fn snapshot_step(&mut self, budget: usize, out: &mut Vec<u8>) -> Progress {
+        let Some(mut snapshot) = self.snapshot.take() else { return Progress::Lost };
+        let complete = snapshot.walk(self, budget.max(LEAST));
+        out.append(&mut snapshot.out);
+        snapshot.selected = None;
+        self.snapshot = (!complete).then_some(snapshot);
+        self.refresh_observed();
+        if complete { Progress::Complete } else { Progress::More }
+    }
+
+    /// Ends the snapshot, complete or not.
+    pub fn snapshot_end(&mut self) {
+        self.snapshot = None;
+        self.refresh_observed();
+    }
+
+    /// Whether a snapshot is under way.
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Bytes of a snapshot that wait to be taken away.
+    pub fn snapshot_waiting(&self) -> usize {
+        self.snapshot.as_ref().map_or(0, |snapshot| snapshot.out.len())
+    }
+
+    /// To be called before `key` changes, comes into being or goes.
+    #[cold]
+    pub(super) fn before_change(&mut self, db: usize, key: &Key<'_>) {
+        if self.snapshot.is_some() {
+            let found = self.locate(db, key).map(|(_, handle)| handle);
+            self.preserve(db, key.slot.index(), key.bytes, found);
+        }
+    }
+
+    /// The same for an entry.
+    #[cold]
+    pub(super) fn before_unlink(&mut self, db: usize, slot: usize, handle: u32) {
+        let key = self.key_of(Handle(handle)).to_vec();
+        self.preserve(db, slot, &key, Some(handle));
+    }
+
+    fn preserve(&mut self, db: usize, slot: usize, key: &[u8], found: Option<u32>) {
+        let Some(mut snapshot) = self.snapshot.take() else { return };
+        if snapshot.out.len() > limits::SNAPSHOT_WAITING {
+            // Nobody takes it away as fast as it comes: it is lost.
+            return self.refresh_observed();
+        }
+        if snapshot.is_first_change(db, slot, key)
+            && let Some(handle) = found
+        {
+            snapshot.write(self, db, handle);
+        }
+        self.snapshot = Some(snapshot);
+    }
+
+    /// Takes note whether writes are to be told to anybody.
+    pub(super) fn refresh_observed(&mut self) {
+        self.observed = self.snapshot.is_some() || !self.watches.is_empty();
+    }
+}
+
+impl Snapshot {
+    /// Whether a key that is about to change is still to be written; it counts as done from now on.
+    fn is_first_change(&mut self, db: usize, slot: usize, key: &[u8]) -> bool {
+        if (db, slot) < (self.db, self.slot) {
+            return false;
+        }
+        let done = self.done.entry((db, slot)).or_default();
+        !done.contains(key) && done.insert(key.into())
+    }
+
+    /// Walks on for about `budget` bytes; true: to the end.
+    fn walk(&mut self, store: &Store, budget: usize) -> bool {
+        let mut spent = self.out.len();
+        while self.db < store.databases.len() {
+            let next = store.databases[self.db].next_slot(self.slot);
+            if next != Some(self.slot) {
+                self.go_to(next.map_or((self.db + 1, 0), |slot| (self.db, slot)));
+                spent += VISIT;
+                continue;
+            }
+            if !self.walk_slot(store, &mut spent, budget) {
+                return false;
+            }
+            self.go_to((self.db, self.slot + 1));
+        }
+        true
+    }
+
+    /// Leaves the slot, and all before another one.
+    fn go_to(&mut self, (db, slot): (usize, usize)) {
+        (self.db, self.slot, self.line) = (db, slot, 0);
+        while self.done.first_entry().is_some_and(|noted| *noted.key() < (db, slot)) {
+            self.done.pop_first();
+        }
+    }
+
+    /// Writes keys of the slot until the budget is spent; true: there are no more.
+    fn walk_slot(&mut self, store: &Store, spent: &mut usize, budget: usize) -> bool {
+        let table = store.databases[self.db].tables[self.slot];
+        if table.generation() != self.generation {
+            // It is another slot's table, or entries have moved. Those that were written are noted as done.
+            (self.line, self.generation) = (0, table.generation());
+        }
+        let mut written = Vec::new();
+        for line in self.line..table.lines() {
+            for (_, handle) in table.in_line(store.arena.memory(), line) {
+                if *spent >= budget {
+                    self.pause(store, line, table.len(), &written);
+                    return false;
+                }
+                *spent += VISIT;
+                let key = store.key_of(Handle(handle));
+                if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
+                    let before = self.out.len();
+                    self.write(store, self.db, handle);
+                    *spent += self.out.len() - before;
+                    written.push(handle);
+                }
+            }
+        }
+        true
+    }
+
+    /// Stays in the middle of a slot, at `line`, and notes what was written of it in this step.
+    fn pause(&mut self, store: &Store, line: usize, keys: usize, written: &[u32]) {
+        self.line = line;
+        // All at once, so that a slot with very many keys does not stall a step when the set grows.
+        let done = self.done.entry((self.db, self.slot)).or_default();
+        if done.capacity() < keys {
+            done.reserve(keys - done.len());
+        }
+        done.extend(written.iter().map(|&handle| Box::from(store.key_of(Handle(handle)))));
+    }
+
+    fn write(&mut self, store: &Store, db: usize, handle: u32) {
+        let handle = Handle(handle);
+        if self.selected.replace(db) != Some(db) {
+            write::select(&mut self.out, db);
+        }
+        let record = Record {
+            key: store.key_of(handle),
+            value: store.value(handle),
+            deadline: store.deadline(handle),
+            idle: store.idle_seconds(handle, self.now),
+            frequency: store.frequency(handle, self.now),
+        };
+        write::record(&mut self.out, &record, self.style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model_tests::store;
+    use super::super::{Deadline, Object, Value};
+    use super::*;
+    use crate::contract::settings::EncodingLimits;
+    use crate::data::key::KeyHasher;
+    use crate::data::rdb::read::{Item, Reader};
+    use crate::data::rdb::value::Built;
+    use crate::data::types::Forms;
+    use crate::data::types::set::Set;
+    use proptest::prelude::*;
+
+    type Content = BTreeMap<(usize, Vec<u8>), (Object, Option<u64>)>;
+
+    /// What is in a store, dead or alive.
+    fn content(store: &Store) -> Content {
+        let mut content = Content::new();
+        for db in 0..store.databases() {
+            store.keys(db, 0, |key, handle| {
+                let value = match store.value(handle) {
+                    Value::Bytes(bytes) => Object::String(bytes.to_vec()),
+                    Value::Object(object) => object.clone(),
+                };
+                content.insert((db, key.to_vec()), (value, store.deadline(handle)));
+            });
+        }
+        content
+    }
+
+    /// What the pieces of a snapshot tell; each key once.
+    fn told(pieces: &[u8]) -> Content {
+        let mut reader = Reader::new(EncodingLimits::default(), KeyHasher::new(7), true);
+        reader.push(b"REDIS0010");
+        reader.push(pieces);
+        let mut content = Content::new();
+        while let Some(item) = reader.item().unwrap() {
+            let Item::Record(record) = item else { panic!("{item:?}") };
+            let Built::Value(value) = record.value else { panic!("{:?}", record.value) };
+            let before = content.insert((record.db, record.key), (value, record.deadline));
+            assert_eq!(before, None);
+        }
+        content
+    }
+
+    /// Most keys share a slot, so that its table grows and shrinks under the walk.
+    fn name(number: u16) -> Vec<u8> {
+        match number % 4 {
+            0 => format!("{number}").into_bytes(),
+            1 if number % 50 == 1 => vec![number as u8; 2500],
+            _ => format!("{{tag}}{number}").into_bytes(),
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Set(u16, usize),
+        Append(u16),
+        Member(u16, u16),
+        Deadline(u16, Option<u64>),
+        Remove(u16),
+        Rename(u16, u16),
+        Expire,
+        Evict,
+        Step(usize),
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let key = || 0..400_u16;
+        let change = prop_oneof![
+            6 => (key(), 0..3000_usize).prop_map(|(key, length)| Change::Set(key, length)),
+            2 => key().prop_map(Change::Append),
+            4 => (0..20_u16, key()).prop_map(|(key, member)| Change::Member(key, member)),
+            2 => (key(), prop::option::of(0..100_u64)).prop_map(|(key, at)| Change::Deadline(key, at)),
+            4 => key().prop_map(Change::Remove),
+            2 => (key(), key()).prop_map(|(from, to)| Change::Rename(from, to)),
+            1 => Just(Change::Expire),
+            1 => Just(Change::Evict),
+            3 => (0..3000_usize).prop_map(Change::Step),
+        ];
+        prop::collection::vec(change, 0..if cfg!(miri) { 30 } else { 300 })
+    }
+
+    fn one_member(member: &[u8], forms: Forms<'_>) -> Object {
+        let mut set = Set::new();
+        set.insert(member, forms);
+        Object::Set(set)
+    }
+
+    fn apply(store: &mut Store, hasher: KeyHasher, db: usize, change: Change, out: &mut Vec<u8>) {
+        match change {
+            Change::Set(key, length) => {
+                store.set_string(db, &hasher.key(&name(key)), &vec![b'n'; length], Deadline::Keep, 50);
+            }
+            Change::Append(key) => _ = store.append(db, &hasher.key(&name(key)), b"more", 50),
+            Change::Member(key, member) => {
+                let limits = EncodingLimits::default();
+                let forms = Forms { limits: &limits, hasher };
+                let (name, member) = (format!("{{tag}}set:{key}").into_bytes(), member.to_string().into_bytes());
+                let key = hasher.key(&name);
+                if store.edit(db, &key, 50, |set: &mut Set| (set.insert(&member, forms), true)) == Ok(None) {
+                    store.set_object(db, &key, one_member(&member, forms), Deadline::Clear, 50);
+                }
+            }
+            Change::Deadline(key, at) => _ = store.set_deadline(db, &hasher.key(&name(key)), at, 50),
+            Change::Remove(key) => _ = store.remove(db, &hasher.key(&name(key)), 50),
+            Change::Rename(from, to) => {
+                if let Some(taken) = store.take(db, &hasher.key(&name(from)), 50) {
+                    store.put(db, &hasher.key(&name(to)), taken, 50);
+                }
+            }
+            Change::Expire => _ = store.expire_some(50, 40),
+            Change::Evict => _ = store.evict_one(crate::contract::settings::EvictionPolicy::AllKeysRandom, 5, 50),
+            Change::Step(budget) => _ = store.snapshot_step(budget, out),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 200 }))]
+
+        #[test]
+        fn it_is_the_state_at_its_beginning_whatever_changes_meanwhile(
+            before in changes(), during in changes(), deadlines in prop::collection::vec(0..400_u16, 0..40),
+        ) {
+            let (mut store, hasher) = store(2);
+            for (number, change) in before.into_iter().enumerate() {
+                apply(&mut store, hasher, number % 2, change, &mut Vec::new());
+            }
+            for key in deadlines {
+                // Past at the time of the changes: it goes when somebody looks, or later.
+                store.set_string(0, &hasher.key(&name(key)), b"dies", Deadline::At(20), 1);
+            }
+            let beginning = content(&store);
+            store.snapshot_begin(Style { compressed: true, ..Style::default() }, 1);
+            let mut out = Vec::new();
+            let mut complete = false;
+            for (number, change) in during.into_iter().enumerate() {
+                complete |= !store.has_snapshot();
+                apply(&mut store, hasher, number % 2, change, &mut out);
+            }
+            complete |= !store.has_snapshot();
+            while !complete {
+                complete = store.snapshot_step(500, &mut out) == Progress::Complete;
+            }
+            prop_assert_eq!(told(&out), beginning);
+            prop_assert_eq!(store.snapshot_step(500, &mut out), Progress::Lost);
+        }
+    }
+
+    #[test]
+    fn a_step_does_about_as_much_as_it_may_even_in_one_large_slot() {
+        let (mut store, hasher) = store(1);
+        for number in 0..3000 {
+            store.set_string(0, &hasher.key(format!("{{tag}}{number}").as_bytes()), &[7; 30], Deadline::Clear, 1);
+        }
+        let beginning = content(&store);
+        store.snapshot_begin(Style::default(), 1);
+        let (mut all, mut steps) = (Vec::new(), 0);
+        loop {
+            let mut piece = Vec::new();
+            let progress = store.snapshot_step(10_000, &mut piece);
+            assert!(piece.len() <= 10_000, "{}", piece.len());
+            all.append(&mut piece);
+            if progress == Progress::Complete {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 20 && told(&all) == beginning);
+    }
+
+    #[test]
+    fn flushing_ends_it_and_watching_goes_on() {
+        let (mut store, hasher) = store(2);
+        let key = hasher.key(b"k");
+        store.set_string(1, &key, b"v", Deadline::Clear, 1);
+        let end: [fn(&mut Store); 4] = [
+            |store| store.swap(0, 1),
+            |store| store.flush_slot(crate::slot::Slot::of_key(b"k")),
+            |store| store.flush(Some(0)),
+            |store| store.flush(None),
+        ];
+        let version = store.watch(0, &key, 1);
+        for end in end {
+            store.snapshot_begin(Style::default(), 1);
+            end(&mut store);
+            assert_eq!(store.snapshot_step(100, &mut Vec::new()), Progress::Lost);
+        }
+        store.set_string(0, &key, b"v", Deadline::Clear, 1);
+        assert_ne!(store.watch_version(0, &key, 1), version);
+    }
+}

@@ -1,0 +1,471 @@
+//! The office's work for replication: does what [`Replication`] wants done, and executes its commands.
+//!
+//! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
+
+use super::{NodeOffice, Then, answer, now};
+use crate::base::ids::{ClientId, CoreId};
+use crate::cluster;
+use crate::cores::bus_core::Outgoing;
+use crate::cores::streams::StreamCommand;
+use crate::cores::{clock, wake::Bell};
+use crate::data::command::{Registry, Run};
+use crate::data::key::KeyHasher;
+use crate::data::plane::apply::ApplyBatch;
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
+use crate::data::plane::replica::Departure;
+use crate::data::rdb::load::{Loaded, Plan};
+use crate::data::rdb::write;
+use crate::data::store::{Progress, Store};
+use crate::node::config::Config;
+use crate::node::loader::SnapshotLoader;
+use crate::replication::feed::{Piece, Target};
+use crate::replication::options::Options;
+use crate::replication::{Action, LinkId, Replication, SnapshotFacts};
+use crate::resp::Error;
+use crate::slot::Slot;
+use crate::slot::owner::OwnerMap;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// What the office has for replication.
+pub struct ReplicationDesk {
+    /// The state machine.
+    pub replication: Replication,
+    loader: Option<SnapshotLoader>,
+    /// The database that is selected behind the snapshot that is being put in place.
+    replacing: Option<(u64, usize)>,
+    /// A snapshot for replicas that must be told its length first.
+    kept: Option<File>,
+    /// For each piece that the cores execute, how many have not answered.
+    pieces: HashMap<u64, usize>,
+    /// Commands that are answered when the node stands as they want it to.
+    pending: Vec<(Peer, u64)>,
+    /// Who waits for replicas.
+    waiting: HashMap<u64, (Peer, u64)>,
+    /// The connection to the primary, if it is to be read.
+    upstream: Option<LinkId>,
+    hasher: KeyHasher,
+    bell: Bell,
+    /// Whether the primary that is configured was told.
+    begun: bool,
+}
+
+impl ReplicationDesk {
+    /// The desk of a node with `cores` data cores.
+    pub fn new(
+        config: &Config,
+        cores: usize,
+        registry: &'static Registry,
+        hasher: KeyHasher,
+        random: Xoshiro256PlusPlus,
+        bell: Bell,
+    ) -> ReplicationDesk {
+        let owners = OwnerMap::even(cores);
+        let target = Box::new(move |args: &[&[u8]]| target(registry, &owners, args));
+        ReplicationDesk {
+            replication: Replication::new(options(config), cores, random, header, target),
+            loader: None,
+            replacing: None,
+            kept: None,
+            pieces: HashMap::new(),
+            pending: Vec::new(),
+            waiting: HashMap::new(),
+            upstream: None,
+            hasher,
+            bell,
+            begun: false,
+        }
+    }
+}
+
+/// Who executes a command of the primary.
+fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
+    let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
+    let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
+    let cores: BTreeSet<CoreId> =
+        positions.into_iter().map(|position| owners.of(Slot::of_key(args[position]))).collect();
+    match (cores.len(), cores.first(), &command.run) {
+        (1, Some(core), _) => Target::Core(*core),
+        (0, ..) if matches!(command.run, Run::Keyed(_)) => Target::Core(CoreId(0)),
+        (0, ..) => Target::All,
+        _ => Target::Several,
+    }
+}
+
+/// The beginning of a snapshot for replicas.
+fn header(facts: &SnapshotFacts) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write::header(&mut bytes);
+    let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
+    aux("redis-ver", crate::base::limits::REDIS_VERSION);
+    aux("redis-bits", "64");
+    aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
+    aux("repl-stream-db", &facts.db.to_string());
+    aux("repl-id", &facts.id);
+    aux("repl-offset", &facts.offset.to_string());
+    aux("aof-base", "0");
+    bytes
+}
+
+/// The directives of replication.
+pub fn options(config: &Config) -> Options {
+    let seconds = |name: &str| config.number::<u64>(name) * 1000;
+    Options {
+        port: config.number("port"),
+        user: config.text("masteruser").to_vec(),
+        password: config.text("masterauth").to_vec(),
+        announce_ip: config.text("replica-announce-ip").to_vec(),
+        announce_port: config.number("replica-announce-port"),
+        timeout: seconds("repl-timeout"),
+        ping_period: seconds("repl-ping-replica-period"),
+        backlog_size: config.number("repl-backlog-size"),
+        backlog_ttl: seconds("repl-backlog-ttl"),
+        diskless: config.flag("repl-diskless-sync"),
+        sync_delay: seconds("repl-diskless-sync-delay"),
+        sync_replicas: config.number("repl-diskless-sync-max-replicas"),
+        disable_nodelay: config.flag("repl-disable-tcp-nodelay"),
+        keep_old_data: config.choice("repl-diskless-load") == "swapdb",
+        priority: config.number("replica-priority"),
+        read_only: config.flag("replica-read-only"),
+        announced: config.flag("replica-announced"),
+        min_replicas: config.number("min-replicas-to-write"),
+        max_lag: config.number("min-replicas-max-lag"),
+        output_limit: config.settings().output_limit_replica,
+    }
+}
+
+impl NodeOffice {
+    /// The regular work.
+    pub(super) fn tick_replication(&mut self, outgoing: &mut Outgoing) {
+        if !self.desk_of_replication.begun {
+            self.desk_of_replication.begun = true;
+            let primary = self.config.replica_of();
+            let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
+            self.with_replication(outgoing, |replication| replication.follow(primary));
+        }
+        self.with_replication(outgoing, |replication| replication.tick(now().mono_ms));
+    }
+
+    /// Feeds replication something and does what it wants done.
+    pub(super) fn with_replication(&mut self, outgoing: &mut Outgoing, feed: impl FnOnce(&mut Replication)) {
+        feed(&mut self.desk_of_replication.replication);
+        loop {
+            let actions = self.desk_of_replication.replication.take_actions();
+            if actions.is_empty() {
+                break;
+            }
+            actions.into_iter().for_each(|action| self.carry_out(action, outgoing));
+        }
+        self.answer_pending(outgoing);
+    }
+
+    /// Answers commands that wanted the node to stand as it does now.
+    fn answer_pending(&mut self, outgoing: &mut Outgoing) {
+        let desk = &mut self.desk_of_replication;
+        if !desk.pending.is_empty() && desk.replication.is_calm() {
+            for (to, number) in desk.pending.drain(..) {
+                outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec())))));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, outgoing: &mut Outgoing) {
+        let desk = &mut self.desk_of_replication;
+        match action {
+            Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
+            Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
+            Action::Abandon => {
+                for core in 0..self.cores as u16 {
+                    outgoing.push((Peer(core), Message::Tell(Notice::EndSnapshot)));
+                }
+            }
+            Action::Proceed(core, number) => {
+                outgoing.push((core.into(), Message::Tell(Notice::MakePart(number))));
+            }
+            Action::Connect(link, host, port) => {
+                desk.upstream = Some(link);
+                let source = String::from_utf8_lossy(self.config.text("bind-source-addr")).parse().ok();
+                outgoing.streams.push(StreamCommand::Connect(link, host, port, source));
+            }
+            Action::Send(link, bytes) => outgoing.streams.push(StreamCommand::Send(link, bytes)),
+            Action::SendKept(link, from, count) => match desk.read_kept(from, count) {
+                Ok(bytes) => outgoing.streams.push(StreamCommand::Send(link, bytes)),
+                Err(error) => log::warn!("The snapshot for a replica can't be read back: {error}"),
+            },
+            Action::Keep(bytes) => {
+                let folder = self.config.dir();
+                if let Err(error) = desk.keep(&bytes, || tempfile::tempfile_in(folder)) {
+                    log::warn!("The snapshot for a replica can't be kept in a file: {error}");
+                }
+            }
+            Action::Close(link) => outgoing.streams.push(StreamCommand::Close(link)),
+            Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
+            Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
+            Action::BeginLoad => self.begin_load(outgoing),
+            Action::Load(bytes) => self.load(bytes, outgoing),
+            Action::EndLoad => {
+                if let Some(loader) = &mut desk.loader {
+                    loader.end();
+                }
+            }
+            Action::AbortLoad => {
+                desk.loader = None;
+                desk.replacing = None;
+            }
+            Action::Apply(number, piece) => self.apply(number, piece, outgoing),
+            Action::Waited(ticket, count) => {
+                if let Some((to, number)) = desk.waiting.remove(&ticket) {
+                    let reply = format!(":{count}\r\n").into_bytes();
+                    outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(reply)))));
+                }
+            }
+        }
+    }
+
+    /// Spreads a piece over the cores it concerns.
+    fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
+        let fresh = || ApplyBatch { window: number, stream: piece.stream.clone(), ..ApplyBatch::default() };
+        if piece.together {
+            let commands = piece.commands.iter().map(|command| (command.db, command.args)).collect();
+            let batch = ApplyBatch { spans: piece.spans, commands, ..fresh() };
+            self.desk_of_replication.pieces.insert(number, 1);
+            outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Apply(Box::new(batch))))));
+            return;
+        }
+        let mut batches: Vec<Option<Box<ApplyBatch>>> = (0..self.cores).map(|_| None).collect();
+        let mut spans = piece.spans.as_slice();
+        for command in &piece.commands {
+            let (args, rest) = spans.split_at(command.args);
+            spans = rest;
+            let cores = match command.target {
+                Target::Core(core) => core.index()..core.index() + 1,
+                Target::All | Target::Several => 0..self.cores,
+            };
+            for batch in &mut batches[cores] {
+                let batch = batch.get_or_insert_with(|| Box::new(fresh()));
+                batch.spans.extend_from_slice(args);
+                batch.commands.push((command.db, command.args));
+            }
+        }
+        self.desk_of_replication.pieces.insert(number, batches.iter().flatten().count());
+        for (core, batch) in batches.into_iter().enumerate() {
+            outgoing.messages.extend(batch.map(|batch| (Peer(core as u16), Message::Apply(batch))));
+        }
+    }
+
+    /// A core has executed its part of a piece.
+    pub(super) fn applied(&mut self, batch: &ApplyBatch, outgoing: &mut Outgoing) {
+        let pieces = &mut self.desk_of_replication.pieces;
+        let Some(missing) = pieces.get_mut(&batch.window) else { return };
+        *missing -= 1;
+        if *missing == 0 {
+            pieces.remove(&batch.window);
+            self.with_replication(outgoing, |replication| replication.applied(batch.window));
+        }
+    }
+
+    fn begin_load(&mut self, outgoing: &mut Outgoing) {
+        let plan = Plan {
+            cores: self.cores,
+            owners: OwnerMap::even(self.cores),
+            hasher: self.desk_of_replication.hasher,
+            seed: clock::unix_us(),
+            now: clock::unix_us() / 1000,
+            keep_expired: true,
+            replace: false,
+        };
+        let desk = &mut self.desk_of_replication;
+        let loader =
+            desk.bell.try_clone().and_then(|bell| SnapshotLoader::start(plan, Arc::new(self.config.settings()), bell));
+        match loader {
+            Ok(loader) => desk.loader = Some(loader),
+            Err(error) => {
+                self.with_replication(outgoing, |replication| replication.loaded(Err(error.to_string())));
+            }
+        }
+    }
+
+    fn load(&mut self, bytes: Vec<u8>, outgoing: &mut Outgoing) {
+        let desk = &mut self.desk_of_replication;
+        let Some(loader) = &mut desk.loader else { return };
+        let was_full = loader.is_full();
+        loader.push(bytes);
+        if let (Some(link), false, true) = (desk.upstream, was_full, loader.is_full()) {
+            outgoing.streams.push(StreamCommand::Pause(link, true));
+        }
+    }
+
+    /// Looks after the loader: it may have room again, or a result.
+    pub(super) fn look_after_loader(&mut self, outgoing: &mut Outgoing) {
+        let desk = &mut self.desk_of_replication;
+        let Some(loader) = &mut desk.loader else { return };
+        let was_full = loader.is_full();
+        loader.hand_over();
+        if let (Some(link), true, false) = (desk.upstream, was_full, loader.is_full()) {
+            outgoing.streams.push(StreamCommand::Pause(link, false));
+        }
+        match loader.result() {
+            None => {}
+            Some(Ok(loaded)) => {
+                desk.loader = None;
+                self.put_in_place(*loaded, outgoing);
+            }
+            Some(Err(reason)) => {
+                desk.loader = None;
+                self.with_replication(outgoing, |replication| replication.loaded(Err(reason)));
+            }
+        }
+    }
+
+    fn put_in_place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
+        log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
+        let db = loaded.facts.replication_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
+        let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
+        self.last += 1;
+        self.desk_of_replication.replacing = Some((self.last, db));
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores)))));
+    }
+
+    /// The old stores are back: the new ones serve.
+    pub(super) fn replaced(&mut self, number: u64, old: Vec<Box<Store>>, outgoing: &mut Outgoing) {
+        // Giving much memory back takes its time.
+        let freeing = std::thread::Builder::new().name("freeing".into()).spawn(move || drop(old));
+        if let Err(error) = freeing {
+            log::warn!("The old data is freed by the bus core: {error}");
+        }
+        if let Some((_, db)) = self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number) {
+            self.with_replication(outgoing, |replication| replication.loaded(Ok(db)));
+        }
+    }
+
+    pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
+        let SnapshotPart { number, core, bytes, progress } = part;
+        self.with_replication(outgoing, |replication| match progress {
+            Progress::Lost => replication.snapshot_lost(number),
+            Progress::More => replication.snapshot_part(number, core, bytes, false),
+            Progress::Complete => replication.snapshot_part(number, core, bytes, true),
+        });
+    }
+
+    /// A connection is a replica's.
+    pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
+        let Departure { introduction, command, said, fd: Some(fd), .. } = departure else { return };
+        let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
+        let replication = &mut self.desk_of_replication.replication;
+        let link = replication.new_link();
+        let next = command.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
+        let from = command.get(1).zip(next).map(|(id, next)| (id.as_slice(), next));
+        if let Some(refusal) = replication.refusal() {
+            return refuse(fd, refusal);
+        }
+        outgoing.streams.push(StreamCommand::Adopt(link, fd, nodelay));
+        self.with_replication(outgoing, |replication| replication.synchronise(link, introduction, from, &said));
+    }
+
+    /// REPLICAOF.
+    pub(super) fn replicaof(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
+        let refused = |error: &str| Err(Error::new(error.to_owned()));
+        if self.config.flag("cluster-enabled") {
+            return answer(from, number, command, outgoing, |_| refused("ERR REPLICAOF not allowed in cluster mode."));
+        }
+        let (host, port) = (&command.args[1], &command.args[2]);
+        if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
+            return self.copy(None, Some((from, number)), outgoing);
+        }
+        let host = String::from_utf8_lossy(host).into_owned();
+        let port = std::str::from_utf8(port).ok().and_then(|text| text.parse::<i64>().ok());
+        let port = match port {
+            None => return answer(from, number, command, outgoing, |_| Err(Error::NotAnInteger)),
+            Some(port) => u16::try_from(port),
+        };
+        let Ok(port) = port else {
+            return answer(from, number, command, outgoing, |_| refused("ERR Invalid master port"));
+        };
+        let upstream = self.desk_of_replication.replication.upstream();
+        if upstream.is_some_and(|upstream| upstream.host().eq_ignore_ascii_case(&host) && upstream.port() == port) {
+            return answer(from, number, command, outgoing, |reply| {
+                reply.simple("OK Already connected to specified master");
+                Ok(())
+            });
+        }
+        self.copy(Some((host, port)), Some((from, number)), outgoing);
+    }
+
+    /// Copies that node from now on, or nobody; answers the command when it is so.
+    pub(super) fn copy(
+        &mut self,
+        primary: Option<(String, u16)>,
+        command: Option<(Peer, u64)>,
+        outgoing: &mut Outgoing,
+    ) {
+        self.config.set_primary(primary.clone());
+        self.desk_of_replication.pending.extend(command);
+        self.with_replication(outgoing, |replication| replication.follow(primary));
+    }
+
+    /// WAIT: what was written so far has come here before all data cores have answered.
+    pub(super) fn wait(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
+        let integer = |place: usize| std::str::from_utf8(&command.args[place]).ok().and_then(|text| text.parse().ok());
+        let (wanted, timeout): (i64, u64) = (integer(1).unwrap_or(0), integer(2).unwrap_or(0) as u64);
+        let wanted = usize::try_from(wanted).unwrap_or(0);
+        self.desk_of_replication.waiting.insert(command.client.0, (from, number));
+        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout), outgoing);
+    }
+
+    /// All that the client wrote has been logged.
+    pub(super) fn wait_for_replicas(&mut self, client: ClientId, wanted: usize, timeout: u64, outgoing: &mut Outgoing) {
+        if self.desk_of_replication.waiting.contains_key(&client.0) {
+            self.with_replication(outgoing, |replication| replication.wait(client.0, wanted, timeout));
+        }
+    }
+
+    /// The client is gone that waited.
+    pub(super) fn wait_no_more(&mut self, client: ClientId) {
+        self.desk_of_replication.waiting.remove(&client.0);
+        self.desk_of_replication.replication.wait_no_more(client.0);
+    }
+}
+
+impl ReplicationDesk {
+    /// The data's state, for the control plane.
+    pub(super) fn standing_for_cluster(&self, writes_paused: bool) -> cluster::Replication {
+        let upstream = self.replication.upstream();
+        cluster::Replication {
+            offset: self.replication.offset_of_data(),
+            primary_silent_ms: upstream.and_then(|upstream| upstream.silent_for(now().mono_ms)),
+            link_up: upstream.is_some_and(|upstream| upstream.is_up()),
+            writes_paused,
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8], open: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
+        if bytes.is_empty() {
+            self.kept = None;
+            return Ok(());
+        }
+        let file = match &mut self.kept {
+            Some(file) => file,
+            None => self.kept.insert(open()?),
+        };
+        file.write_all(bytes)
+    }
+
+    fn read_kept(&self, from: u64, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        let file = self.kept.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes)
+    }
+}
+
+/// Tells a replica why it can't be synchronised now, and closes its connection.
+fn refuse(fd: OwnedFd, reason: &str) {
+    let mut stream = std::net::TcpStream::from(fd);
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.write_all(format!("-{reason}\r\n").as_bytes());
+}

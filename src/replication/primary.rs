@@ -1,0 +1,580 @@
+//! The primary's side (and that of a replica with replicas of its own): who they are, what they have, their snapshots.
+//!
+//! ```text
+//! PSYNC  -> the stream is kept from its place on: +CONTINUE, Online
+//!        -> or not: Waiting -> a cut: +FULLRESYNC, Receiving -> snapshot over: Settling -> first ACK: Online
+//! ```
+//!
+//! Replicas that wait at the same time share a snapshot. One that does not know the end mark (`capa eof`) is told the
+//! length first, so its snapshot is kept in a file until it is whole.
+
+use super::{Action, LinkId, Replication, SnapshotFacts};
+use crate::base::ids::CoreId;
+use crate::base::limits;
+use crate::contract::introduction::Introduction;
+use crate::resp::parse::{self, Limits, ParseState, Parsed};
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// For the next snapshot.
+    Waiting,
+    /// It gets the snapshot as it is made.
+    Receiving,
+    /// The snapshot is kept until its length is known.
+    Kept,
+    /// It gets the snapshot from what was kept, of which so much is under way or there.
+    Sending(u64),
+    /// It has the snapshot, and has not said so yet.
+    Settling,
+    /// It gets the stream.
+    Online,
+}
+
+/// A replica.
+pub struct Replica {
+    /// Its connection.
+    pub link: LinkId,
+    who: Introduction,
+    state: State,
+    /// The place in the stream of the next byte to send to it.
+    place: u64,
+    /// The offset it has acknowledged.
+    acked: u64,
+    /// When it was last heard.
+    heard_at: u64,
+    /// Bytes that its socket has not taken yet.
+    in_flight: usize,
+    /// When it last took some.
+    took_at: u64,
+    over_soft_since: Option<u64>,
+    input: Vec<u8>,
+    state_of_parser: ParseState,
+}
+
+/// The snapshot that is being made.
+pub struct Snapshot {
+    number: u64,
+    /// Whether its point in time is known.
+    cut: bool,
+    /// The mark of its end, for those who know it.
+    end_mark: String,
+    /// Cores that are not at their end.
+    cores: usize,
+    /// Cores whose last part the replicas have not taken: they make no more before.
+    parts: Vec<CoreId>,
+    /// Bytes kept.
+    kept: u64,
+}
+
+/// A client that waits for replicas to acknowledge what it wrote.
+pub struct Waiter {
+    ticket: u64,
+    offset: u64,
+    wanted: usize,
+    /// When it has waited long enough; none: never.
+    deadline: Option<u64>,
+}
+
+impl Replica {
+    /// The first byte of the stream it has not got, if it will want it.
+    pub fn needs(&self) -> Option<u64> {
+        (self.state != State::Waiting).then_some(self.place)
+    }
+
+    pub(super) fn taken(&mut self, count: usize, now: u64) {
+        self.in_flight = self.in_flight.saturating_sub(count);
+        self.took_at = now;
+    }
+
+    fn name(&self) -> String {
+        format!("{}:{}", self.ip(), self.who.port)
+    }
+
+    /// The address it is known by.
+    pub fn ip(&self) -> &str {
+        self.who.announced_ip.as_deref().unwrap_or(&self.who.ip)
+    }
+
+    /// The port it is known by.
+    pub fn port(&self) -> u16 {
+        self.who.port
+    }
+
+    /// Its state, in INFO's word.
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Waiting | State::Kept => "wait_bgsave",
+            State::Receiving | State::Sending(_) => "send_bulk",
+            State::Settling | State::Online => "online",
+        }
+    }
+
+    /// Whether it gets the stream.
+    pub fn is_online(&self) -> bool {
+        matches!(self.state, State::Settling | State::Online)
+    }
+
+    /// The offset it has acknowledged.
+    pub fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    /// Seconds since it was heard.
+    pub fn lag(&self, now: u64) -> u64 {
+        now.saturating_sub(self.heard_at) / 1000
+    }
+}
+
+impl Replication {
+    /// A connection asks to be synchronised, from the byte `next` (from 1) of history `id` on if possible. `rest` is
+    /// what it has said after that.
+    pub fn synchronise(&mut self, link: LinkId, who: Introduction, from: Option<(&[u8], i64)>, rest: &[u8]) {
+        let mut replica = Replica {
+            link,
+            who,
+            state: State::Waiting,
+            place: 0,
+            acked: 0,
+            heard_at: self.now,
+            in_flight: 0,
+            took_at: self.now,
+            over_soft_since: None,
+            input: Vec::new(),
+            state_of_parser: ParseState::default(),
+        };
+        log::info!("Replica {} asks for synchronization", replica.name());
+        match from {
+            Some((id, next)) if self.continues(id, next) => {
+                replica.state = State::Online;
+                replica.place = (next - 1) as u64;
+                self.counters.partial_ok += 1;
+                let missing = self.stream.end() - replica.place;
+                log::info!(
+                    "Partial resynchronization request from {} accepted. Sending {missing} bytes of backlog starting \
+                     from offset {next}.",
+                    replica.name()
+                );
+                let id = if replica.who.psync2 { format!(" {}", self.history.id) } else { String::new() };
+                self.replicas.push(replica);
+                self.send(link, format!("+CONTINUE{id}\r\n").into_bytes());
+            }
+            _ => {
+                self.counters.partial_err += u64::from(from.is_some_and(|(id, _)| id.first() != Some(&b'?')));
+                self.counters.full += 1;
+                self.replicas.push(replica);
+                if !self.stream.is_active() {
+                    if self.upstream.is_none() {
+                        self.history.renew();
+                        log::info!("Replication backlog created, my new replication ID is '{}'", self.history.id);
+                    }
+                    self.stream.activate();
+                }
+            }
+        }
+        self.replica_received(link, rest);
+        self.stand();
+        self.advance();
+        self.feed_replicas();
+    }
+
+    /// Why no replica can be synchronised now, if that is so.
+    pub fn refusal(&self) -> Option<&'static str> {
+        let lost = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
+        lost.then_some("NOMASTERLINK Can't SYNC while not connected with my master")
+    }
+
+    /// Whether a replica can go on from the byte `next` (from 1) of history `id`.
+    fn continues(&self, id: &[u8], next: i64) -> bool {
+        if id.first() == Some(&b'?') {
+            return false;
+        }
+        let id_text = String::from_utf8_lossy(id);
+        if !self.history.covers(id, next) {
+            log::info!(
+                "Partial resynchronization not accepted: Replica asked for '{id_text}' from {next} on, my replication \
+                 IDs are '{}' and '{}' (up to {})",
+                self.history.id,
+                self.history.former,
+                self.history.second_offset
+            );
+            return false;
+        }
+        let there = next > 0 && self.stream.has((next - 1) as u64);
+        if !there {
+            log::info!("Unable to partial resync with a replica for lack of backlog (Replica request was: {next}).");
+        }
+        there
+    }
+
+    fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        if let Some(replica) = self.replicas.iter_mut().find(|replica| replica.link == link) {
+            replica.in_flight += bytes.len();
+        }
+        self.actions.push(Action::Send(link, bytes));
+    }
+
+    /// Sends replicas what they have not got of the stream, as far as their sockets take it.
+    pub(super) fn feed_replicas(&mut self) {
+        let end = self.stream.end();
+        for replica in &mut self.replicas {
+            while replica.state == State::Online && replica.place < end && replica.in_flight < limits::LINK_OUTPUT {
+                let bytes = self.stream.copy(replica.place, limits::LINK_OUTPUT);
+                replica.place += bytes.len() as u64;
+                replica.in_flight += bytes.len();
+                self.actions.push(Action::Send(replica.link, bytes));
+            }
+            if let (State::Sending(sent), Some(snapshot)) = (&mut replica.state, &self.snapshot) {
+                while *sent < snapshot.kept && replica.in_flight < limits::LINK_OUTPUT {
+                    let count = (snapshot.kept - *sent).min(limits::LINK_OUTPUT as u64) as usize;
+                    self.actions.push(Action::SendKept(replica.link, *sent, count));
+                    *sent += count as u64;
+                    replica.in_flight += count;
+                }
+                if *sent == snapshot.kept {
+                    // The stream follows on its heels: the length tells where it begins.
+                    replica.state = State::Online;
+                    replica.heard_at = self.now;
+                    replica.acked = replica.place;
+                    log::info!("Synchronization with replica {} succeeded", replica.name());
+                }
+            }
+        }
+        self.forget_snapshot();
+        self.trim();
+    }
+
+    /// Begins a snapshot if somebody waits for one and the time has come.
+    pub(super) fn begin_snapshot(&mut self) {
+        let waiting = self.replicas.iter().filter(|replica| replica.state == State::Waiting);
+        let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else {
+            if self.snapshot.is_none() {
+                self.go_on_executing();
+            }
+            return;
+        };
+        let count = waiting.clone().count();
+        let enough = self.options.sync_replicas > 0 && count >= self.options.sync_replicas;
+        let diskless = self.options.diskless && waiting.clone().all(|replica| replica.who.knows_end_mark);
+        let delayed = diskless && !enough && self.now < since + self.options.sync_delay;
+        if self.snapshot.is_some() || delayed || !self.stream.is_active() || !self.may_cut() {
+            return;
+        }
+        self.snapshots += 1;
+        let end_mark = self.history.random_name();
+        let cores = self.merge.cores();
+        self.snapshot =
+            Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
+        log::info!("Starting snapshot for SYNC with {count} replicas");
+        self.actions.push(Action::Cut(self.snapshots));
+    }
+
+    /// The snapshot's point in time is this one.
+    pub(super) fn cut_made(&mut self, number: u64) {
+        let offset = self.stream.end();
+        let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
+        snapshot.cut = true;
+        let db = match &self.upstream {
+            Some(upstream) => upstream.db() as i64,
+            None => {
+                self.selected = None;
+                -1
+            }
+        };
+        let header = (self.header)(&SnapshotFacts { db, id: self.history.id.clone(), offset });
+        let (mark, mut to_keep) = (snapshot.end_mark.clone(), false);
+        for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Waiting) {
+            replica.place = offset;
+            let mut bytes = Vec::new();
+            if !replica.who.is_old {
+                bytes.extend_from_slice(format!("+FULLRESYNC {} {offset}\r\n", self.history.id).as_bytes());
+            }
+            if replica.who.knows_end_mark && self.options.diskless {
+                replica.state = State::Receiving;
+                bytes.extend_from_slice(format!("$EOF:{mark}\r\n").as_bytes());
+                bytes.extend_from_slice(&header);
+            } else {
+                replica.state = State::Kept;
+                to_keep = true;
+            }
+            replica.in_flight += bytes.len();
+            self.actions.push(Action::Send(replica.link, bytes));
+        }
+        if to_keep {
+            snapshot.kept = header.len() as u64;
+            self.actions.push(Action::Keep(header));
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            let cores = self.merge.cores() as u8;
+            snapshot.parts = (0..cores).map(CoreId).collect();
+        }
+        self.forget_snapshot();
+        self.proceed();
+        self.go_on_executing();
+    }
+
+    /// A core made a part of a snapshot, its last perhaps.
+    pub fn snapshot_part(&mut self, number: u64, core: CoreId, bytes: Vec<u8>, last: bool) {
+        let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
+        if last {
+            snapshot.cores -= 1;
+        } else {
+            snapshot.parts.push(core);
+        }
+        self.snapshot_bytes(bytes);
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.cores == 0) {
+            self.end_snapshot();
+        }
+        self.proceed();
+        self.feed_replicas();
+    }
+
+    /// A core has lost the snapshot: its data was flushed. Those who were to get it have to ask again.
+    pub fn snapshot_lost(&mut self, number: u64) {
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.number == number) {
+            let gets = |state: State| matches!(state, State::Receiving | State::Kept);
+            self.close_replicas(|replica| gets(replica.state));
+        }
+    }
+
+    /// Hands bytes of the snapshot to those who get it.
+    fn snapshot_bytes(&mut self, bytes: Vec<u8>) {
+        let Some(snapshot) = &mut self.snapshot else { return };
+        for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Receiving) {
+            replica.in_flight += bytes.len();
+            self.actions.push(Action::Send(replica.link, bytes.clone()));
+        }
+        if self.replicas.iter().any(|replica| replica.state == State::Kept) {
+            snapshot.kept += bytes.len() as u64;
+            self.actions.push(Action::Keep(bytes));
+        }
+    }
+
+    /// Every core is at its end.
+    fn end_snapshot(&mut self) {
+        // The end of the file; a checksum of 0 says that there is none.
+        self.snapshot_bytes([&[0xff][..], &[0; 8]].concat());
+        let Some(snapshot) = &self.snapshot else { return };
+        for replica in &mut self.replicas {
+            let bytes = match replica.state {
+                State::Receiving => {
+                    replica.state = State::Settling;
+                    replica.heard_at = self.now;
+                    snapshot.end_mark.clone().into_bytes()
+                }
+                State::Kept => {
+                    replica.state = State::Sending(0);
+                    format!("${}\r\n", snapshot.kept).into_bytes()
+                }
+                _ => continue,
+            };
+            replica.in_flight += bytes.len();
+            self.actions.push(Action::Send(replica.link, bytes));
+        }
+    }
+
+    /// Lets the cores go on with the snapshot if everybody has taken most of what there is.
+    pub(super) fn proceed(&mut self) {
+        let getting = |replica: &Replica| replica.state == State::Receiving;
+        let slow = |replica: &Replica| getting(replica) && replica.in_flight > limits::LINK_OUTPUT;
+        if self.replicas.iter().any(slow) {
+            return;
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            let number = snapshot.number;
+            self.actions.extend(snapshot.parts.drain(..).map(|core| Action::Proceed(core, number)));
+        }
+    }
+
+    /// Forgets the snapshot when nobody gets it any more.
+    fn forget_snapshot(&mut self) {
+        let Some(snapshot) = self.snapshot.as_ref().filter(|snapshot| snapshot.cut) else { return };
+        let gets = |replica: &Replica| matches!(replica.state, State::Receiving | State::Kept | State::Sending(_));
+        if self.replicas.iter().any(gets) {
+            return;
+        }
+        if snapshot.cores > 0 {
+            self.actions.push(Action::Abandon);
+        }
+        if snapshot.kept > 0 {
+            self.actions.push(Action::Keep(Vec::new()));
+        }
+        self.snapshot = None;
+    }
+
+    /// A replica says something: it can only be an acknowledgement.
+    pub(super) fn replica_received(&mut self, link: LinkId, bytes: &[u8]) {
+        let Some(replica) = self.replicas.iter_mut().find(|replica| replica.link == link) else { return };
+        replica.input.extend_from_slice(bytes);
+        let (mut used, mut spans) = (0, Vec::new());
+        let mut malformed = replica.input.len() > limits::MAX_INLINE;
+        loop {
+            spans.clear();
+            let input = &replica.input[used..];
+            match parse::parse(input, &mut replica.state_of_parser, &Limits::new(1024, true), &mut spans) {
+                Parsed::Command { consumed } => {
+                    let args: Vec<&[u8]> = spans.iter().map(|span| span.of(input)).collect();
+                    if let Some(offset) = acknowledged(&args) {
+                        replica.acked = replica.acked.max(offset);
+                        replica.heard_at = self.now;
+                        if replica.state == State::Settling {
+                            replica.state = State::Online;
+                            log::info!("Synchronization with replica {} succeeded", replica.name());
+                        }
+                    }
+                    used += consumed;
+                }
+                Parsed::Empty { consumed } | Parsed::Inline { consumed, .. } => used += consumed,
+                Parsed::Incomplete { .. } => break,
+                Parsed::Error(_) => {
+                    malformed = true;
+                    break;
+                }
+            }
+        }
+        replica.input.drain(..used);
+        if malformed {
+            return self.close_replica(link, "protocol error");
+        }
+        self.feed_replicas();
+        self.end_waits();
+    }
+
+    fn close_replica(&mut self, link: LinkId, reason: &str) {
+        self.actions.push(Action::Close(link));
+        self.replica_gone(link, reason);
+    }
+
+    pub(super) fn replica_gone(&mut self, link: LinkId, reason: &str) {
+        let Some(at) = self.replicas.iter().position(|replica| replica.link == link) else { return };
+        let replica = self.replicas.remove(at);
+        log::info!("Connection with replica {} lost: {reason}", replica.name());
+        if self.replicas.is_empty() {
+            self.alone_since = self.now;
+        }
+        self.forget_snapshot();
+        self.proceed();
+        self.trim();
+    }
+
+    /// Closes the connections of all replicas.
+    pub(super) fn disconnect_replicas(&mut self, reason: &str) {
+        let links: Vec<LinkId> = self.replicas.iter().map(|replica| replica.link).collect();
+        links.into_iter().for_each(|link| self.close_replica(link, reason));
+    }
+
+    /// Closes the connections of the replicas that `matches`; how many there were.
+    pub fn close_replicas(&mut self, matches: impl Fn(&Replica) -> bool) -> usize {
+        let links: Vec<LinkId> =
+            self.replicas.iter().filter(|replica| matches(replica)).map(|replica| replica.link).collect();
+        links.iter().for_each(|link| self.close_replica(*link, "closed by a client"));
+        links.len()
+    }
+
+    /// The regular work, once a second: pings, timeouts, the end of an unused backlog.
+    pub(super) fn tend_replicas(&mut self) {
+        let (now, timeout) = (self.now, self.options.timeout);
+        let streaming = self.upstream.is_none();
+        if streaming && !self.replicas.is_empty() && now >= self.pinged_at + self.options.ping_period {
+            self.pinged_at = now;
+            self.stream.append(b"*1\r\n$4\r\nPING\r\n");
+        }
+        let mut late = Vec::new();
+        for replica in &mut self.replicas {
+            match replica.state {
+                State::Waiting | State::Kept => {
+                    replica.in_flight += 1;
+                    self.actions.push(Action::Send(replica.link, b"\n".to_vec()));
+                }
+                State::Receiving | State::Sending(_) if replica.in_flight > 0 && now > replica.took_at + timeout => {
+                    late.push((replica.link, "timeout (full sync)"));
+                }
+                State::Settling | State::Online if !replica.who.is_old && now > replica.heard_at + timeout => {
+                    late.push((replica.link, "timeout (streaming sync)"));
+                }
+                _ => {}
+            }
+        }
+        late.into_iter().for_each(|(link, reason)| self.close_replica(link, reason));
+        let unused = streaming && self.replicas.is_empty() && self.stream.is_active();
+        let ttl = self.options.backlog_ttl;
+        if unused && ttl > 0 && now > self.alone_since + ttl {
+            log::info!("Replication backlog freed after {} seconds without connected replicas.", ttl / 1000);
+            self.history.renew();
+            self.stream.deactivate();
+            self.selected = None;
+        }
+        self.feed_replicas();
+    }
+
+    /// Closes replicas that let too much of the stream wait.
+    pub(super) fn limit_output(&mut self) {
+        let (limit, end, now) = (self.options.output_limit, self.stream.end(), self.now);
+        let mut over = Vec::new();
+        for replica in &mut self.replicas {
+            let waits = replica.needs().map_or(0, |place| end - place) + replica.in_flight as u64;
+            let over_soft = limit.soft > 0 && waits > limit.soft;
+            let since = *replica.over_soft_since.get_or_insert(now);
+            if !over_soft {
+                replica.over_soft_since = None;
+            }
+            let hard = limit.hard > 0 && waits > limit.hard.max(self.options.backlog_size);
+            if hard || over_soft && now - since > limit.soft_seconds * 1000 {
+                over.push(replica.link);
+            }
+        }
+        over.into_iter().for_each(|link| self.close_replica(link, "client-output-buffer-limit"));
+    }
+
+    /// Replicas that have acknowledged something lately.
+    pub(super) fn good_replicas(&self) -> usize {
+        let good = |replica: &&Replica| replica.is_online() && replica.lag(self.now) <= self.options.max_lag;
+        if self.options.min_replicas == 0 { 0 } else { self.replicas.iter().filter(good).count() }
+    }
+
+    /// The replicas.
+    pub fn replicas(&self) -> &[Replica] {
+        &self.replicas
+    }
+
+    /// WAIT: answers with [`Action::Waited`] when `wanted` replicas have all that is in the stream now, or at
+    /// `timeout` ms, if that is not 0.
+    pub fn wait(&mut self, ticket: u64, wanted: usize, timeout: u64) {
+        let deadline = (timeout > 0).then(|| self.now + timeout);
+        self.waiters.push(Waiter { ticket, offset: self.stream.end(), wanted, deadline });
+        self.end_waits();
+        if !self.waiters.is_empty() && !self.replicas.is_empty() {
+            self.stream.append(b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n");
+            self.feed_replicas();
+        }
+    }
+
+    /// The client that waits is gone.
+    pub fn wait_no_more(&mut self, ticket: u64) {
+        self.waiters.retain(|waiter| waiter.ticket != ticket);
+    }
+
+    pub(super) fn end_waits(&mut self) {
+        let (replicas, now) = (&self.replicas, self.now);
+        let actions = &mut self.actions;
+        self.waiters.retain(|waiter| {
+            let has_it = |replica: &&Replica| replica.state == State::Online && replica.acked >= waiter.offset;
+            let count = replicas.iter().filter(has_it).count();
+            let over = count >= waiter.wanted || waiter.deadline.is_some_and(|deadline| now >= deadline);
+            if over {
+                actions.push(Action::Waited(waiter.ticket, count));
+            }
+            !over
+        });
+    }
+}
+
+/// The offset of REPLCONF ACK.
+fn acknowledged(args: &[&[u8]]) -> Option<u64> {
+    match args {
+        [name, word, offset, ..] if name.eq_ignore_ascii_case(b"REPLCONF") && word.eq_ignore_ascii_case(b"ACK") => {
+            std::str::from_utf8(offset).ok()?.parse().ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,489 @@
+//! The replica's side: the link to its primary.
+//!
+//! ```text
+//! Idle -> Connecting -> Greeting: PING, AUTH, REPLCONF, PSYNC -> +CONTINUE:                          Up
+//!                                                             -> +FULLRESYNC: Receiving -> Loading -> Up
+//! ```
+//!
+//! The stream is handed to the cores in pieces. What is under way when the link is lost is still executed; then the
+//! offset says what to go on from.
+
+mod greeting;
+
+use super::feed::{Feed, Piece};
+use super::{Action, LinkId, Replication};
+use crate::base::limits;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Bytes of the mark at the end of a snapshot of unknown length.
+const END_MARK: usize = 40;
+
+/// The longest line of a primary's greeting.
+const LONGEST_LINE: usize = 1024;
+
+/// How far the link is.
+#[derive(Debug)]
+enum State {
+    Idle,
+    Connecting,
+    /// What was asked and not answered yet, in order.
+    Greeting(VecDeque<Asked>),
+    /// The snapshot is coming.
+    Receiving(Transfer),
+    /// It is here, and is not yet in the place of the data.
+    Loading,
+    Up,
+}
+
+/// What a primary is asked before it sends anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Ping,
+    Auth,
+    Port,
+    Address,
+    Capabilities,
+    Psync,
+}
+
+/// A snapshot that is coming.
+#[derive(Debug)]
+struct Transfer {
+    id: String,
+    offset: u64,
+    end: End,
+    /// Bytes that came.
+    read: u64,
+}
+
+#[derive(Debug)]
+enum End {
+    /// Not told yet.
+    Unknown,
+    /// After so many bytes.
+    After(u64),
+    /// With this mark. The last bytes that came may be it.
+    Mark(Vec<u8>, Vec<u8>),
+}
+
+/// A part of the stream that the cores are executing.
+struct UnderWay {
+    number: u64,
+    bytes: Arc<Vec<u8>>,
+    wants_ack: bool,
+    together: bool,
+    done: bool,
+}
+
+/// The primary that this node copies.
+pub struct Upstream {
+    host: String,
+    port: u16,
+    state: State,
+    link: Option<LinkId>,
+    /// When something last came.
+    heard_at: u64,
+    /// Since when it is not up.
+    down_since: Option<u64>,
+    /// Not before this time is the next try to connect.
+    retry_at: u64,
+    /// Whether it was up since this node copies it.
+    was_up: bool,
+    /// Whether the data is what the stream says, so that it can be gone on from.
+    consistent: bool,
+    /// Whether there is no data until the snapshot is there.
+    emptied: bool,
+    input: Vec<u8>,
+    /// Where the stream goes on after the snapshot, under which name.
+    target: Option<(String, u64)>,
+    feed: Feed,
+    /// The database selected behind all that was handed to the cores.
+    db: usize,
+    /// A piece that waits until all before it is done.
+    next: Option<Piece>,
+    under_way: VecDeque<UnderWay>,
+    pieces: u64,
+    /// Whether the cores get no more for now, because of a snapshot.
+    held: bool,
+    paused: bool,
+    /// Whether this node is to be a primary once everything under way is done.
+    leaving: bool,
+}
+
+impl Upstream {
+    /// Its address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the stream comes.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up)
+    }
+
+    /// Whether the data is being replaced, and there is none meanwhile.
+    pub fn is_loading(&self) -> bool {
+        self.is_synchronising() && self.emptied
+    }
+
+    /// Whether a snapshot is coming or being loaded.
+    pub fn is_synchronising(&self) -> bool {
+        matches!(self.state, State::Receiving(_) | State::Loading)
+    }
+
+    /// The word of ROLE for its state.
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Idle => "connect",
+            State::Connecting => "connecting",
+            State::Greeting(_) => "handshake",
+            State::Receiving(_) | State::Loading => "sync",
+            State::Up => "connected",
+        }
+    }
+
+    /// Bytes of the snapshot: how many there are, if that is known, and how many came.
+    pub fn progress(&self) -> (u64, u64) {
+        match &self.state {
+            State::Receiving(Transfer { end: End::After(left), read, .. }) => (left + read, *read),
+            State::Receiving(transfer) => (0, transfer.read),
+            _ => (0, 0),
+        }
+    }
+
+    /// Milliseconds since something came.
+    pub fn silence(&self, now: u64) -> u64 {
+        now.saturating_sub(self.heard_at)
+    }
+
+    /// Milliseconds since it was last heard as a primary, none if it never was.
+    pub fn silent_for(&self, now: u64) -> Option<u64> {
+        self.was_up.then(|| self.down_for(now).unwrap_or_else(|| self.silence(now)))
+    }
+
+    /// Milliseconds since it is not up; none: it is.
+    pub fn down_for(&self, now: u64) -> Option<u64> {
+        self.down_since.map(|since| now.saturating_sub(since))
+    }
+
+    /// Bytes of the stream that came but are not executed yet.
+    pub fn unexecuted(&self) -> usize {
+        self.feed.len() + self.under_way.iter().map(|piece| piece.bytes.len()).sum::<usize>()
+    }
+
+    pub(super) fn is_link(&self, link: LinkId) -> bool {
+        self.link == Some(link)
+    }
+
+    /// The database that is selected at the end of what was executed.
+    pub(super) fn db(&self) -> usize {
+        self.db
+    }
+
+    fn new(host: String, port: u16, now: u64) -> Upstream {
+        Upstream {
+            host,
+            port,
+            state: State::Idle,
+            link: None,
+            heard_at: now,
+            down_since: Some(now),
+            retry_at: now,
+            was_up: false,
+            consistent: true,
+            emptied: false,
+            input: Vec::new(),
+            target: None,
+            feed: Feed::default(),
+            db: 0,
+            next: None,
+            under_way: VecDeque::new(),
+            pieces: 0,
+            held: false,
+            paused: false,
+            leaving: false,
+        }
+    }
+}
+
+impl Replication {
+    /// The offset, if the data is that of the history: a replica in the middle of a synchronisation has none.
+    pub fn offset_of_data(&self) -> u64 {
+        let whole = self.upstream.as_ref().is_none_or(|upstream| upstream.consistent);
+        if whole { self.stream.end() } else { 0 }
+    }
+
+    /// The primary that is copied, if one is.
+    pub fn upstream(&self) -> Option<&Upstream> {
+        self.upstream.as_ref().filter(|upstream| !upstream.leaving)
+    }
+
+    /// Copies the node at this address from now on, or nobody.
+    pub fn follow(&mut self, primary: Option<(String, u16)>) {
+        let before = self.upstream.take();
+        if let Some(upstream) = &before {
+            self.drop_link(upstream);
+        }
+        self.upstream = match (before, primary) {
+            (None, None) => return,
+            (Some(before), None) => Some(Upstream { leaving: true, state: State::Idle, link: None, ..before }),
+            (None, Some((host, port))) => Some(Upstream::new(host, port, self.now)),
+            // What is under way belongs to the data that the new primary is asked to go on from.
+            (Some(before), Some((host, port))) => Some(Upstream {
+                consistent: before.consistent && !before.is_loading(),
+                under_way: before.under_way,
+                pieces: before.pieces,
+                feed: Feed::new(before.db),
+                db: before.db,
+                ..Upstream::new(host, port, self.now)
+            }),
+        };
+        if let Some(upstream) = self.upstream() {
+            log::info!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
+        }
+        self.leave_upstream();
+        self.stand();
+        self.advance();
+    }
+
+    /// Becomes a primary when all is done that the former one has sent.
+    fn leave_upstream(&mut self) {
+        if !self.upstream.as_ref().is_some_and(|upstream| upstream.leaving && upstream.under_way.is_empty()) {
+            return;
+        }
+        self.upstream = None;
+        let id = self.history.random_name();
+        self.history.fork(id, self.stream.end());
+        log::info!(
+            "MASTER MODE enabled. Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
+            self.history.former,
+            self.history.second_offset,
+            self.history.id
+        );
+        // They must hear of the new name; they can go on from where they are.
+        self.disconnect_replicas("the history has a new name");
+        self.selected = None;
+        self.alone_since = self.now;
+        self.stand();
+    }
+
+    /// Whether what was asked of the data cores and of the primary's last words is done.
+    pub fn is_calm(&self) -> bool {
+        self.is_settled() && !self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
+    }
+
+    fn drop_link(&mut self, upstream: &Upstream) {
+        if upstream.is_synchronising() {
+            self.actions.push(Action::AbortLoad);
+        }
+        if let Some(link) = upstream.link {
+            self.actions.push(Action::Close(link));
+        }
+    }
+
+    /// Connects if it is time to, and nothing is under way any more.
+    pub(super) fn connect_upstream(&mut self) {
+        self.links += 1;
+        let link = LinkId(self.links);
+        let now = self.now;
+        let Some(upstream) = &mut self.upstream else { return };
+        let idle = matches!(upstream.state, State::Idle) && !upstream.leaving && !upstream.held;
+        if !idle || !upstream.under_way.is_empty() || now < upstream.retry_at {
+            return;
+        }
+        upstream.state = State::Connecting;
+        upstream.link = Some(link);
+        upstream.heard_at = now;
+        upstream.retry_at = now + 1000;
+        upstream.paused = false;
+        upstream.input.clear();
+        self.actions.push(Action::Connect(link, upstream.host.clone(), upstream.port));
+    }
+
+    /// The connection that was asked for is there.
+    pub fn opened(&mut self, link: LinkId) {
+        let now = self.now;
+        let Some(upstream) = self.upstream.as_mut().filter(|upstream| upstream.is_link(link)) else { return };
+        log::info!("MASTER <-> REPLICA sync started");
+        upstream.heard_at = now;
+        upstream.state = State::Greeting([Asked::Ping].into());
+        self.say(&[b"PING"]);
+    }
+
+    /// The snapshot is in the place of the data, with this database selected at its end; or it can't be loaded.
+    pub fn loaded(&mut self, result: Result<usize, String>) {
+        let Some(upstream) = &mut self.upstream else { return };
+        match (result, upstream.target.take()) {
+            (Ok(db), Some((id, offset))) if matches!(upstream.state, State::Loading) => {
+                log::info!("MASTER <-> REPLICA sync: Finished with success");
+                self.history.id = id;
+                self.history.forget_former();
+                self.stream.restart(offset);
+                self.stream.activate();
+                upstream.feed = Feed::new(db);
+                upstream.db = db;
+                upstream.next = None;
+                let rest = std::mem::take(&mut upstream.input);
+                upstream.feed.push(&rest);
+                self.up();
+                self.dispatch();
+            }
+            (Err(reason), _) if upstream.is_synchronising() => {
+                self.fail(&format!("Failed trying to load the MASTER synchronization DB: {reason}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands the cores what can be executed now.
+    fn dispatch(&mut self) {
+        loop {
+            let Some(upstream) = &mut self.upstream else { return };
+            let busy = upstream.under_way.len() >= limits::PIECES_UNDER_WAY
+                || upstream.under_way.iter().any(|piece| piece.together);
+            if upstream.held || busy || !upstream.is_up() {
+                break;
+            }
+            let piece =
+                match upstream.next.take().map_or_else(|| upstream.feed.next(&self.target), |piece| Ok(Some(piece))) {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => break,
+                    Err(error) => {
+                        upstream.consistent = false;
+                        return self.fail(&format!("Protocol error from the primary: {error}"));
+                    }
+                };
+            if piece.together && !upstream.under_way.is_empty() {
+                upstream.next = Some(piece);
+                break;
+            }
+            upstream.pieces += 1;
+            upstream.db = piece.db;
+            upstream.under_way.push_back(UnderWay {
+                number: upstream.pieces,
+                bytes: piece.stream.clone(),
+                wants_ack: piece.wants_ack,
+                together: piece.together,
+                done: piece.commands.is_empty(),
+            });
+            if !piece.commands.is_empty() {
+                self.actions.push(Action::Apply(upstream.pieces, piece));
+            }
+            self.take_done();
+        }
+        self.pause_reading();
+    }
+
+    /// Does not read on while the cores have much to do.
+    fn pause_reading(&mut self) {
+        let Some(upstream) = &mut self.upstream else { return };
+        let waits = upstream.held || !upstream.under_way.is_empty();
+        let pause = waits && upstream.feed.len() > limits::LINK_INPUT;
+        if let Some(link) = upstream.link.filter(|_| upstream.paused != pause) {
+            upstream.paused = pause;
+            self.actions.push(Action::Pause(link, pause));
+        }
+    }
+
+    /// The cores have executed the piece with this number.
+    pub fn applied(&mut self, number: u64) {
+        let Some(upstream) = &mut self.upstream else { return };
+        if let Some(piece) = upstream.under_way.iter_mut().find(|piece| piece.number == number) {
+            piece.done = true;
+        }
+        self.take_done();
+        self.dispatch();
+        self.leave_upstream();
+        self.feed_replicas();
+        self.advance();
+    }
+
+    /// What was executed belongs to this node's stream.
+    fn take_done(&mut self) {
+        let mut wants_ack = false;
+        while let Some(upstream) = &mut self.upstream
+            && upstream.under_way.front().is_some_and(|piece| piece.done)
+            && let Some(piece) = upstream.under_way.pop_front()
+        {
+            self.stream.append(&piece.bytes);
+            wants_ack |= piece.wants_ack;
+        }
+        if wants_ack {
+            self.acknowledge();
+        }
+    }
+
+    /// Tells the primary how far this node is.
+    fn acknowledge(&mut self) {
+        if self.upstream.as_ref().is_some_and(Upstream::is_up) {
+            let offset = self.stream.end().to_string();
+            self.say(&[b"REPLCONF", b"ACK", offset.as_bytes()]);
+        }
+    }
+
+    /// Whether the data is at a point in the stream that a snapshot can be taken at. A replica's is when nothing is under
+    /// way; if something is, no more is begun.
+    pub(super) fn may_cut(&mut self) -> bool {
+        match &mut self.upstream {
+            None => true,
+            Some(upstream) => {
+                upstream.held = true;
+                upstream.under_way.is_empty()
+            }
+        }
+    }
+
+    /// The snapshot's point in time has passed, or nobody wants it any more.
+    pub(super) fn go_on_executing(&mut self) {
+        if let Some(upstream) = self.upstream.as_mut().filter(|upstream| upstream.held) {
+            upstream.held = false;
+            self.dispatch();
+        }
+    }
+
+    fn fail(&mut self, reason: &str) {
+        if let Some(link) = self.upstream.as_ref().and_then(|upstream| upstream.link) {
+            self.actions.push(Action::Close(link));
+        }
+        self.upstream_lost(reason);
+    }
+
+    /// The link is no more.
+    pub(super) fn upstream_lost(&mut self, reason: &str) {
+        let now = self.now;
+        let Some(upstream) = &mut self.upstream else { return };
+        log::warn!("Connection with the primary {}:{} lost: {reason}", upstream.host, upstream.port);
+        if upstream.is_synchronising() {
+            self.actions.push(Action::AbortLoad);
+        }
+        if upstream.is_up() {
+            // It may have been closed on purpose: for its new name.
+            upstream.retry_at = now;
+        }
+        upstream.link = None;
+        upstream.state = State::Idle;
+        upstream.target = None;
+        upstream.down_since.get_or_insert(now);
+        upstream.input.clear();
+        // What came and is not under way comes again.
+        upstream.feed = Feed::new(upstream.db);
+        upstream.next = None;
+        self.stand();
+    }
+
+    /// The regular work, once a second: acknowledgement, timeouts.
+    pub(super) fn tend_upstream(&mut self) {
+        let Some(upstream) = &self.upstream else { return };
+        let late = upstream.link.is_some() && upstream.silence(self.now) > self.options.timeout && !upstream.paused;
+        if late && !matches!(upstream.state, State::Loading) {
+            return self.fail("timeout");
+        }
+        self.acknowledge();
+    }
+}
