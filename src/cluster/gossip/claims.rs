@@ -25,16 +25,31 @@ impl Cluster {
     /// Takes over a known node's role.
     pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header, now: Now) {
         let Some(primary) = header.replicaof else { return self.set_primary(sender, now) };
-        if !self.nodes[sender].is_replica() {
-            // Its slots are whose it was that turned it into a replica: their claim is about to come.
-            self.slots.unassign_all_of(sender);
-            let node = &mut self.nodes[sender];
-            node.flags = node.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
-            self.config_changed();
-        }
         let primary = self.nodes.find(primary).filter(|primary| *primary != sender);
+        if !self.nodes[sender].is_replica() {
+            self.demote(sender, primary, header, now);
+        }
         if let Some(primary) = primary.filter(|primary| self.nodes[sender].replicaof != Some(*primary)) {
             self.set_replica_of(sender, primary);
+        }
+    }
+
+    /// A primary has become a replica. Its slots are whose it was that turned it into one, which the header tells with
+    /// their epoch. Left to nobody until that node tells itself, they would go to any older claim that comes first.
+    fn demote(&mut self, sender: NodeIx, primary: Option<NodeIx>, header: &Header, now: Now) {
+        let lost = *self.slots.bits(sender);
+        self.slots.unassign_all_of(sender);
+        let node = &mut self.nodes[sender];
+        node.flags = node.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
+        self.config_changed();
+        let Some(primary) = primary.filter(|primary| *primary != self.me) else { return };
+        let handed_over = lost.iter().zip(header.slots.iter()).any(|(lost, told)| lost & told != 0);
+        if handed_over && !self.nodes[primary].is_in_handshake() {
+            self.set_primary(primary, now);
+            self.nodes[primary].config_epoch = self.nodes[primary].config_epoch.max(header.config_epoch);
+            let mut slots = *self.slots.bits(primary);
+            slots.iter_mut().zip(header.slots.iter()).for_each(|(own, told)| *own |= told);
+            self.claim(primary, header.config_epoch, &slots);
         }
     }
 
