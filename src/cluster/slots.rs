@@ -5,6 +5,7 @@ use super::wire::SlotBits;
 use crate::base::limits::SLOTS;
 use crate::contract::topology::NO_NODE;
 use crate::slot::Slot;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// Consecutive slots of one owner.
@@ -36,6 +37,8 @@ pub struct SlotMap {
     /// Slots whose owner no longer claims them. They stay its own until another node does: clients would get errors
     /// in the meantime. But this node does not spread the word.
     disclaimed: Box<SlotBits>,
+    /// The runs, as long as the owners are what they were when somebody last asked.
+    runs: OnceCell<Vec<Run>>,
     migrating: BTreeMap<Slot, NodeIx>,
     importing: BTreeMap<Slot, NodeIx>,
 }
@@ -65,6 +68,7 @@ impl Default for SlotMap {
             owners: Box::new([NO_NODE; SLOTS]),
             owned: BTreeMap::new(),
             disclaimed: Box::new([0; 2048]),
+            runs: OnceCell::new(),
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
         }
@@ -81,6 +85,7 @@ impl SlotMap {
     /// Makes `owner` the owner of `slot`, whoever had it.
     pub fn assign(&mut self, slot: Slot, owner: NodeIx) {
         self.unassign(slot);
+        self.runs.take();
         self.owners[slot.index()] = owner.0;
         let owned = self.owned.entry(owner).or_insert_with(|| Owned { count: 0, bits: Box::new(*NO_SLOTS) });
         owned.count += 1;
@@ -90,6 +95,7 @@ impl SlotMap {
     /// Leaves `slot` without an owner.
     pub fn unassign(&mut self, slot: Slot) {
         let Some(owner) = self.owner(slot) else { return };
+        self.runs.take();
         self.owners[slot.index()] = NO_NODE;
         self.set_claimed(slot, true);
         let owned = self.owned.get_mut(&owner).expect("an owner of a slot is counted");
@@ -148,16 +154,19 @@ impl SlotMap {
     }
 
     /// The owned slots as runs of one owner each, in slot order.
-    pub fn runs(&self) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        let owned = Slot::all().filter_map(|slot| Some((slot, self.owner(slot)?)));
-        for (slot, owner) in owned {
-            match runs.last_mut() {
-                Some(run) if run.owner == owner && run.end.number() + 1 == slot.number() => run.end = slot,
-                _ => runs.push(Run { start: slot, end: slot, owner }),
+    pub fn runs(&self) -> &[Run] {
+        self.runs.get_or_init(|| {
+            let slot = |index: usize| Slot::new(index as u16).expect("runs are of slots");
+            let mut start = 0;
+            let mut runs = Vec::new();
+            for same in self.owners.chunk_by(|one, next| one == next) {
+                if same[0] != NO_NODE {
+                    runs.push(Run { start: slot(start), end: slot(start + same.len() - 1), owner: NodeIx(same[0]) });
+                }
+                start += same.len();
             }
-        }
-        runs
+            runs
+        })
     }
 
     /// Opens `slot`, or turns it to another node.

@@ -10,6 +10,7 @@ use coreslot::cluster::{Action, LinkEnd, LinkId, Replication};
 use coreslot::contract::topology::NodeId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// How often a node is ticked.
 const TICK_MS: u64 = 100;
@@ -303,7 +304,7 @@ impl World {
         let now = self.hosts[host].now(self.time);
         let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
         let actions = match item {
-            Item::Packet(packet) => cluster.received(link, (*packet).clone(), &address(other.host), now),
+            Item::Packet(packet) => cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now),
             Item::End => {
                 self.hosts[host].links.remove(&link);
                 self.net.conn(conn).expect("it was just there").sides[side].open = false;

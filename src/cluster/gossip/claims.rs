@@ -143,7 +143,7 @@ impl Cluster {
 
     /// A replica's primary can become a replica itself, when its last slot is taken from it. Then nobody will take
     /// over slots from it, and this node would stay a replica's replica for ever.
-    fn follow_grand_primary(&mut self) -> bool {
+    pub(in crate::cluster) fn follow_grand_primary(&mut self) -> bool {
         let primary = self.myself().replicaof;
         let grand = primary.and_then(|primary| self.nodes[primary].replicaof).filter(|grand| *grand != self.me);
         let Some(grand) = grand else { return false };
