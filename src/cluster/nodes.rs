@@ -9,7 +9,8 @@ use super::options::EndpointType;
 use crate::contract::topology::{NO_NODE, NodeFlags, NodeId};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::Rng;
-use std::collections::BTreeMap;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
 /// Nodes a table can hold: an index fits 16 bits, and the last value means "none".
@@ -227,7 +228,7 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub struct NodeTable {
     places: Vec<Option<Node>>,
-    by_id: BTreeMap<NodeId, NodeIx>,
+    by_id: HashMap<NodeId, NodeIx, RandomState>,
 }
 
 impl NodeTable {

@@ -33,7 +33,8 @@ pub enum Direction {
 #[derive(Clone, Debug)]
 pub struct SlotMap {
     owners: Box<[u16; SLOTS]>,
-    owned: BTreeMap<NodeIx, Owned>,
+    /// By the owner's place.
+    owned: Vec<Option<Owned>>,
     /// Slots whose owner no longer claims them. They stay its own until another node does: clients would get errors
     /// in the meantime. But this node does not spread the word.
     disclaimed: Box<SlotBits>,
@@ -66,7 +67,7 @@ impl Default for SlotMap {
     fn default() -> SlotMap {
         SlotMap {
             owners: Box::new([NO_NODE; SLOTS]),
-            owned: BTreeMap::new(),
+            owned: Vec::new(),
             disclaimed: Box::new([0; 2048]),
             runs: OnceCell::new(),
             migrating: BTreeMap::new(),
@@ -87,7 +88,11 @@ impl SlotMap {
         self.unassign(slot);
         self.runs.take();
         self.owners[slot.index()] = owner.0;
-        let owned = self.owned.entry(owner).or_insert_with(|| Owned { count: 0, bits: Box::new(*NO_SLOTS) });
+        if self.owned.len() <= owner.index() {
+            self.owned.resize(owner.index() + 1, None);
+        }
+        let none = || Owned { count: 0, bits: Box::new(*NO_SLOTS) };
+        let owned = self.owned[owner.index()].get_or_insert_with(none);
         owned.count += 1;
         owned.bits[slot.index() / 8] |= bit_of(slot);
     }
@@ -98,11 +103,12 @@ impl SlotMap {
         self.runs.take();
         self.owners[slot.index()] = NO_NODE;
         self.set_claimed(slot, true);
-        let owned = self.owned.get_mut(&owner).expect("an owner of a slot is counted");
+        let entry = &mut self.owned[owner.index()];
+        let owned = entry.as_mut().expect("an owner of a slot is counted");
         owned.count -= 1;
         owned.bits[slot.index() / 8] &= !bit_of(slot);
         if owned.count == 0 {
-            self.owned.remove(&owner);
+            *entry = None;
         }
     }
 
@@ -126,14 +132,18 @@ impl SlotMap {
         self.owner(slot).filter(|_| !has_slot(&self.disclaimed, slot))
     }
 
+    fn owned_by(&self, node: NodeIx) -> Option<&Owned> {
+        self.owned.get(node.index())?.as_ref()
+    }
+
     /// How many slots `node` owns.
     pub fn count(&self, node: NodeIx) -> usize {
-        self.owned.get(&node).map_or(0, |owned| owned.count)
+        self.owned_by(node).map_or(0, |owned| owned.count)
     }
 
     /// The slots `node` owns.
     pub fn bits(&self, node: NodeIx) -> &SlotBits {
-        self.owned.get(&node).map_or(NO_SLOTS, |owned| &*owned.bits)
+        self.owned_by(node).map_or(NO_SLOTS, |owned| &*owned.bits)
     }
 
     /// The slots `node` owns and claims.
@@ -145,12 +155,13 @@ impl SlotMap {
 
     /// The nodes that own slots.
     pub fn owners(&self) -> impl Iterator<Item = NodeIx> {
-        self.owned.keys().copied()
+        let placed = self.owned.iter().enumerate();
+        placed.filter(|(_, owned)| owned.is_some()).map(|(place, _)| NodeIx(place as u16))
     }
 
     /// How many slots have an owner.
     pub fn assigned(&self) -> usize {
-        self.owned.values().map(|owned| owned.count).sum()
+        self.owned.iter().flatten().map(|owned| owned.count).sum()
     }
 
     /// The owned slots as runs of one owner each, in slot order.

@@ -97,7 +97,7 @@ fn bad_hour(seed: u64) -> Sum {
     let mut faults = Faults::default();
     while world.time < HOUR_MS {
         let end = world.time + HOUR_MS / 4 - settled;
-        let pace = world.chance.pick(&[10_000, 50_000, 120_000]);
+        let pace = world.chance.pick(&[20_000, 60_000, 150_000]);
         while world.time < end {
             let calm = world.chance.below(pace);
             world.run_for(calm);
