@@ -144,6 +144,28 @@ fn copies_move_values_and_deadlines_between_cores() {
 }
 
 #[test]
+fn sets_of_every_core_are_combined_and_sorted_by_keys_of_every_core() {
+    for node in nodes() {
+        let mut client = node.connect();
+        for (rank, key) in KEYS.into_iter().enumerate() {
+            client.run(&format!("SADD set:{key} all {key}"));
+            client.run(&format!("SADD keys {key}"));
+            client.run(&format!("SET rank:{key} {}", KEYS.len() - rank));
+        }
+        let every = KEYS.map(|key| format!("set:{key}")).join(" ");
+        assert_eq!(client.run(&format!("SINTER {every}")).strings(), ["all"]);
+        assert_eq!(client.run(&format!("SUNIONSTORE union {every}")), ":9\r\n");
+        assert_eq!(client.run("SDIFFSTORE rest union keys"), ":1\r\n");
+        let sorted: Vec<String> = KEYS.into_iter().rev().map(String::from).collect();
+        assert_eq!(client.run("SORT keys BY rank:*").strings(), sorted);
+        client.run("MULTI");
+        client.run("SORT keys BY rank:* DESC LIMIT 0 3 GET rank:* STORE list");
+        client.run("LRANGE list 0 -1");
+        assert_eq!(client.run("EXEC").text(), "*2\r\n:3\r\n*3\r\n$1\r\n8\r\n$1\r\n7\r\n$1\r\n6\r\n");
+    }
+}
+
+#[test]
 fn watched_keys_of_every_core_are_watched() {
     for node in nodes() {
         let (mut client, mut other) = (node.connect(), node.connect());

@@ -60,6 +60,9 @@ pub const SNAPSHOT_PART: usize = 64 * 1024;
 /// Bytes read at once from a connection of replication.
 pub const STREAM_READ: usize = 64 * 1024;
 
+/// Keys with deadlines that a core of a writable replica remembers to delete itself.
+pub const MAX_OWN_DEADLINES: usize = 10_000;
+
 /// Keys one client can watch.
 pub const MAX_WATCHES: usize = 65_536;
 
@@ -90,6 +93,9 @@ pub const MAX_SUSPECTS_TOLD: usize = 256;
 /// Bytes of one packet of the cluster bus: room for a PUBLISH whose channel and message are as long as
 /// `proto-max-bulk-len` lets them be.
 pub const MAX_BUS_PACKET: usize = 1025 * 1024 * 1024;
+
+/// MIGRATE commands under way at the same time from one core: each has a thread while it lasts.
+pub const MIGRATIONS: usize = 64;
 
 /// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
 pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;

@@ -56,7 +56,7 @@ impl<'c> Describer<'c> {
         line += " ";
         line += node.replicaof.map_or("-", |primary| self.nodes[primary].id.as_str());
         let unix_ms = |moment: Option<Now>| moment.map_or(0, |moment| moment.unix_ms);
-        let (ping, pong) = (unix_ms(node.ping_sent), unix_ms(node.pong_received));
+        let (ping, pong) = (unix_ms(node.waiting_since()), unix_ms(node.pong_received));
         let link = if node.is_connected() { "connected" } else { "disconnected" };
         write_to(&mut line, format_args!(" {ping} {pong} {} {link}", self.nodes.effective_epoch(node)));
         self.write_slots(&mut line, ix, node);

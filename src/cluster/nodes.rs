@@ -202,6 +202,11 @@ impl Node {
         self.link.is_some() || self.is_myself()
     }
 
+    /// Since when it has owed an answer: to a ping, or to attempts to connect.
+    pub fn waiting_since(&self) -> Option<Now> {
+        self.ping_sent.or(self.dialing.since.filter(|_| self.dialing.in_vain > 0))
+    }
+
     /// Where clients are told to find it.
     pub fn endpoint(&self, preferred: EndpointType) -> &str {
         match preferred {

@@ -2,6 +2,7 @@
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
 use super::config::Config;
+use super::courier::Courier;
 use super::listeners::{self, Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
@@ -125,7 +126,8 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
     let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
-    let office = NodeOffice::new(config, desk, replication, listeners, cores, drain);
+    let office =
+        NodeOffice::new(config, desk, replication, Courier::new(bus_bell.try_clone()?), listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod config;
+pub mod courier;
 pub mod listeners;
 pub mod loader;
 pub mod log;

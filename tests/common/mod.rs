@@ -81,16 +81,22 @@ impl Node {
     /// `file` comes first, as redis-server takes it; a directive given twice counts as given last.
     fn spawn_with(program: &str, file: &[&str], ports: Ports, args: &[&str]) -> Node {
         let folder = TempDir::new().expect("a temporary folder");
-        let log = File::create(folder.path().join("log")).expect("a log file");
-        let mut command = Command::new(program);
-        command.args(file).args(["--port", &ports.base().to_string(), "--save", "", "--appendonly", "no"]).args(args);
-        command.current_dir(folder.path()).stdin(Stdio::null());
-        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        let child = launch(program, file, ports.base(), args, folder.path());
         Node { child, ports, folder }
     }
 
+    /// Starts this package's program again, which has ended, with `args`, in the same folder and on the same ports.
+    pub fn restart(&mut self, args: &[&str]) {
+        self.child = launch(&program(), &[], self.port(), args, self.folder.path());
+        self.await_ready();
+    }
+
     fn ready(mut self) -> Node {
+        self.await_ready();
+        self
+    }
+
+    fn await_ready(&mut self) {
         let end = Instant::now() + PATIENCE;
         while !self.answers() {
             if let Some(status) = self.child.try_wait().expect("the child's state") {
@@ -99,7 +105,6 @@ impl Node {
             assert!(Instant::now() < end, "the node does not answer");
             std::thread::sleep(Duration::from_millis(5));
         }
-        self
     }
 
     fn answers(&self) -> bool {
@@ -117,6 +122,34 @@ impl Node {
         while !client.call(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
             assert!(Instant::now() < end, "all slots are assigned, yet the cluster is not ok");
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Makes one cluster of `nodes`, each started as a cluster node: the slots are spread evenly over the first
+    /// `primaries`. Returns when all of them see it whole.
+    pub fn form_cluster(nodes: &[&Node], primaries: usize) {
+        for (number, node) in nodes.iter().enumerate() {
+            let mut client = node.connect();
+            assert_eq!(client.run(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1)), "+OK\r\n");
+            if number < primaries {
+                let (first, end) = (16384 * number / primaries, 16384 * (number + 1) / primaries);
+                assert_eq!(client.run(&format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1)), "+OK\r\n");
+            }
+            if number > 0 {
+                assert_eq!(client.run(&format!("CLUSTER MEET 127.0.0.1 {}", nodes[0].port())), "+OK\r\n");
+            }
+        }
+        for node in nodes {
+            let known = format!("cluster_known_nodes:{}\r\n", nodes.len());
+            let mut client = node.connect();
+            eventually("the cluster is whole", || {
+                let info = client.run("CLUSTER INFO");
+                info.contains(&known) && info.contains("cluster_state:ok")
+            });
+            eventually("all nodes are connected", || {
+                let nodes = client.run("CLUSTER NODES");
+                !nodes.contains("handshake") && !nodes.contains("disconnected")
+            });
         }
     }
 
@@ -202,6 +235,15 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn launch(program: &str, file: &[&str], port: u16, args: &[&str], folder: &std::path::Path) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+    let mut command = Command::new(program);
+    command.args(file).args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"]).args(args);
+    command.current_dir(folder).stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+    command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
 }
 
 /// Waits until `condition` holds; fails with `what` if it never does.

@@ -98,9 +98,7 @@ impl Cluster {
             return;
         }
         self.failover.election = None;
-        for node in self.nodes.iter().map(|(ix, _)| ix).collect::<Vec<_>>() {
-            self.disconnect(node);
-        }
+        self.start_afresh(now);
         self.health_changed();
     }
 

@@ -1,7 +1,7 @@
 //! The regular work, ten times a second: whom to connect to, whom to ping, who is silent for too long.
 
 use crate::cluster::Cluster;
-use crate::cluster::nodes::NodeIx;
+use crate::cluster::nodes::{Dialing, NodeIx};
 use crate::cluster::now::Now;
 
 /// How often one of [`CHOICES`] random nodes is pinged, the one that was silent for longest. Source: Redis 7.0
@@ -12,7 +12,6 @@ const CHOICES: usize = 5;
 impl Cluster {
     /// The conversation's part of a tick.
     pub(in crate::cluster) fn converse(&mut self, now: Now) {
-        self.excuse_silence_while_asleep(now);
         self.end_stale_handshakes(now);
         let nodes: Vec<NodeIx> = self.nodes.iter().map(|(ix, _)| ix).filter(|ix| *ix != self.me).collect();
         for node in nodes.iter().copied() {
@@ -28,17 +27,14 @@ impl Cluster {
         self.tell_failure_news();
     }
 
-    /// A process that was stopped for a while, and goes on, has heard nobody meanwhile: that is no sign of failure.
-    fn excuse_silence_while_asleep(&mut self, now: Now) {
-        let asleep = self.bus.last_tick.replace(now).map_or(0, |last| now.since(last));
-        if asleep <= self.options.node_timeout_ms / 2 {
-            return;
-        }
-        log::warn!("The cluster bus was not served for {asleep} ms");
+    /// A process that was stopped for a while, and goes on, has heard nobody meanwhile: that is no sign of failure, and
+    /// what waits on its links may be old.
+    pub(in crate::cluster) fn start_afresh(&mut self, now: Now) {
         for ix in self.nodes.iter().map(|(ix, _)| ix).collect::<Vec<_>>() {
+            self.disconnect(ix);
             let node = &mut self.nodes[ix];
             node.ping_sent = node.ping_sent.map(|_| now);
-            node.dialing.since = node.dialing.since.map(|_| now);
+            node.dialing = Dialing::default();
         }
     }
 

@@ -229,7 +229,7 @@ impl Cluster {
         let waiting = entry.ping_sent;
         let kind = if entry.flags.any(NodeFlags::MEET) { GossipKind::Meet } else { GossipKind::Ping };
         entry.flags = entry.flags.without(NodeFlags::MEET);
-        self.send_gossip(link, kind, Some(node));
+        self.send_gossip(link, kind, node);
         self.nodes[node].ping_sent = waiting.or(Some(now));
     }
 

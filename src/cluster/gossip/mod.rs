@@ -27,6 +27,7 @@ mod receive;
 mod send;
 
 use super::now::Now;
+use super::stats::MessageKind;
 use super::{Cluster, Replication};
 pub use links::LinkFigures;
 
@@ -35,14 +36,20 @@ pub use links::LinkFigures;
 pub(super) struct Bus {
     links: links::Links,
     bans: bans::Bans,
-    last_tick: Option<Now>,
     /// When a node chosen at random was last pinged.
     last_random_ping: Option<Now>,
+    /// The kind of packets that is dropped unread, for tests.
+    dropped_kind: Option<MessageKind>,
     /// Whether this node has come to a judgement that the other primaries wait for.
     failure_news: bool,
 }
 
 impl Cluster {
+    /// Drops all packets of this kind from now on (DEBUG DROP-CLUSTER-PACKET-FILTER).
+    pub fn drop_kind(&mut self, kind: Option<MessageKind>) {
+        self.bus.dropped_kind = kind;
+    }
+
     /// Takes note of the data's state; to be called before [`tick`](Cluster::tick).
     pub fn replication(&mut self, replication: Replication) {
         self.replication = replication;

@@ -21,9 +21,11 @@ impl Cluster {
     /// A packet came over a link whose other end has address `ip`.
     pub fn received(&mut self, link: LinkId, packet: Packet, ip: &str, now: Now) -> Vec<Action> {
         self.notice_stop(now);
-        self.stats.received.count(packet.body.kind());
+        let kind = packet.body.kind();
+        self.stats.received.count(kind);
         let Packet { header, body } = packet;
-        if self.hear(&Heard { link, ip, header: &header, now }, body).is_none() {
+        let is_dropped = self.bus.dropped_kind == Some(kind);
+        if is_dropped || self.hear(&Heard { link, ip, header: &header, now }, body).is_none() {
             self.stats.ignored += 1;
         }
         self.failover_step(now);
@@ -137,7 +139,7 @@ impl Cluster {
                 self.met(header, heard.ip, now);
             }
             // A stranger is answered too: it may know this node from others, who have yet to tell of it.
-            self.send_gossip(link, GossipKind::Pong, sender);
+            self.answer(link, sender, header.message_flags.extensions);
         }
         let mut answered_ping = None;
         if let Some(Peer::Outbound(node)) = self.bus.links.peer(link) {

@@ -67,7 +67,7 @@ impl Cluster {
     pub(in crate::cluster) fn ping(&mut self, node: NodeIx, now: Now) {
         if let Some(link) = self.nodes[node].link {
             self.nodes[node].ping_sent = Some(now);
-            self.send_gossip(link.id, GossipKind::Ping, Some(node));
+            self.send_gossip(link.id, GossipKind::Ping, node);
         }
     }
 
@@ -86,14 +86,22 @@ impl Cluster {
         let nodes: Vec<NodeIx> = self.nodes.iter().filter(|(_, node)| wanted(node)).map(|(ix, _)| ix).collect();
         for node in nodes {
             if let Some(link) = self.nodes[node].link.filter(|_| !self.nodes[node].is_in_handshake()) {
-                self.send_gossip(link.id, GossipKind::Pong, Some(node));
+                self.send_gossip(link.id, GossipKind::Pong, node);
             }
         }
     }
 
-    /// Sends gossip over a link that leads to `to`, if that is known.
-    pub(super) fn send_gossip(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
-        let understands = to.is_some_and(|to| self.nodes[to].extensions);
+    /// Sends gossip over a link that leads to `to`.
+    pub(super) fn send_gossip(&mut self, link: LinkId, kind: GossipKind, to: NodeIx) {
+        self.send_gossip_to(link, kind, Some(to), self.nodes[to].extensions);
+    }
+
+    /// Answers over a link, whose other end is `to` if that is known, and understands extensions or not.
+    pub(super) fn answer(&mut self, link: LinkId, to: Option<NodeIx>, understands: bool) {
+        self.send_gossip_to(link, GossipKind::Pong, to, understands);
+    }
+
+    fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>, understands: bool) {
         let hostname = Some(self.myself().hostname.clone()).filter(|name| understands && !name.is_empty());
         let entries = self.gossip_section(to);
         let packet = self.packet(Body::Gossip { kind, entries, hostname });
@@ -142,7 +150,7 @@ fn entry_of(node: &Node) -> GossipEntry {
     let seconds = |moment: Option<Now>| moment.map_or(0, |moment| (moment.unix_ms / 1000) as u32);
     GossipEntry {
         id: node.id,
-        ping_sent: seconds(node.ping_sent),
+        ping_sent: seconds(node.waiting_since()),
         pong_received: seconds(node.pong_received),
         ip: node.ip.clone(),
         port: node.port,

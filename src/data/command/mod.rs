@@ -19,6 +19,7 @@ pub mod zset;
 
 pub mod collection;
 pub mod debug;
+pub mod digest;
 pub mod expiry_args;
 pub mod help;
 pub mod histogram;

@@ -7,7 +7,8 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, functions, introspection, pubsub, replica, script, scripting, server, transaction,
+    Plane, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server,
+    transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -99,6 +100,7 @@ impl Registry {
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
             debug::NODE_HANDLERS,
+            migrate::NODE_HANDLERS,
             scripting::NODE_HANDLERS,
             functions::NODE_HANDLERS,
         ];

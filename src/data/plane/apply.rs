@@ -38,6 +38,10 @@ impl Plane {
 
     /// Executes a batch on the stores that are here.
     pub(super) fn apply_here(&mut self, batch: &ApplyBatch, bump: &Bump) {
+        for (_, store) in self.stores.iter_mut() {
+            store.clock.at_zero = self.now.unix_ms;
+        }
+        self.applying = true;
         let mut first = 0;
         let mut args: Vec<&[u8]> = Vec::new();
         for (db, count) in &batch.commands {
@@ -47,6 +51,7 @@ impl Plane {
             args.extend(spans.iter().map(|span| span.of(&batch.stream)));
             self.apply_command(*db, &args, bump);
         }
+        self.applying = false;
     }
 
     fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) {

@@ -9,6 +9,7 @@ use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
+use crate::data::command::digest;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -101,6 +102,7 @@ impl Plane {
 
     /// Asks the bus core to execute a command, and passes its reply on.
     pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Result<Flow, Error> {
+        let keys = self.transacting(at).then(|| self.keys_for_bus(args));
         let session = &self.clients[at].session;
         let command = super::message::BusCommand {
             args: args.iter().map(|arg| arg.to_vec()).collect(),
@@ -108,6 +110,7 @@ impl Plane {
             client: session.id,
             local: session.local,
             reached: host_of(&session.laddr).to_owned(),
+            keys,
         };
         let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
             Some(Answer::Reply(reply)) => {
@@ -117,6 +120,23 @@ impl Plane {
             _ => Ok(Flow::Done),
         });
         self.ask_then(at, std::iter::once(self.bus()), Inquiry::Command(Box::new(command)), next)
+    }
+
+    /// How many keys a command for the bus core may depend on: of its slot if it names one, or of all.
+    fn keys_for_bus(&mut self, args: &[&[u8]]) -> u64 {
+        let slot = match args {
+            [_, subcommand, slot, ..] if subcommand.eq_ignore_ascii_case(b"setslot") => std::str::from_utf8(slot).ok(),
+            _ => None,
+        };
+        let inquiry = match slot.and_then(|slot| slot.parse().ok()) {
+            Some(slot) => Inquiry::SlotKeys { slot, limit: 0 },
+            None => Inquiry::Size { db: 0 },
+        };
+        let count = |answer| match answer {
+            Answer::Count(count) | Answer::Scan(count, _) => count,
+            _ => 0,
+        };
+        self.answer_for_all(&inquiry).into_iter().map(count).sum()
     }
 
     /// An answer came.
@@ -242,6 +262,10 @@ impl Plane {
     /// The answer of the store of core number `core`, which is here.
     pub(super) fn answer_from_store(&mut self, core: usize, inquiry: &Inquiry) -> Answer {
         let now = self.now.unix_ms;
+        if let Inquiry::CheckKeys(service, keys) = inquiry {
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+            return Answer::Reply(self.check_keys(*service, &keys).map(|()| Vec::new()));
+        }
         if let Inquiry::Watch(db, keys) = inquiry {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
@@ -293,8 +317,18 @@ impl Plane {
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
-                let line = crate::data::command::debug::object_line(store, *db, &key, now);
+                let line = crate::data::command::debug::object_line(store, *db, &key, &self.settings, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
+            }
+            Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
+            Inquiry::DigestValues(db, keys) => {
+                let mut digest = |key: &[u8]| {
+                    let handle = store.peek(*db, &self.options.hasher.key(key), 0)?;
+                    let mut digest = digest::Digest::default();
+                    digest::value(store, handle, &mut digest);
+                    Some(digest)
+                };
+                Answer::Digests(keys.iter().map(|key| digest(key)).collect())
             }
             Inquiry::Populate(populate) => {
                 let (routes, hasher) = (&self.routes, self.options.hasher);
@@ -325,6 +359,7 @@ impl Plane {
             self.unblock_all();
         }
         self.redirect_waiting();
+        self.leave_lost_channels();
     }
 
     /// Any message of the mesh.
@@ -345,8 +380,9 @@ impl Plane {
             }
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
+            Message::Report(number, report) => self.reported(number, report, bump),
             // The driver, or the bus core, takes these.
-            Message::Adopt(_) | Message::Listen(_) => {}
+            Message::Adopt(_) | Message::Listen(_) | Message::Errand(..) => {}
             Message::Log(_) | Message::Applied(_) | Message::Snapshot(_) | Message::Depart(_) => {}
         }
         self.serve_ready(bump);
@@ -394,8 +430,11 @@ impl Inquiry {
                 | Inquiry::Scan(_)
                 | Inquiry::SlotKeys { .. }
                 | Inquiry::DropSlots(_)
+                | Inquiry::CheckKeys(..)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
+                | Inquiry::Digest
+                | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)
         )
     }

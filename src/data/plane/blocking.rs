@@ -9,8 +9,8 @@
 //!
 //! Who holds the store decides, so an element is never taken for a client that was told something else. Often both are
 //! one core, and nothing travels. A command whose keys lie on several cores (standalone nodes only) waits in the queues
-//! of all of them and is decided by its home core, which borrows the stores to run it again; the queue that woke it
-//! stands still until then.
+//! of all of them, and its home core alone decides: it borrows the stores to run it again. The queue that woke it stands
+//! still until then.
 //!
 //! Ready keys are served when the command, transaction or script that made them ready is over, before anybody else
 //! touches the store: first come, first served, for each key. A command that finds nothing keeps its place.
@@ -25,8 +25,10 @@ use super::hop::{Deferred, HopCommand};
 use super::message::{Message, Notice, Peer};
 use crate::base::ids::{ClientId, CoreId};
 use crate::data::command::Run;
+use crate::data::command::spec::flag;
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::route::Manner;
 use crate::data::waiter::{Waiter, WaiterId};
 use crate::resp::{Error, Reply};
 use crate::slot::Slot;
@@ -102,9 +104,15 @@ impl Plane {
     /// Runs again what waits for keys of this core that are ready.
     #[inline]
     pub(super) fn serve_ready(&mut self, bump: &Bump) {
-        if !self.locked && self.stores.home().has_ready() {
+        if self.has_ready() {
             self.serve_home(bump);
         }
+    }
+
+    /// Whether keys of this core are ready, and no script or transaction stands in between.
+    #[inline]
+    fn has_ready(&self) -> bool {
+        !self.locked && self.stores.home().has_ready() && self.scripts.job.is_none()
     }
 
     #[cold]
@@ -123,12 +131,17 @@ impl Plane {
         while let Some(store) = self.stores.at(core) {
             let there = store.peek(db, &key, now).is_some();
             let Some((place, waiter)) = store.next_waiter(db, &key, from, there) else { return };
-            if waiter.cores.iter().any(|core| !held.contains(core)) {
+            let id = waiter.id;
+            let several = waiter.cores.len() > 1;
+            if several && (id.home != self.options.core || waiter.cores.iter().any(|core| !held.contains(core))) {
                 store.park(db, &key, place);
-                self.wake(Woken { id: waiter.id, core, key: bytes.into(), db, place });
+                self.wake(Woken { id, core, key: bytes.into(), db, place });
                 return;
             }
-            self.run_again(&waiter, &key, bump);
+            // If its home has decided otherwise, word of it is on its way to the queue.
+            if !several || self.waits_for(&id) {
+                self.run_again(&waiter, &key, bump);
+            }
             from = place + 1;
         }
     }
@@ -244,6 +257,12 @@ impl Plane {
         }
     }
 
+    /// Whether a client of this core still waits for that reply.
+    fn waits_for(&self, id: &WaiterId) -> bool {
+        let waiting = self.clients.get(id.client).and_then(|client| client.waiting.as_ref());
+        waiting.is_some_and(|waiting| waiting.number == id.number)
+    }
+
     fn wait(&mut self, at: u32, waiting: Waiting) {
         let client = &mut self.clients[at];
         if let Some(deadline) = waiting.deadline {
@@ -348,6 +367,10 @@ impl Plane {
         } else {
             self.unblock(at, |reply| timeout_reply.write(reply));
         }
+        // Either way the command counts as one that failed, as in Redis.
+        if let Some(spec) = self.clients.at(at).and_then(|client| client.session.last) {
+            self.commands.called(spec.id() as u16, 1, 0, true, self.settings.latency_tracking);
+        }
         true
     }
 
@@ -364,9 +387,11 @@ impl Plane {
     /// The topology has changed: redirects those who wait for keys that this node does not serve any more.
     pub(super) fn redirect_waiting(&mut self) {
         for client in self.waiting_clients() {
+            let session = &self.clients[client.index].session;
+            let write = session.last.is_none_or(|command| command.is(flag::WRITE));
+            let manner = Manner { write, readonly: session.readonly, ..Manner::default() };
             let slot = self.clients[client.index].waiting.as_ref().and_then(|waiting| waiting.slot);
-            if let Some(slot) = slot.filter(|slot| self.routes.core(*slot).is_none()) {
-                let error = self.routes.refusal(slot, &self.topology);
+            if let Some(Err(error)) = slot.map(|slot| self.routes.may_wait(slot, manner, &self.topology)) {
                 self.unblock_with(client.index, &error);
             }
         }
@@ -389,7 +414,8 @@ impl Plane {
     /// Runs it again: the stores of the cores `held` are here.
     pub(super) fn run_woken(&mut self, woken: &Woken, held: &[CoreId], bump: &Bump) {
         let key = self.options.hasher.key(&woken.key);
-        if let Some(waiter) = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id)) {
+        let waiter = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id));
+        if let Some(waiter) = waiter.filter(|waiter| self.waits_for(&waiter.id)) {
             self.run_again(&waiter, &key, bump);
         }
         if let Some(store) = self.stores.at(woken.core) {
@@ -400,19 +426,27 @@ impl Plane {
 
     // ---- What the turn has left.
 
+    /// Whether no client of this core waits.
+    #[cfg(test)]
+    pub(super) fn blocking_is_at_rest(&self) -> bool {
+        let Blocking { count, deadlines, answered, woken } = &self.blocking;
+        *count == 0 && deadlines.is_empty() && answered.is_empty() && woken.is_empty()
+    }
+
     /// Whether the turn has left something to do for its end.
     pub fn has_leftovers(&self) -> bool {
-        let ready = !self.locked && self.stores.home().has_ready();
         let unblocked = !self.blocking.answered.is_empty() || !self.blocking.woken.is_empty();
-        ready || unblocked || self.has_waiting_borrowers()
+        self.has_ready() || unblocked || self.has_waiting_borrowers()
     }
 
     /// Serves keys that no client's command made ready, lets clients go on that waited and those who want the store.
     pub fn take_up_leftovers(&mut self, bump: &Bump) {
         self.serve_ready(bump);
         for woken in std::mem::take(&mut self.blocking.woken) {
-            let Some(client) = self.clients.get(woken.id.client) else { continue };
-            if let Some(waiting) = client.waiting.as_ref().filter(|waiting| waiting.number == woken.id.number) {
+            if !self.waits_for(&woken.id) {
+                continue;
+            }
+            if let Some(waiting) = &self.clients[woken.id.client.index].waiting {
                 let cores = waiting.cores.clone();
                 self.gather_woken(woken, cores, bump);
             }

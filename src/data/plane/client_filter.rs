@@ -86,11 +86,16 @@ impl ClientFilter {
     pub fn matches(&self, client: &Client) -> bool {
         let session = &client.session;
         let kind = if session.subscriptions.is_some() { ClientType::PubSub } else { ClientType::Normal };
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id.0))
+        self.matches_connection(session.id, kind, &session.addr, &session.laddr)
+    }
+
+    /// Whether all conditions hold for this connection.
+    pub fn matches_connection(&self, id: ClientId, kind: ClientType, addr: &str, laddr: &str) -> bool {
+        self.ids.as_ref().is_none_or(|ids| ids.contains(&id.0))
             && self.kind.is_none_or(|wanted| wanted == kind)
-            && self.addr.as_ref().is_none_or(|addr| addr == session.addr.as_bytes())
-            && self.laddr.as_ref().is_none_or(|laddr| laddr == session.laddr.as_bytes())
+            && self.addr.as_ref().is_none_or(|wanted| wanted == addr.as_bytes())
+            && self.laddr.as_ref().is_none_or(|wanted| wanted == laddr.as_bytes())
             && self.user.as_ref().is_none_or(|user| user == b"default")
-            && self.skip != Some(session.id)
+            && self.skip != Some(id)
     }
 }

@@ -216,7 +216,9 @@ fn asking(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     if !plane.settings.cluster_enabled {
         return Err(Error::new("ERR This instance has cluster support disabled"));
     }
-    // One node alone imports nothing: the flag changes no answer yet, and is gone with the next command.
+    let client = &mut plane.clients[at];
+    client.session.asking = true;
+    client.refresh_plain();
     plane.reply(at).ok();
     Ok(Flow::Done)
 }
@@ -312,7 +314,7 @@ fn client_list(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text: String = lines.into_iter().map(|(_, line)| line + "\n").collect();
         plane.reply(at).verbatim(text.as_bytes());
     });
-    plane.ask(at, plane.data_cores(), Inquiry::ClientList(filter), finish)
+    plane.ask(at, plane.everybody(), Inquiry::ClientList(filter), finish)
 }
 
 fn client_kill(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -327,7 +329,7 @@ fn client_kill(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         }
         Ok(Flow::Done)
     });
-    plane.ask_then(at, plane.data_cores(), Inquiry::ClientKill(Arc::new(filter)), next)
+    plane.ask_then(at, plane.everybody(), Inquiry::ClientKill(Arc::new(filter)), next)
 }
 
 fn client_pause(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

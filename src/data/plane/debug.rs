@@ -1,11 +1,11 @@
 //! DEBUG: what tests and people who look for trouble use. Allowed by `enable-debug-command`.
 
 use super::Plane;
-use super::ask::Next;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::gather::Work;
 use super::message::{Answer, Inquiry};
-use crate::data::command::{SessionHandler, help, number};
+use crate::data::command::{SessionHandler, digest, help, number};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Store};
 use crate::data::types::list;
@@ -72,25 +72,25 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             plane.tell_all_and_ok(at, Inquiry::Populate(Arc::new(populate)))
         }
         (b"object", [key]) => object(plane, at, key),
+        (b"digest", []) => digest(plane, at),
+        (b"digest-value", keys) => digest_values(plane, at, keys),
+        (b"replicate", command) if !command.is_empty() => replicate(plane, at, command),
         (b"jmap" | b"reload" | b"loadaof" | b"flushall", _) => {
             Err(Error::new("ERR DEBUG RELOAD and its kin need the persistence of a later version of coreslot"))
         }
         (b"protocol", [kind]) => protocol(plane, at, kind),
         (b"quicklist-packed-threshold", [size]) => packed_threshold(plane, at, request, size),
-        (b"quicklist" | b"listpack" | b"replicate" | b"stringmatch-len", _) => {
+        (b"quicklist" | b"listpack" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
-        (b"config-rewrite-force-all", []) => plane.ask_bus(at, request.args),
+        (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
             Ok(Flow::Done)
         }
         (b"error", [message]) => Err(Error::new(String::from_utf8_lossy(message).into_owned())),
-        (b"change-repl-id", []) => {
-            plane.reply(at).ok();
-            Ok(Flow::Done)
-        }
+        (b"change-repl-id", []) => plane.ask_bus(at, request.args),
         (b"help", []) => {
             help::write(&mut plane.reply(at), "DEBUG", HELP);
             Ok(Flow::Done)
@@ -106,6 +106,15 @@ const HELP: &[&str] = &[
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
+    "CHANGE-REPL-ID",
+    "    Change the replication IDs of the instance.",
+    "    Dangerous: should be used only for testing the replication subsystem.",
+    "DIGEST",
+    "    Output a hex signature representing the current DB content.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Output a hex signature of the values of all the specified keys.",
+    "DROP-CLUSTER-PACKET-FILTER <packet-type>",
+    "    Drop all packets that match the filtered type. Set to -1 allow all packets.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
     "LOG <message>",
@@ -119,6 +128,8 @@ const HELP: &[&str] = &[
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Sets the threshold for elements to be inserted as plain vs packed nodes",
     "    Default value is 1MB, allows values up to 4GB. Setting to 0 restores to default.",
+    "REPLICATE <string>",
+    "    Replicates the provided string to replicas, allowing data divergence",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
     "SLEEP <seconds>",
@@ -172,6 +183,48 @@ fn packed_threshold(plane: &mut Plane, at: u32, request: &Request<'_>, size: &[u
         plane.reply(at).ok();
     });
     Ok(plane.with_all_stores(at, request.bump, set))
+}
+
+fn digest(plane: &mut Plane, at: u32) -> Result<Flow, Error> {
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let mut sums = vec![None; plane.settings.databases];
+        for (db, digest) in answers.into_iter().flat_map(digests).flat_map(|digests| digests.into_iter().enumerate()) {
+            let Some(digest) = digest else { continue };
+            let sum = sums[db].get_or_insert(digest::Digest::default());
+            sum.iter_mut().zip(digest).for_each(|(byte, other)| *byte ^= other);
+        }
+        plane.reply(at).simple(&digest::show(&digest::all(&sums)));
+    });
+    plane.ask(at, plane.data_cores(), Inquiry::Digest, finish)
+}
+
+fn digests(answer: Answer) -> Option<Vec<Option<digest::Digest>>> {
+    if let Answer::Digests(digests) = answer { Some(digests) } else { None }
+}
+
+fn digest_values(plane: &mut Plane, at: u32, keys: &[&[u8]]) -> Result<Flow, Error> {
+    let db = plane.clients[at].session.db;
+    let count = keys.len();
+    let finish: Finish = Box::new(move |plane, at, answers| {
+        let answers: Vec<_> = answers.into_iter().filter_map(digests).collect();
+        let mut reply = plane.reply(at);
+        reply.array(count);
+        for key in 0..count {
+            // The core that has the key knows; what is nowhere has the digest of nothing.
+            let digest = answers.iter().find_map(|digests| digests[key]).unwrap_or_default();
+            reply.simple(&digest::show(&digest));
+        }
+    });
+    let keys = keys.iter().map(|key| Box::from(*key)).collect();
+    plane.ask(at, plane.data_cores(), Inquiry::DigestValues(db, keys), finish)
+}
+
+/// Puts a command into the log though nobody executed it.
+fn replicate(plane: &mut Plane, at: u32, command: &[&[u8]]) -> Result<Flow, Error> {
+    let db = plane.clients[at].session.db;
+    plane.log_as_sent(db, command);
+    plane.reply(at).ok();
+    Ok(Flow::Done)
 }
 
 fn protocol(plane: &mut Plane, at: u32, kind: &[u8]) -> Result<Flow, Error> {

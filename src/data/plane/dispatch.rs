@@ -5,16 +5,14 @@
 //! a command decides by the state it finds when its turn comes.
 
 use super::client::{Hold, ReplyMode};
-use super::hop::HopCommand;
+use super::redirect::command_keys;
 use super::{Action, Plane, connection};
-use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::slowlog::SlowLog;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
-use crate::data::route::Route;
+use crate::data::route::{Route, Service};
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
 use crate::resp::{Error, Reply};
 use bumpalo::Bump;
@@ -329,6 +327,8 @@ impl Plane {
         if matches!(flow, Flow::Retry(_)) {
             self.clients[at].session.reply_mode = mode;
             self.clients[at].refresh_plain();
+        } else if !request.command.is_some_and(|command| command.spec.full_name() == "asking") {
+            self.forget_asking(at);
         }
         flow
     }
@@ -353,7 +353,7 @@ impl Plane {
             return Flow::Retry(Hold::Pause);
         }
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
-            return self.queue_command(at, request, command);
+            return self.queue_where_keys_are(at, request, command);
         }
         match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
@@ -379,7 +379,13 @@ impl Plane {
             return Err(Error::new("NOAUTH Authentication required."));
         }
         if session.multi.is_some() {
-            self.admit_to_transaction(request, command)?;
+            self.admit_to_transaction(at, request, command)?;
+        } else if self.standing.restricts() || self.lacks_replicas {
+            // In Redis's order: another node may do what this one can't.
+            self.admit_slot(at, request, command)?;
+        }
+        if command.spec.full_name() == "exec" && self.is_elsewhere(at, request.bump) {
+            return Ok(()); // EXEC says where.
         }
         if self.lacks_replicas && self.flags_in_effect(at, command) & flag::WRITE != 0 {
             return Err(Error::NotEnoughReplicas);
@@ -452,32 +458,24 @@ impl Plane {
         if command.single_key > 0 && request.key.is_some_and(|key| self.routes.core(key.slot) == Some(here)) {
             return self.execute_within_limits(at, request, command, handler);
         }
-        match self.routes.route(command, request, here, &self.topology) {
-            Route::Here => self.execute_within_limits(at, request, command, handler),
-            Route::Hop(core) => self.hop(at, request, command, core),
+        let manner = self.manner(at, command);
+        match self.routes.route(command, request, manner, here, &self.topology) {
+            Route::Here(service) => {
+                if service == Service::Whole {
+                    return self.execute_within_limits(at, request, command, handler);
+                }
+                match self.check_keys(service, &command_keys(command, request.args)) {
+                    Ok(()) => self.execute_within_limits(at, request, command, handler),
+                    Err(error) => self.refuse(at, request, error),
+                }
+            }
+            Route::Hop(core) => self.hop(at, request, command, manner, core),
             Route::Span(cores) => {
                 if !self.clients[at].queue.is_empty() {
                     return Flow::Retry(Hold::Drain);
                 }
                 self.gather_command(at, request, command, cores)
             }
-            Route::Refused(error) => self.refuse(at, request, error),
-        }
-    }
-
-    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
-    fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
-        let (here, cores) = (self.core(), self.options.cores);
-        let route = match self.routes.route(command, request, here, &self.topology) {
-            Route::Refused(error) => Route::Refused(error),
-            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
-            route => route,
-        };
-        match route {
-            Route::Here => self.execute_script(at, request, Vec::new()),
-            Route::Hop(core) => self.hop(at, request, command, core),
-            Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
-            Route::Span(cores) => self.gather_command(at, request, command, cores),
             Route::Refused(error) => self.refuse(at, request, error),
         }
     }
@@ -534,33 +532,6 @@ impl Plane {
         self.execute(at, request, handler)
     }
 
-    /// Sends a command to `core` with the rest of this turn's commands for it.
-    fn hop(&mut self, at: u32, request: &Request<'_>, command: &'static Command, core: CoreId) -> Flow {
-        let client = &mut self.clients[at];
-        if client.queue.len() >= limits::MAX_OWED_REPLIES {
-            return Flow::Retry(Hold::Backlog);
-        }
-        let key = request.key.expect("a hop is routed by a key");
-        let index = command.first_key(request.args).unwrap_or(1) as u32;
-        let entry = HopCommand {
-            client: client.reference,
-            number: client.owe(),
-            command: command.id(),
-            db: client.session.db as u16,
-            argc: request.args.len() as u32,
-            slot: key.slot,
-            hash: key.hash,
-            key: index,
-            proto: client.session.proto,
-        };
-        if matches!(command.run, Run::Script) {
-            self.send_alone(core, entry, request.args);
-            return Flow::Done;
-        }
-        self.batch_for(core).push(entry, request.args);
-        if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }
-    }
-
     /// Keeps a client's input waiting.
     pub(super) fn hold(&mut self, at: u32, hold: Hold) {
         let client = &mut self.clients[at];
@@ -602,40 +573,5 @@ impl Plane {
     fn paused(&self, at: u32, command: &Command) -> bool {
         self.pause.is_some_and(|pause| pause.all)
             || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
-    }
-
-    /// Counts and times commands that were executed one after the other since the last reading of the clock.
-    pub(super) fn account(&mut self, at: u32, requests: &[Request<'_>]) {
-        if requests.is_empty() {
-            return;
-        }
-        let now = (self.options.clock)();
-        let elapsed = now.saturating_sub(self.now.mono_ns);
-        self.now.mono_ns = now;
-        let each = elapsed / requests.len() as u64;
-        let track = self.settings.latency_tracking;
-        let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
-        for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
-            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed)) = kind(&run[0]) {
-                self.stats.commands += run.len() as u64;
-                self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
-            }
-        }
-        if let [request] = requests {
-            self.note_slowness(at, request, elapsed / 1000);
-        }
-    }
-
-    /// Puts a slow command into the slow log and the latency monitor.
-    fn note_slowness(&mut self, at: u32, request: &Request<'_>, microseconds: u64) {
-        let Some(command) = request.command else { return };
-        let event = if command.spec.is(flag::FAST) { "fast-command" } else { "command" };
-        let (now, threshold) = (self.now.unix_ms, self.settings.latency_monitor_threshold);
-        self.latency.record(event, microseconds / 1000, threshold, now);
-        let logged = SlowLog::is_slow(microseconds, &self.settings) && !command.spec.is(flag::SKIP_SLOWLOG);
-        if let (true, Some(client)) = (logged, self.clients.at(at)) {
-            let peer = (client.session.addr.as_str(), client.session.name.as_slice());
-            self.slowlog.record(request.args, microseconds, peer, now, &self.settings);
-        }
     }
 }

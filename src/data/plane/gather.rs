@@ -28,6 +28,8 @@ enum Purpose {
     Work(ClientRef, Work),
     /// A command of a client that waited.
     Woken(Woken),
+    /// A client's MIGRATE, and its number.
+    Migration(ClientRef, u64),
     /// An order of the bus core, and its number.
     Order(u64, Box<Order>),
 }
@@ -36,11 +38,13 @@ enum Purpose {
 pub type Work = Box<dyn FnOnce(&mut Plane, u32)>;
 
 impl Purpose {
+    /// The client that waits for this, and for nothing else.
     fn client(&self) -> Option<ClientRef> {
         match self {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
-            Purpose::Woken(woken) => Some(woken.id.client),
-            Purpose::Order(..) => None,
+            Purpose::Migration(client, _) => Some(*client),
+            // Its client may be on to another command by the time the stores are here.
+            Purpose::Woken(_) | Purpose::Order(..) => None,
         }
     }
 }
@@ -117,6 +121,11 @@ impl Plane {
         self.gather(cores, Purpose::Woken(woken), bump);
     }
 
+    /// Goes on with a client's MIGRATE when the stores of `cores` (ascending) are here.
+    pub(super) fn gather_migration(&mut self, client: ClientRef, number: u64, cores: Vec<CoreId>, bump: &Bump) -> Flow {
+        self.gather(cores, Purpose::Migration(client, number), bump)
+    }
+
     fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
@@ -150,7 +159,15 @@ impl Plane {
         let gone = gather.purpose.client().is_some_and(|client| self.clients.get(client).is_none());
         let mut flow = Flow::Done;
         match gather.purpose {
+            Purpose::Migration(_, number) if gone => self.forget_migration(number),
             _ if gone => {}
+            Purpose::Migration(_, number) => {
+                let stay;
+                (flow, stay) = self.migration_has_stores(number, &gather.cores);
+                if stay {
+                    return flow;
+                }
+            }
             Purpose::Order(number, order) => self.carry_out(number, *order, bump),
             Purpose::Work(client, work) => work(self, client.index),
             Purpose::Command(client, args) => {

@@ -6,13 +6,16 @@
 
 use super::Plane;
 use super::client::{ClientRef, Hold, Owed};
-use super::dispatch::Outcome;
+use super::dispatch::{Flow, Outcome, Request};
 use super::message::{Message, Peer};
+use super::redirect::command_keys;
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::Run;
+use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run};
 use crate::data::exec::{Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
@@ -39,6 +42,8 @@ pub struct HopCommand {
     pub key: u32,
     /// How to write the reply.
     pub proto: Proto,
+    /// How the client says it, for slots that the node does not simply serve.
+    pub manner: Manner,
 }
 
 /// Commands of one core for another, and later their replies.
@@ -136,6 +141,41 @@ impl Plane {
         }
     }
 
+    /// Sends a command to `core` with the rest of this turn's commands for it.
+    pub(super) fn hop(
+        &mut self,
+        at: u32,
+        request: &Request<'_>,
+        command: &'static Command,
+        manner: Manner,
+        core: CoreId,
+    ) -> Flow {
+        let client = &mut self.clients[at];
+        if client.queue.len() >= limits::MAX_OWED_REPLIES {
+            return Flow::Retry(Hold::Backlog);
+        }
+        let key = request.key.expect("a hop is routed by a key");
+        let index = command.first_key(request.args).unwrap_or(1) as u32;
+        let entry = HopCommand {
+            client: client.reference,
+            number: client.owe(),
+            command: command.id(),
+            db: client.session.db as u16,
+            argc: request.args.len() as u32,
+            slot: key.slot,
+            hash: key.hash,
+            key: index,
+            proto: client.session.proto,
+            manner,
+        };
+        if matches!(command.run, Run::Script) {
+            self.send_alone(core, entry, request.args);
+            return Flow::Done;
+        }
+        self.batch_for(core).push(entry, request.args);
+        if command.spec.is(flag::BLOCKING) { Flow::Blocked } else { Flow::Done }
+    }
+
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
         for (core, batch) in self.hops.iter_mut().enumerate() {
@@ -215,11 +255,12 @@ impl Plane {
     }
 
     /// Whether a command may be executed here.
-    pub(super) fn admit_hop(&mut self, entry: &HopCommand) -> Result<(), Error> {
+    pub(super) fn admit_hop(&mut self, entry: &HopCommand, args: &[&[u8]]) -> Result<(), Error> {
         let command = self.registry.by_id(entry.command);
         if self.routes.core(entry.slot) != Some(self.options.core) {
-            // The slot went away while the command travelled.
-            return Err(self.routes.refusal(entry.slot, &self.topology));
+            // The slot is open, or it went away while the command travelled.
+            let service = self.routes.service(entry.slot, entry.manner, &self.topology)?;
+            self.check_keys(service, &command_keys(command, args))?;
         }
         if self.lacks_room(command.spec.flags(), &[self.core()]) {
             return Err(Error::OutOfMemory);
@@ -229,7 +270,7 @@ impl Plane {
 
     fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
         let start = replies.len();
-        let handler = match (self.admit_hop(entry), &self.registry.by_id(entry.command).run) {
+        let handler = match (self.admit_hop(entry, args), &self.registry.by_id(entry.command).run) {
             (Ok(()), Run::Keyed(handler)) => *handler,
             (Ok(()), _) => return Outcome::Not,
             (Err(error), _) => {

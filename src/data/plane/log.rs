@@ -166,6 +166,9 @@ impl Plane {
             self.log_effects(db, args, &removed);
         }
         if self.effects.changed != 0 {
+            if self.standing.replica {
+                self.note_own_deadlines(db, args);
+            }
             self.stats.changed += self.effects.changed;
             self.effects.changed = 0;
             self.effects.rewritten.clear();

@@ -4,13 +4,16 @@ use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
 use super::hop::HopBatch;
+use super::migrate::{Errand, Report};
 use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
 use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::route::Service;
 use crate::data::store::{Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
@@ -56,6 +59,10 @@ pub enum Message {
     Applied(Box<ApplyBatch>),
     /// To be carried out when the stores of all cores are at the receiver; answered under this number.
     Order(u64, Box<Order>),
+    /// Something for the bus core's courier to do, under this number.
+    Errand(u64, Box<Errand>),
+    /// How far the errand with this number is.
+    Report(u64, Report),
     /// An accepted connection for the receiver to serve.
     Adopt(Box<NewClient>),
     /// What the receiver is to accept connections on from now on; true: they are handed out to all cores.
@@ -144,6 +151,8 @@ pub enum Inquiry {
     },
     /// Delete the keys of these slots: they are another node's now.
     DropSlots(Arc<[Slot]>),
+    /// Whether the keys of a command on an open slot are there as it needs them.
+    CheckKeys(Service, Arc<[Box<[u8]>]>),
     /// WATCH: the versions of those of the keys that live here, 0 for others.
     Watch(usize, Arc<[Box<[u8]>]>),
     /// DEBUG OBJECT: its line, if there is such a key.
@@ -153,6 +162,10 @@ pub enum Inquiry {
         /// The key.
         key: Arc<[u8]>,
     },
+    /// DEBUG DIGEST.
+    Digest,
+    /// DEBUG DIGEST-VALUE: the digests of those of the keys that belong here.
+    DigestValues(usize, Arc<[Box<[u8]>]>),
     /// DEBUG POPULATE: makes those of the keys that belong here.
     Populate(Arc<super::debug::Populate>),
     // ---- to the plane
@@ -269,6 +282,9 @@ pub struct BusCommand {
     pub local: bool,
     /// The address by which it reached this node, without the port.
     pub reached: String,
+    /// Inside a transaction, which holds every store so that nobody else can count: how many keys there are, for a
+    /// command on one slot in that slot.
+    pub keys: Option<u64>,
 }
 
 /// An answer.
@@ -297,6 +313,8 @@ pub enum Answer {
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
+    /// Digests of databases or values, where there are any.
+    Digests(Vec<Option<digest::Digest>>),
     /// Names of latency events.
     Names(Vec<&'static str>),
     /// Stores whose data was replaced, to be freed.

@@ -15,6 +15,7 @@
 //! - Replies of a client leave in the order of its commands.
 //! - Everything a client can make grow has a bound (`base::limits`).
 
+pub mod account;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
@@ -31,7 +32,9 @@ pub mod info;
 pub mod introspection;
 pub mod log;
 pub mod message;
+pub mod migrate;
 pub mod pubsub;
+mod redirect;
 pub mod replica;
 pub mod script;
 pub mod script_call;
@@ -41,6 +44,8 @@ pub mod standing;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(test)]
+mod blocking_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -61,6 +66,7 @@ use crate::resp::{Proto, Reply};
 use client::{Client, ClientRef, Clients, NO_SEGMENT};
 use message::{Message, Peer};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The time of a turn.
@@ -204,6 +210,10 @@ pub struct Plane {
     pub failover_pause: Option<u64>,
     /// How the node stands in replication.
     pub standing: Arc<Standing>,
+    /// Whether what is being executed is the primary's.
+    applying: bool,
+    /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
+    own_deadlines: HashSet<(usize, Box<[u8]>)>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
     /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
@@ -225,6 +235,7 @@ pub struct Plane {
     batches_away: usize,
     asks: ask::Asks,
     gathers: gather::Gathers,
+    migrations: migrate::Migrations,
     blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
     held: Vec<ClientRef>,
@@ -268,6 +279,8 @@ impl Plane {
             pause: None,
             failover_pause: None,
             standing: Arc::default(),
+            applying: false,
+            own_deadlines: HashSet::new(),
             lacks_replicas: false,
             free: true,
             precise: settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000,
@@ -282,6 +295,7 @@ impl Plane {
             batches_away: 0,
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
+            migrations: migrate::Migrations::default(),
             blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
             held: Vec::new(),
@@ -310,6 +324,11 @@ impl Plane {
     /// All data cores, this one among them.
     pub fn data_cores(&self) -> impl Iterator<Item = Peer> + use<> {
         (0..self.options.cores as u16).map(Peer)
+    }
+
+    /// All data cores and the bus core.
+    pub fn everybody(&self) -> impl Iterator<Item = Peer> + use<> {
+        (0..=self.options.cores as u16).map(Peer)
     }
 
     /// A writer for the next reply of client `at`.

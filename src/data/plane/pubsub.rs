@@ -10,7 +10,9 @@ use crate::base::limits;
 use crate::base::notify::Class;
 use crate::data::command::{Command, SessionHandler, help};
 use crate::data::exec::Event;
+use crate::data::route::Manner;
 use crate::resp::{Error, Proto, Reply};
+use crate::slot::Slot;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub const HANDLERS: &[(&str, SessionHandler)] = &[
     ("ssubscribe", ssubscribe),
     ("unsubscribe", |plane, at, request| plane.unsubscribe(at, request, Kind::Channel)),
     ("punsubscribe", |plane, at, request| plane.unsubscribe(at, request, Kind::Pattern)),
-    ("sunsubscribe", |plane, at, request| plane.unsubscribe(at, request, Kind::Shard)),
+    ("sunsubscribe", sunsubscribe),
 ];
 
 /// Handlers that wait for all earlier replies of their client.
@@ -143,15 +145,18 @@ impl PubSub {
 }
 
 fn ssubscribe(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    if plane.settings.cluster_enabled {
-        plane.routes.one_slot(&request.args[1..], &plane.topology)?;
-    }
+    plane.check_channels(at, &request.args[1..])?;
     plane.subscribe(at, request, Kind::Shard)
 }
 
+fn sunsubscribe(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    plane.check_channels(at, &request.args[1..])?;
+    plane.unsubscribe(at, request, Kind::Shard)
+}
+
 fn publish(plane: &mut Plane, at: u32, request: &Request<'_>, sharded: bool) -> Result<Flow, Error> {
-    if sharded && plane.settings.cluster_enabled {
-        plane.routes.one_slot(&request.args[1..2], &plane.topology)?;
+    if sharded {
+        plane.check_channels(at, &request.args[1..2])?;
     }
     if !plane.settings.cluster_enabled {
         // In a cluster it reaches replicas over the bus.
@@ -250,6 +255,12 @@ fn write_subscription(reply: &mut Reply<'_>, word: &str, channel: Option<&[u8]>,
 }
 
 impl Plane {
+    /// Whether this node serves these shard channels.
+    fn check_channels(&self, at: u32, channels: &[&[u8]]) -> Result<(), Error> {
+        let manner = Manner { channels: true, asking: self.clients[at].session.asking, ..Manner::default() };
+        self.routes.one_slot(channels, manner, &self.topology).map(drop)
+    }
+
     fn subscribe(&mut self, at: u32, request: &Request<'_>, kind: Kind) -> Result<Flow, Error> {
         for channel in &request.args[1..] {
             let channel: Arc<[u8]> = Arc::from(*channel);
@@ -295,6 +306,28 @@ impl Plane {
             listeners.remove(&at);
             if listeners.is_empty() {
                 table.remove(channel);
+            }
+        }
+    }
+
+    /// The topology has changed: shard channels that are another shard's now are left, and their subscribers told.
+    pub(super) fn leave_lost_channels(&mut self) {
+        let kept = |channel: &Arc<[u8]>| self.routes.has_channels(Slot::of_key(channel), &self.topology);
+        let lost: Vec<Arc<[u8]>> = self.pubsub.shards.keys().filter(|channel| !kept(channel)).cloned().collect();
+        for channel in lost {
+            for at in self.pubsub.shards.remove(&channel).unwrap_or_default() {
+                let Some(mut subscriptions) = self.clients[at].session.subscriptions.take() else { continue };
+                subscriptions.shards.remove(&channel);
+                write_subscription(
+                    &mut self.message_to(at),
+                    "sunsubscribe",
+                    Some(&channel),
+                    subscriptions.shards.len(),
+                );
+                if !subscriptions.is_empty() {
+                    self.clients[at].session.subscriptions = Some(subscriptions);
+                }
+                self.clients[at].refresh_plain();
             }
         }
     }

@@ -31,6 +31,10 @@ type Done = Result<Flow, Error>;
 pub struct Departure {
     /// Its client id.
     pub id: ClientId,
+    /// The peer's address.
+    pub addr: String,
+    /// Our end's address.
+    pub laddr: String,
     /// What the replica said of itself.
     pub introduction: Introduction,
     /// PSYNC with its arguments, or SYNC.
@@ -107,6 +111,8 @@ fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     introduction.is_old = is_sync;
     client.departure = Some(Box::new(Departure {
         id: client.session.id,
+        addr: client.session.addr.clone(),
+        laddr: client.session.laddr.clone(),
         introduction,
         command: request.args.iter().map(|arg| arg.to_vec()).collect(),
         said: Vec::new(),

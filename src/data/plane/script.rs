@@ -13,15 +13,17 @@
 //! Owned by the data core. Invariant: there is a job exactly while the engine runs a script.
 
 use super::Plane;
-use super::client::ClientRef;
+use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
 use super::log::Unit;
 use super::message::{Message, Notice, Peer};
+use super::redirect::command_keys;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
+use crate::data::route::{Manner, Route};
 use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
@@ -69,6 +71,8 @@ pub(super) struct Job {
     pub(super) db: usize,
     /// How its caller is answered.
     proto: Proto,
+    /// How its caller says it, for slots that the node does not simply serve.
+    pub(super) manner: Manner,
     /// Its SHA-1 or the function's name.
     name: Vec<u8>,
     is_function: bool,
@@ -107,6 +111,8 @@ pub struct Call<'a> {
     pub db: usize,
     /// How to answer.
     pub proto: Proto,
+    /// See [`Manner`].
+    pub manner: Manner,
     /// The stores it has borrowed.
     pub cores: Vec<CoreId>,
 }
@@ -159,18 +165,41 @@ impl Scripts {
 }
 
 impl Plane {
+    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
+    pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
+        let (here, cores) = (self.core(), self.options.cores);
+        let manner = self.manner(at, command);
+        let route = match self.routes.route(command, request, manner, here, &self.topology) {
+            Route::Refused(error) => Route::Refused(error),
+            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
+            route => route,
+        };
+        match route {
+            Route::Here(service) => match self.check_keys(service, &command_keys(command, request.args)) {
+                Ok(()) => self.execute_script(at, request, Vec::new()),
+                Err(error) => self.refuse(at, request, error),
+            },
+            Route::Hop(core) => self.hop(at, request, command, manner, core),
+            Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
+            Route::Span(cores) => self.gather_command(at, request, command, cores),
+            Route::Refused(error) => self.refuse(at, request, error),
+        }
+    }
+
     /// Runs the script of a client of this core. `cores`: those whose stores were borrowed for it, which the script
     /// gives back if it has to go on later.
     pub(super) fn execute_script(&mut self, at: u32, request: &Request<'_>, cores: Vec<CoreId>) -> Flow {
         let Some(command) = request.command else { return Flow::Done };
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
+        let manner = self.manner(at, command);
         request.outcome.set(Outcome::Done);
-        let (reply, failed) = match self.begin_script(Call { caller, args: request.args, command, db, proto, cores }) {
-            Ok(Some(ended)) => (ended.reply, ended.failed),
-            Ok(None) => return Flow::Wait,
-            Err((_, error)) => (self.error_reply(&error, proto), true),
-        };
+        let (reply, failed) =
+            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, cores }) {
+                Ok(Some(ended)) => (ended.reply, ended.failed),
+                Ok(None) => return Flow::Wait,
+                Err((_, error)) => (self.error_reply(&error, proto), true),
+            };
         if failed {
             request.outcome.set(Outcome::Failed);
         }
@@ -185,7 +214,7 @@ impl Plane {
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let command = self.registry.by_id(entry.command);
-        if let Err(error) = self.admit_hop(&entry) {
+        if let Err(error) = self.admit_hop(&entry, args) {
             self.commands.rejected(entry.command);
             let reply = self.error_reply(&error, entry.proto);
             return self.return_script_batch(from, batch, &reply);
@@ -197,6 +226,7 @@ impl Plane {
             command,
             db: entry.db as usize,
             proto: entry.proto,
+            manner: entry.manner,
             cores: Vec::new(),
         };
         let (caller, reply, failed) = match self.begin_script(call) {
@@ -248,6 +278,7 @@ impl Plane {
             locked: false,
             db: call.db,
             proto: call.proto,
+            manner: call.manner,
             name,
             is_function,
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),

@@ -6,18 +6,23 @@
 use super::Plane;
 use super::client::{Client, ClientRef, Owed, SCRIPT_CLIENT, Session};
 use super::dispatch::{Flow, Outcome, Request};
+use super::redirect::command_keys;
 use super::script::NO_ENGINE;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::Exec;
+use crate::data::route::Manner;
 use crate::data::script::known::Flags;
 use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
 use bumpalo::Bump;
 
 const NOT_FROM_SCRIPT: &str = "ERR This Redis command is not allowed from script";
+
+/// What a script is told that names a key which is not on this node, or not on this core.
+const NOT_LOCAL: &str = "ERR Script attempted to access a non local key in a cluster node";
 
 impl Plane {
     /// Executes the command that the script calls; none: the answer comes later.
@@ -113,6 +118,10 @@ impl Plane {
         if command.spec.is(flag::NOSCRIPT) && !self.scripts.deny_nothing {
             return Err(Error::new(NOT_FROM_SCRIPT));
         }
+        if command.spec.name().starts_with("xread") && waits(request.args) {
+            let name = command.spec.name();
+            return Err(Error::new(format!("ERR {name} command is not allowed with BLOCK option from scripts")));
+        }
         let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("ERR Can not execute the command on a stale replica"));
@@ -147,16 +156,12 @@ impl Plane {
             return Ok(());
         }
         let cluster = self.settings.cluster_enabled;
+        self.admit_open_slot(request, command)?;
         for index in command.key_indexes(request.args) {
             let slot = Slot::of_key(request.args[index]);
             let core = self.routes.owners().of(slot);
-            let here = self.stores.at(core).is_some() && (!cluster || self.routes.core(slot) == Some(core));
-            if !here {
-                return Err(Error::new(if cluster && !self.topology.cluster_ok() {
-                    "ERR Script attempted to execute a command while the cluster is down"
-                } else {
-                    "ERR Script attempted to access a non local key in a cluster node"
-                }));
+            if self.stores.at(core).is_none() {
+                return Err(Error::new(NOT_LOCAL));
             }
             let Some(job) = &mut self.scripts.job else { continue };
             let across = job.flags.any(Flags::COMPATIBLE) || job.flags.any(Flags::ALLOW_CROSS_SLOT);
@@ -165,6 +170,29 @@ impl Plane {
             }
         }
         Ok(())
+    }
+
+    /// Whether the node serves the keys of a script's command, if it does not simply serve their slot.
+    fn admit_open_slot(&mut self, request: &Request<'_>, command: &Command) -> Result<(), Error> {
+        let manner = self.scripts.job.as_ref().map(|job| job.manner).unwrap_or_default();
+        let manner = Manner { write: command.spec.is(flag::WRITE), ..manner };
+        let keys = command_keys(command, request.args);
+        let Some(slot) = keys.first().map(|key| Slot::of_key(key)) else { return Ok(()) };
+        if !self.settings.cluster_enabled || self.routes.core(slot).is_some() {
+            return Ok(());
+        }
+        let down = !self.topology.cluster_ok() && self.topology.owner(slot).is_some();
+        let served = self.routes.service(slot, manner, &self.topology);
+        let here = served.and_then(|service| self.check_keys_here(service, &keys));
+        here.map_err(|_| {
+            Error::new(match (down, self.settings.cluster_allow_reads_when_down) {
+                (true, true) if manner.write => {
+                    "ERR Script attempted to execute a write command while the cluster is down and readonly"
+                }
+                (true, false) => "ERR Script attempted to execute a command while the cluster is down",
+                _ => NOT_LOCAL,
+            })
+        })
     }
 
     /// The client without a socket that executes a script's commands.
@@ -202,4 +230,10 @@ impl Plane {
         });
         reply.unwrap_or_else(|| format!("-ERR {} has no reply\r\n", command.spec.full_name()).into_bytes())
     }
+}
+
+/// Whether XREAD or XREADGROUP has the option BLOCK.
+fn waits(args: &[&[u8]]) -> bool {
+    let options = args.iter().take_while(|word| !word.eq_ignore_ascii_case(b"streams"));
+    options.skip(1).any(|word| word.eq_ignore_ascii_case(b"block"))
 }

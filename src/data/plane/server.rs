@@ -160,8 +160,7 @@ fn info(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         let text = info::text(plane, &sections, &figures);
         plane.reply(at).verbatim(text.as_bytes());
     });
-    let everybody = plane.data_cores().chain(std::iter::once(plane.bus()));
-    plane.ask(at, everybody, Inquiry::Figures, finish)
+    plane.ask(at, plane.everybody(), Inquiry::Figures, finish)
 }
 
 fn to_bus(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

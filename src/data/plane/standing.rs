@@ -2,6 +2,7 @@
 
 use super::Plane;
 use super::message::{Answer, Message, Order};
+use crate::base::limits;
 use crate::contract::settings::EvictionPolicy;
 use crate::contract::standing::Standing;
 use crate::data::command::Command;
@@ -41,6 +42,41 @@ impl Plane {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }
         Ok(())
+    }
+
+    /// Remembers the keys that a client of a writable replica gave a deadline: the primary knows nothing of them.
+    #[cold]
+    pub(super) fn note_own_deadlines(&mut self, db: usize, args: &[&[u8]]) {
+        let Some(command) = self.registry.find(args).filter(|_| !self.applying) else { return };
+        for position in command.key_indexes(args) {
+            let key = self.options.hasher.key(args[position]);
+            let core = self.routes.owners().of(key.slot);
+            let Some(store) = self.stores.at(core) else { continue };
+            let dies = store.peek(db, &key, 0).is_some_and(|handle| store.deadline(handle).is_some());
+            if dies && self.own_deadlines.len() < limits::MAX_OWN_DEADLINES {
+                self.own_deadlines.insert((db, args[position].into()));
+            }
+        }
+    }
+
+    /// Deletes those of these keys that are past their deadline.
+    pub(super) fn expire_own(&mut self) {
+        if self.own_deadlines.is_empty() || self.locked {
+            return;
+        }
+        if !self.standing.replica {
+            return self.own_deadlines.clear();
+        }
+        let (now, hasher, store) = (self.now.unix_ms, self.options.hasher, self.stores.home_mut());
+        self.own_deadlines.retain(|(db, bytes)| {
+            let key = hasher.key(bytes);
+            let deadline = store.peek(*db, &key, 0).and_then(|handle| store.deadline(handle));
+            let over = deadline.is_some_and(|deadline| deadline < now);
+            if over {
+                store.remove(*db, &key, 0);
+            }
+            deadline.is_some() && !over
+        });
     }
 
     /// Carries out an order: all stores are here.

@@ -140,6 +140,23 @@ impl Node {
         std::mem::take(self.replies.get_mut(&who).expect("a connection of this node"))
     }
 
+    /// Time passes.
+    pub fn pass(&mut self, milliseconds: u64) {
+        for core in 0..self.planes.len() {
+            self.planes[core].now.unix_ms += milliseconds;
+            self.planes[core].end_waits();
+            self.end_turn(core);
+        }
+    }
+
+    /// The clients there are.
+    pub fn connections(&self) -> Vec<Connection> {
+        let clients = |(core, plane): (usize, &Plane)| {
+            plane.clients.references().into_iter().map(move |client| Connection { core, client }).collect::<Vec<_>>()
+        };
+        self.planes.iter().enumerate().flat_map(clients).collect()
+    }
+
     /// Sends one command and returns its reply, everybody else's work done too.
     pub fn call(&mut self, who: Connection, line: &str) -> String {
         self.send(who, &encode(line));
@@ -158,6 +175,8 @@ impl Node {
             assert!(plane.stalled.is_empty() && plane.held.is_empty(), "{core:?} still holds work back");
             let watched = plane.stores.at(core).is_some_and(|store| store.is_watched());
             assert!(!watched || watching, "keys of {core:?} are watched for nobody");
+            assert!(plane.stores.at(core).is_none_or(|store| !store.is_awaited()), "somebody still waits at {core:?}");
+            assert!(plane.blocking_is_at_rest(), "{core:?} still thinks of clients that wait");
             for client in plane.clients.iter() {
                 assert!(client.hold.is_none() && client.queue.is_empty(), "a client of {core:?} is owed something");
             }
@@ -209,6 +228,8 @@ fn bus_answer(message: Message) -> Option<Message> {
         Message::Ask(number, Inquiry::Command(_)) => {
             Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec()))))
         }
+        Message::Ask(number, Inquiry::ClientList(_)) => Some(Message::Answer(number, Answer::Clients(Vec::new()))),
+        Message::Ask(number, Inquiry::ClientKill(_)) => Some(Message::Answer(number, Answer::Count(0))),
         Message::Ask(number, Inquiry::Figures) => Some(Message::Answer(number, Answer::Replication(Box::default()))),
         _ => None,
     }
@@ -232,6 +253,17 @@ pub fn count_replies(mut bytes: &[u8]) -> usize {
         count += 1;
     }
     count
+}
+
+/// The RESP2 replies that `bytes` are.
+pub fn replies(mut bytes: &[u8]) -> Vec<String> {
+    let mut replies = Vec::new();
+    while !bytes.is_empty() {
+        let rest = after_reply(bytes);
+        replies.push(String::from_utf8_lossy(&bytes[..bytes.len() - rest.len()]).into_owned());
+        bytes = rest;
+    }
+    replies
 }
 
 fn after_reply(bytes: &[u8]) -> &[u8] {

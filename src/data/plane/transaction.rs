@@ -9,14 +9,16 @@
 //! remembers the count and EXEC compares, with no message at the time of a change.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::log::Unit;
 use super::message::{Answer, Inquiry, Message, Notice};
+use super::redirect::{command_keys, refusal_in};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
+use crate::data::route::Manner;
 use crate::resp::Error;
 use crate::slot::Slot;
 use bumpalo::Bump;
@@ -40,6 +42,8 @@ pub struct Transaction {
     pub flags: u32,
     /// Whether a command was refused while queueing, so that EXEC must be.
     pub broken: bool,
+    /// Its slot, from EXEC on, in a cluster and if it has keys.
+    pub slot: Option<Slot>,
     /// Set while it executes: the cores whose stores it holds.
     pub running: Option<Vec<CoreId>>,
     /// What it has logged so far, while it executes.
@@ -86,16 +90,28 @@ fn watch(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
     if plane.clients[at].session.multi.is_some() {
         return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
     }
-    if plane.settings.cluster_enabled {
-        plane.routes.one_slot(&request.args[1..], &plane.topology)?;
-    }
+    let (Some(command), named) = (request.command, &request.args[1..]) else { return Ok(Flow::Done) };
+    let service = plane.routes.one_slot(named, plane.manner(at, command), &plane.topology)?;
+    plane.check_keys_here(service, named)?;
+    let keys: Vec<Box<[u8]>> = named.iter().map(|key| Box::from(*key)).collect();
+    let Some((owner, question)) = plane.question_of_keys(at, command, named) else {
+        return watch_keys(plane, at, keys);
+    };
+    let next: Next = Box::new(move |plane, at, answers| match refusal_in(answers) {
+        Some(error) => Err(error),
+        None => watch_keys(plane, at, keys),
+    });
+    plane.ask_then(at, std::iter::once(owner.into()), question, next)
+}
+
+fn watch_keys(plane: &mut Plane, at: u32, named: Vec<Box<[u8]>>) -> Result<Flow, Error> {
     let session = &plane.clients[at].session;
     let db = session.db;
     let known = |key: &[u8]| session.watches.iter().any(|watch| watch.db == db && *watch.key == *key);
     let mut keys: Vec<Box<[u8]>> = Vec::new();
-    for key in &request.args[1..] {
-        if !known(key) && !keys.iter().any(|other| **other == **key) {
-            keys.push(Box::from(*key));
+    for key in named {
+        if !known(&key) && !keys.contains(&key) {
+            keys.push(key);
         }
     }
     if session.watches.len() + keys.len() > limits::MAX_WATCHES {
@@ -125,7 +141,12 @@ fn exec(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error
         return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
     }
     match plane.cores_needed(at, request.bump) {
-        Ok(cores) => Ok(plane.gather_transaction(at, cores, request.bump)),
+        Ok((cores, slot)) => {
+            if let Some(transaction) = &mut plane.clients[at].session.multi {
+                transaction.slot = slot;
+            }
+            Ok(plane.gather_transaction(at, cores, request.bump))
+        }
         Err(error) => {
             plane.discard_transaction(at);
             Err(error)
@@ -147,13 +168,16 @@ impl Plane {
     /// Whether a command may be used between MULTI and EXEC.
     pub(super) fn admit_to_transaction(
         &mut self,
+        at: u32,
         request: &Request<'_>,
         command: &'static Command,
     ) -> Result<(), Error> {
         if command.spec.is(flag::NO_MULTI) {
             return Err(Error::new("ERR Command not allowed inside a transaction"));
         }
-        self.routes.check(command, request, &self.topology)?;
+        if command.spec.full_name() != "exec" {
+            self.admit_slot(at, request, command)?;
+        }
         // Queueing takes memory, whatever the command does.
         if !command.runs_inside_multi() && self.lacks_room(flag::DENYOOM, &[self.core()]) {
             return Err(Error::OutOfMemory);
@@ -200,10 +224,15 @@ impl Plane {
         Flow::Done
     }
 
-    /// The cores whose stores the client's transaction needs, ascending.
-    fn cores_needed(&self, at: u32, bump: &Bump) -> Result<Vec<CoreId>, Error> {
+    /// Whether the slot of the client's transaction, if it has one, is another node's.
+    pub(super) fn is_elsewhere(&self, at: u32, bump: &Bump) -> bool {
+        self.settings.cluster_enabled && self.cores_needed(at, bump).is_err()
+    }
+
+    /// The cores whose stores the client's transaction needs, ascending; in a cluster, also its slot.
+    fn cores_needed(&self, at: u32, bump: &Bump) -> Result<(Vec<CoreId>, Option<Slot>), Error> {
         let session = &self.clients[at].session;
-        let Some(transaction) = &session.multi else { return Ok(Vec::new()) };
+        let Some(transaction) = &session.multi else { return Ok((Vec::new(), None)) };
         let mut cores = BTreeSet::new();
         let mut keys: Vec<&[u8]> = Vec::new();
         for command in &transaction.commands {
@@ -224,10 +253,36 @@ impl Plane {
         for watch in &session.watches {
             cores.insert(self.routes.owners().of(Slot::of_key(&watch.key)));
         }
-        if self.settings.cluster_enabled {
-            self.routes.one_slot(&keys, &self.topology)?;
+        self.routes.one_slot(&keys, self.transaction_manner(at), &self.topology)?;
+        let slot = keys.first().filter(|_| self.settings.cluster_enabled).map(|key| Slot::of_key(key));
+        Ok((cores.into_iter().collect(), slot))
+    }
+
+    /// How a client says EXEC.
+    fn transaction_manner(&self, at: u32) -> Manner {
+        let session = &self.clients[at].session;
+        let flags = session.multi.as_ref().map_or(0, |transaction| transaction.flags);
+        let (readonly, asking) = (session.readonly, session.asking);
+        Manner { write: flags & flag::WRITE != 0, readonly, asking, ..Manner::default() }
+    }
+
+    /// Whether the transaction's slot, if it has one, is served still, and all keys are here if that matters. Its
+    /// stores are here.
+    fn check_transaction(&mut self, at: u32) -> Result<(), Error> {
+        let slot = self.clients[at].session.multi.as_ref().and_then(|transaction| transaction.slot);
+        let Some(slot) = slot.filter(|slot| self.routes.core(*slot).is_none()) else { return Ok(()) };
+        let service = self.routes.service(slot, self.transaction_manner(at), &self.topology)?;
+        let Some(transaction) = self.clients[at].session.multi.take() else { return Ok(()) };
+        let mut keys: Vec<&[u8]> = Vec::new();
+        for command in &transaction.commands {
+            let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            if let Some(found) = self.registry.find(&args).filter(|found| matches!(found.run, Run::Keyed(_))) {
+                keys.extend(command_keys(found, &args));
+            }
         }
-        Ok(cores.into_iter().collect())
+        let checked = self.check_keys(service, &keys);
+        self.clients[at].session.multi = Some(transaction);
+        checked
     }
 
     /// All stores are here: compare versions, then execute.
@@ -236,9 +291,13 @@ impl Plane {
         self.forget_watches(at);
         let flags = self.clients[at].session.multi.as_ref().map_or(0, |transaction| transaction.flags);
         let lacks_room = self.lacks_room(flags, &cores);
+        let served = self.check_transaction(at);
         let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
         transaction.running = Some(cores);
-        if lacks_room {
+        if let Err(error) = served {
+            transaction.commands.clear();
+            self.reply_error(at, &error);
+        } else if lacks_room {
             transaction.commands.clear();
             self.reply_error(at, &aborted(&Error::OutOfMemory));
         } else if changed {
@@ -292,6 +351,7 @@ impl Plane {
     pub(super) fn end_transaction(&mut self, at: u32) {
         let client = &mut self.clients[at];
         let transaction = client.session.multi.take();
+        client.session.asking = false;
         client.refresh_plain();
         let reference = client.reference;
         if let Some(mut transaction) = transaction {

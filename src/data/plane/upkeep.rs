@@ -78,10 +78,11 @@ impl Plane {
             self.release_held(bump);
         }
         self.after_unlock(bump);
+        self.expire_own();
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused();
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
         self.idle_work()
     }
 
@@ -121,6 +122,7 @@ impl Plane {
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
         flags & flag::DENYOOM != 0
+            && !self.leaves_eviction()
             && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
             && !self.make_room_on(cores)
     }
@@ -137,6 +139,11 @@ impl Plane {
         // Clients may have taken their replies, or left, since the last tick.
         self.count_client_memory();
         cores.iter().all(|core| self.make_room(*core))
+    }
+
+    /// Whether evicting is the primary's business.
+    fn leaves_eviction(&self) -> bool {
+        self.standing.replica && self.settings.replica_ignore_maxmemory
     }
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.

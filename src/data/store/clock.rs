@@ -19,11 +19,13 @@ pub struct AccessClock {
     pub log_factor: u32,
     /// Redis's `lfu-decay-time`, minutes.
     pub decay_minutes: u32,
+    /// What time it is for a key that is used at time 0: when a replica executes what its primary sent.
+    pub at_zero: u64,
 }
 
 impl Default for AccessClock {
     fn default() -> Self {
-        AccessClock { lfu: false, log_factor: 10, decay_minutes: 1 }
+        AccessClock { lfu: false, log_factor: 10, decay_minutes: 1, at_zero: 0 }
     }
 }
 
@@ -31,13 +33,20 @@ impl AccessClock {
     /// The clock of a key made at `now`.
     #[inline(always)]
     pub fn new_key(&self, now: u64) -> u32 {
+        let now = self.time(now);
         if self.lfu { minutes(now) << 8 | NEW_COUNTER } else { seconds(now) }
     }
 
     /// What `clock` becomes when the key is used at `now`.
     #[inline(always)]
     pub fn used(&self, clock: u32, now: u64, random: &mut Random) -> u32 {
+        let now = self.time(now);
         if self.lfu { self.counted(clock, now, random) } else { seconds(now) }
+    }
+
+    #[inline(always)]
+    fn time(&self, now: u64) -> u64 {
+        if now == 0 { self.at_zero } else { now }
     }
 
     fn counted(&self, clock: u32, now: u64, random: &mut Random) -> u32 {
@@ -90,7 +99,7 @@ fn minutes(now: u64) -> u32 {
 mod tests {
     use super::*;
 
-    const LFU: AccessClock = AccessClock { lfu: true, log_factor: 10, decay_minutes: 1 };
+    const LFU: AccessClock = AccessClock { lfu: true, log_factor: 10, decay_minutes: 1, at_zero: 0 };
 
     #[test]
     fn idle_time_is_that_since_the_last_use_even_across_the_wrap() {

@@ -202,6 +202,7 @@ impl Store {
             lfu: matches!(settings.maxmemory_policy, AllKeysLfu | VolatileLfu),
             log_factor: settings.lfu_log_factor,
             decay_minutes: settings.lfu_decay_time,
+            at_zero: self.clock.at_zero,
         };
         self.record_removed = settings.notify.contains(Class::EXPIRED) || settings.notify.contains(Class::EVICTED);
     }

@@ -42,7 +42,35 @@ impl Store {
         now: u64,
         edit: impl FnOnce(&mut [u8]) -> R,
     ) -> R {
-        self.written(db, key);
+        self.edit_string_if(db, key, least, now, |bytes| (edit(bytes), true))
+    }
+
+    /// The same; `edit` also tells whether it changed anything, which a caller that lets the string grow answers with
+    /// yes.
+    pub fn edit_string_if<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        least: usize,
+        now: u64,
+        edit: impl FnOnce(&mut [u8]) -> (R, bool),
+    ) -> R {
+        self.before_edit(db, key);
+        let (result, changed) = self.change_string(db, key, least, now, edit);
+        if changed {
+            self.edited(db, key);
+        }
+        result
+    }
+
+    fn change_string<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        least: usize,
+        now: u64,
+        edit: impl FnOnce(&mut [u8]) -> R,
+    ) -> R {
         let handle = match self.locate_live(db, key, now) {
             Some((place, handle)) => {
                 let old = Header::read(self.arena.memory(), handle);

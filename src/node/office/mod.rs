@@ -5,10 +5,12 @@
 //! log), never on a data core. [`config`](self::config) is CONFIG, [`control`] works for the control plane.
 
 mod config;
+mod connections;
 mod control;
 mod replication;
 
 use super::config::Config;
+use super::courier::Courier;
 use super::listeners::Listeners;
 use super::log::LogDrain;
 use crate::base::ids::ClientId;
@@ -54,6 +56,7 @@ pub struct NodeOffice {
     config: Config,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
+    courier: Courier,
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
@@ -69,6 +72,7 @@ impl NodeOffice {
         config: Config,
         desk: Option<ClusterDesk>,
         desk_of_replication: ReplicationDesk,
+        courier: Courier,
         listeners: Listeners,
         cores: usize,
         drain: LogDrain,
@@ -77,6 +81,7 @@ impl NodeOffice {
             config,
             desk,
             desk_of_replication,
+            courier,
             listeners,
             cores,
             drain,
@@ -114,6 +119,9 @@ impl NodeOffice {
             b"config" => self.config(from, number, &command, outgoing),
             b"cluster" => {
                 let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+                if let Some(keys) = command.keys {
+                    return self.cluster_command(from, number, &command, keys, outgoing);
+                }
                 let inquiry = match Wanted::of(&args) {
                     Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
                     Wanted::Keys => Inquiry::Size { db: 0 },
@@ -121,12 +129,14 @@ impl NodeOffice {
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
             }
-            // DEBUG CONFIG-REWRITE-FORCE-ALL.
-            b"debug" => answer(from, number, &command, outgoing, |reply| {
-                self.config.rewrite(true)?;
-                reply.ok();
-                Ok(())
-            }),
+            b"debug" => {
+                let done = self.debug(&command.args[1..]);
+                answer(from, number, &command, outgoing, |reply| {
+                    done?;
+                    reply.ok();
+                    Ok(())
+                });
+            }
             b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
             b"role" => answer(from, number, &command, outgoing, |reply| {
                 self.desk_of_replication.replication.role(reply);
@@ -136,6 +146,30 @@ impl NodeOffice {
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
         }
+    }
+
+    /// Those DEBUG subcommands that are about what the bus core has.
+    fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
+        let [name, args @ ..] = args else { return Err(Error::Syntax) };
+        match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"change-repl-id", []) => {
+                self.desk_of_replication.replication.change_id();
+                Ok(())
+            }
+            (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
+            _ => Err(Error::Syntax),
+        }
+    }
+
+    fn drop_packets(&mut self, kind: &[u8]) -> Result<(), Error> {
+        let number: i64 =
+            std::str::from_utf8(kind).ok().and_then(|kind| kind.parse().ok()).ok_or(Error::NotAnInteger)?;
+        if let Some(desk) = &mut self.desk {
+            let kind = usize::try_from(number).ok().and_then(|number| MessageKind::ALL.get(number));
+            desk.cluster.drop_kind(kind.copied());
+        }
+        Ok(())
     }
 
     fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
@@ -169,7 +203,16 @@ impl Office for NodeOffice {
                 let info = Box::new((replication.info(), replication.counters.all()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
+            Message::Ask(number, Inquiry::ClientList(filter)) => {
+                let lines = self.client_lines(&filter);
+                outgoing.push((from, Message::Answer(number, Answer::Clients(lines))));
+            }
+            Message::Ask(number, Inquiry::ClientKill(filter)) => {
+                let killed = self.kill_clients(&filter, outgoing);
+                outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
+            Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.snapshot_part(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
@@ -201,12 +244,17 @@ impl Office for NodeOffice {
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
+        self.courier.tick();
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
+        self.drain.drain();
         self.look_after_loader(outgoing);
+        for (to, number, report) in self.courier.reports() {
+            outgoing.push((to, Message::Report(number, report)));
+        }
         self.proceed(outgoing);
     }
 
@@ -223,7 +271,7 @@ impl Office for NodeOffice {
     }
 
     fn stream_ended(&mut self, link: StreamId, reason: &str, outgoing: &mut Outgoing) {
-        self.with_replication(outgoing, |replication| replication.closed(link, reason));
+        self.stream_lost(link, reason, outgoing);
     }
 
     fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing) {

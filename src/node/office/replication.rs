@@ -2,6 +2,7 @@
 //!
 //! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
 
+use super::connections::Connections;
 use super::{NodeOffice, Then, answer, now};
 use crate::base::ids::{ClientId, CoreId};
 use crate::cluster;
@@ -11,6 +12,7 @@ use crate::cores::{clock, wake::Bell};
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
+use crate::data::plane::client_filter::{ClientFilter, ClientType};
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
 use crate::data::rdb::load::{Loaded, Plan};
@@ -51,6 +53,8 @@ pub struct ReplicationDesk {
     upstream: Option<LinkId>,
     hasher: KeyHasher,
     bell: Bell,
+    /// The connections there are, as clients are told of them.
+    connections: Connections,
     /// Whether the primary that is configured was told.
     begun: bool,
 }
@@ -78,6 +82,7 @@ impl ReplicationDesk {
             upstream: None,
             hasher,
             bell,
+            connections: Connections::default(),
             begun: false,
         }
     }
@@ -189,6 +194,7 @@ impl NodeOffice {
             }
             Action::Connect(link, host, port) => {
                 desk.upstream = Some(link);
+                desk.connections.add(link, ClientType::Primary, None, format!("{host}:{port}"), String::new());
                 let source = String::from_utf8_lossy(self.config.text("bind-source-addr")).parse().ok();
                 outgoing.streams.push(StreamCommand::Connect(link, host, port, source));
             }
@@ -203,7 +209,10 @@ impl NodeOffice {
                     log::warn!("The snapshot for a replica can't be kept in a file: {error}");
                 }
             }
-            Action::Close(link) => outgoing.streams.push(StreamCommand::Close(link)),
+            Action::Close(link) => {
+                desk.connections.remove(link);
+                outgoing.streams.push(StreamCommand::Close(link));
+            }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
             Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
             Action::BeginLoad => self.begin_load(outgoing),
@@ -352,9 +361,31 @@ impl NodeOffice {
         });
     }
 
+    /// A connection has ended by itself.
+    pub(super) fn stream_lost(&mut self, link: LinkId, reason: &str, outgoing: &mut Outgoing) {
+        self.desk_of_replication.connections.remove(link);
+        self.with_replication(outgoing, |replication| replication.closed(link, reason));
+    }
+
+    /// CLIENT LIST: the lines of connections of replication.
+    pub(super) fn client_lines(&self, filter: &ClientFilter) -> Vec<(ClientId, String)> {
+        self.desk_of_replication.connections.lines(filter)
+    }
+
+    /// CLIENT KILL: closes connections of replication; how many there were.
+    pub(super) fn kill_clients(&mut self, filter: &ClientFilter, outgoing: &mut Outgoing) -> u64 {
+        let links = self.desk_of_replication.connections.matching(filter);
+        for link in &links {
+            outgoing.streams.push(StreamCommand::Close(*link));
+            self.stream_lost(*link, "closed by a client", outgoing);
+        }
+        links.len() as u64
+    }
+
     /// A connection is a replica's.
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
-        let Departure { introduction, command, said, fd: Some(fd), .. } = departure else { return };
+        let Departure { id, addr, laddr, introduction, command, said, fd } = departure;
+        let Some(fd) = fd else { return };
         let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
         let replication = &mut self.desk_of_replication.replication;
         let link = replication.new_link();
@@ -363,6 +394,7 @@ impl NodeOffice {
         if let Some(refusal) = replication.refusal() {
             return refuse(fd, refusal);
         }
+        self.desk_of_replication.connections.add(link, ClientType::Replica, Some(id), addr, laddr);
         outgoing.streams.push(StreamCommand::Adopt(link, fd, nodelay));
         self.with_replication(outgoing, |replication| replication.synchronise(link, introduction, from, &said));
     }

@@ -1,3 +1,5 @@
+//! Tests of the hash commands: replies, events and what replicates.
+
 use super::HANDLERS;
 use crate::data::command::generic;
 use crate::data::command::testing::{Bench, run};

@@ -1,3 +1,5 @@
+//! Tests of the set commands: replies, events and what replicates.
+
 use super::HANDLERS;
 use crate::data::command::testing::{Bench, run};
 use crate::data::command::{generic, hash, string};

@@ -1,3 +1,5 @@
+//! Tests of SORT: orders, patterns and STORE.
+
 use super::HANDLERS;
 use crate::data::command::testing::{Bench, run};
 use crate::data::command::{hash, list, set, string, zset};

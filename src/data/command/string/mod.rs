@@ -48,7 +48,7 @@ pub const HANDLERS: &[(&str, Handler)] = &[
 /// The string at `key` for a command that reads: counts a hit or a miss and marks the key used.
 /// The caller announces the miss ([`missed`]).
 #[inline]
-fn read<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s [u8]>, Error> {
+pub fn read<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s [u8]>, Error> {
     let store = stores.of(key.slot);
     match store.find(db, key, now) {
         Some(entry) => store.string(entry).map(Some).ok_or(Error::WrongType),
@@ -58,7 +58,7 @@ fn read<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Resul
 
 /// The string at `key` for a command that writes: as Redis, neither a hit nor a miss.
 #[inline]
-fn current<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s [u8]>, Error> {
+pub fn current<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s [u8]>, Error> {
     let store = stores.of(key.slot);
     match store.peek(db, key, now) {
         Some(entry) => store.string(entry).map(Some).ok_or(Error::WrongType),
@@ -68,7 +68,7 @@ fn current<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Re
 
 /// Announces that a command that reads found no `key`.
 #[inline]
-fn missed(exec: &mut Exec<'_>, key: &Key<'_>) {
+pub fn missed(exec: &mut Exec<'_>, key: &Key<'_>) {
     exec.notify(Class::KEY_MISS, "keymiss", key);
 }
 
@@ -80,7 +80,7 @@ fn exists(exec: &mut Exec<'_>, key: &Key<'_>) -> bool {
 
 /// Announces `key` as new when it is about to be and somebody wants to know: only then is it looked up twice.
 #[inline]
-fn announce_new(exec: &mut Exec<'_>, key: &Key<'_>) {
+pub fn announce_new(exec: &mut Exec<'_>, key: &Key<'_>) {
     if exec.settings.notify.contains(Class::NEW) && !exists(exec, key) {
         exec.notify(Class::NEW, "new", key);
     }

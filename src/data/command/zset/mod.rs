@@ -63,7 +63,7 @@ pub const HANDLERS: &[(&str, Handler)] = &[
 ];
 
 /// The sorted set at `key` for a command that writes: as Redis, neither a hit nor a miss.
-fn current<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s Zset>, Error> {
+pub fn current<'s>(stores: &'s mut Stores, db: usize, key: &Key<'_>, now: u64) -> Result<Option<&'s Zset>, Error> {
     let store = stores.of(key.slot);
     match store.peek(db, key, now) {
         Some(handle) => Ok(Some(store.collection(handle)?)),

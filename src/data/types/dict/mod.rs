@@ -134,11 +134,6 @@ impl<V: Value> Dict<V> {
         self.bytes + self.buckets.heap_bytes() + self.large.heap_bytes()
     }
 
-    /// The hash it keeps its keys by.
-    pub fn hasher(&self) -> KeyHasher {
-        self.hasher
-    }
-
     /// The value of `key`.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<V::Of<'_>> {
@@ -189,11 +184,11 @@ impl<V: Value> Dict<V> {
             return None;
         }
         if self.buckets.len() == 1 {
-            return self.items(0).nth(random.index(self.len));
+            return self.items(&self.buckets[0]).nth(random.index(self.len));
         }
         loop {
             let (bucket, place) = (random.index(self.buckets.len()), random.index(CHOICES));
-            if let Some(item) = self.items(bucket).nth(place) {
+            if let Some(item) = self.items(&self.buckets[bucket]).nth(place) {
                 return Some(item);
             }
         }
@@ -211,7 +206,7 @@ impl<V: Value> Dict<V> {
         let level = 1 << count.ilog2();
         let bits = count.ilog2() + u32::from(bucket >= level || bucket + level < count);
         let start = place_in_order(bucket as u64);
-        for (key, value) in self.items(bucket) {
+        for (key, value) in self.items(&self.buckets[bucket]) {
             // The cursor is within the bucket if this one was joined from two since.
             if cursor == start || place_in_order(self.hasher.hash(key)) >= cursor {
                 visit(key, value);
@@ -222,7 +217,7 @@ impl<V: Value> Dict<V> {
 
     /// All items, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], V::Of<'_>)> {
-        (0..self.buckets.len()).flat_map(|bucket| self.items(bucket))
+        self.buckets.iter().flat_map(|bucket| self.items(bucket))
     }
 
     /// Frees about `budget` items; whether any are left. Nothing else can be done with it after the first call.
@@ -252,8 +247,8 @@ impl<V: Value> Dict<V> {
     }
 
     /// The items of one bucket.
-    fn items(&self, bucket: usize) -> impl Iterator<Item = (&[u8], V::Of<'_>)> {
-        let (bucket, mut place) = (&self.buckets[bucket], 0);
+    fn items<'d>(&'d self, bucket: &'d Bucket) -> impl Iterator<Item = (&'d [u8], V::Of<'d>)> {
+        let mut place = 0;
         std::iter::from_fn(move || {
             let (item, next) = bucket.item(place, V::SIZE)?;
             place = next;

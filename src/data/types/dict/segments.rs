@@ -24,11 +24,7 @@ impl<T> Segments<T> {
 
     /// Bytes it has on the heap, without those of its elements.
     pub fn heap_bytes(&self) -> usize {
-        let elements = match self.segments.as_slice() {
-            [] => 0,
-            [only] => only.capacity(),
-            segments => segments.len() * SEGMENT,
-        };
+        let elements = self.segments.last().map_or(0, |last| (self.segments.len() - 1) * SEGMENT + last.capacity());
         self.segments.capacity() * size_of::<Vec<T>>() + elements * size_of::<T>()
     }
 
@@ -37,14 +33,18 @@ impl<T> Segments<T> {
         match self.segments.last_mut() {
             Some(last) if last.len() < SEGMENT => {
                 if last.len() == last.capacity() {
-                    // Only the first one grows; the others are made whole.
-                    last.reserve_exact(last.len());
+                    // The first one grows; the others are made whole.
+                    last.reserve_exact(last.len().min(SEGMENT - last.len()));
                 }
                 last.push(element);
             }
             last => {
                 let mut segment = Vec::with_capacity(if last.is_some() { SEGMENT } else { 1 });
                 segment.push(element);
+                if self.segments.is_empty() {
+                    // Most dicts have one.
+                    self.segments.reserve_exact(1);
+                }
                 self.segments.push(segment);
             }
         }

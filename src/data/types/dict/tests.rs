@@ -1,3 +1,5 @@
+//! Tests of the dict: against a map, through growth and shrinking, its randomness and its memory.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -110,7 +112,7 @@ enum Step {
 fn key(number: u16) -> Vec<u8> {
     // Every seventh is too long for a bucket.
     let mut key = number.to_string().into_bytes();
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         key.resize(300, b'x');
     }
     key

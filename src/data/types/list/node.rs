@@ -194,6 +194,14 @@ impl<'l> NodeRef<'l> {
         }
     }
 
+    /// Its bytes: those of the listpack, or of the element.
+    pub fn as_bytes(self) -> &'l [u8] {
+        match self {
+            NodeRef::Packed(pack) => pack.as_bytes(),
+            NodeRef::Plain(bytes) => bytes,
+        }
+    }
+
     /// The element with this index.
     pub fn get(self, at: usize) -> Option<Entry<'l>> {
         match self {

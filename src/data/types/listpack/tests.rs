@@ -1,3 +1,5 @@
+//! Tests of the listpack: against a list of texts, against bytes Redis wrote, and against bytes nobody wrote.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -522,5 +522,4 @@ fn sign_extended(value: u64, bits: u32) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "listpack_tests.rs"]
 mod tests;

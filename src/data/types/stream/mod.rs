@@ -1,0 +1,314 @@
+//! The stream: entries by id in nodes ([`node`]), and its groups of consumers ([`group`]).
+//!
+//! A node's key is the id that its first entry had when it was made; entries are only added at the end. A node without
+//! entries is gone. Invariants: `length` is the sum of the nodes' entries; `first_id` is the id of the first of them.
+
+mod group;
+mod id;
+mod node;
+
+#[cfg(test)]
+mod tests;
+
+pub use group::{Consumer, ConsumerNumber, Group, Pending};
+pub use id::Id;
+pub use node::{Node, View};
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// When a node is full.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeLimits {
+    /// Bytes; 0: no limit.
+    pub bytes: usize,
+    /// Entries; 0: no limit.
+    pub entries: usize,
+}
+
+/// What to keep of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// At most so many entries.
+    Length(u64),
+    /// Nothing before this id.
+    From(Id),
+}
+
+/// A stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {
+    nodes: BTreeMap<Id, Node>,
+    length: u64,
+    first_id: Id,
+    /// The last id that was given to an entry.
+    pub last_id: Id,
+    /// The greatest id of a deleted entry.
+    pub max_deleted_id: Id,
+    /// Entries there ever were.
+    pub entries_added: u64,
+    /// The groups by name.
+    pub groups: BTreeMap<Vec<u8>, Group>,
+    /// Bytes of the nodes.
+    node_bytes: usize,
+}
+
+/// Bytes of a node beside its listpack.
+const NODE_BYTES: usize = size_of::<(Id, Node)>() + 8;
+
+impl Stream {
+    /// How many entries it has.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it has none. A stream can be empty.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Bytes it has on the heap, about. O(groups).
+    pub fn heap_bytes(&self) -> usize {
+        self.node_bytes + self.groups.iter().map(|(name, group)| name.len() + group.heap_bytes()).sum::<usize>()
+    }
+
+    /// The word OBJECT ENCODING answers with.
+    pub fn encoding(&self) -> &'static str {
+        "stream"
+    }
+
+    /// Frees at most about `budget` nodes and pending entries; whether any are left.
+    pub fn release(&mut self, budget: usize) -> bool {
+        for _ in 0..budget {
+            if self.nodes.pop_last().is_none() {
+                break;
+            }
+        }
+        if let Some(mut group) = self.groups.last_entry()
+            && !group.get_mut().release(budget)
+        {
+            group.remove();
+        }
+        !self.nodes.is_empty() || !self.groups.is_empty()
+    }
+
+    /// The id of its first entry; zero if it has none.
+    pub fn first_id(&self) -> Id {
+        self.first_id
+    }
+
+    /// The id of its last entry.
+    pub fn last_entry_id(&self) -> Option<Id> {
+        let mut last = None;
+        self.each(Id::ZERO, Id::MAX, true, |view| {
+            last = Some(view.id);
+            ControlFlow::Break(())
+        });
+        last
+    }
+
+    /// How many nodes it has.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The nodes with their keys, as they are dumped.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (Id, &Node)> {
+        self.nodes.iter().map(|(key, node)| (*key, node))
+    }
+
+    /// A stream out of a dump: its nodes, which are well-formed; `length` as told. None: that does not add up.
+    pub fn from_nodes(nodes: Vec<(Id, Node)>, length: u64) -> Option<Stream> {
+        let mut stream = Stream::default();
+        for (key, node) in nodes {
+            let follows = stream.nodes.last_key_value().is_none_or(|(last, _)| *last < key);
+            if !follows || node.len() == 0 {
+                return None;
+            }
+            stream.length += node.len() as u64;
+            stream.node_bytes += node.heap_bytes() + NODE_BYTES;
+            stream.nodes.insert(key, node);
+        }
+        stream.find_first();
+        (stream.length == length).then_some(stream)
+    }
+
+    /// Adds an entry with an id greater than `last_id`; `pairs`: names and values in turn.
+    pub fn push(&mut self, id: Id, pairs: &[&[u8]], limits: NodeLimits) {
+        let bytes: usize = pairs.iter().map(|text| text.len()).sum();
+        let open = self.nodes.last_entry().filter(|node| {
+            let (entries, size) = (node.get().all(), node.get().heap_bytes());
+            (limits.entries == 0 || entries < limits.entries)
+                && (limits.bytes == 0 || size + bytes < limits.bytes)
+                && node.get().listpack().may_add(bytes)
+        });
+        match open {
+            Some(mut node) => {
+                let (key, before) = (*node.key(), node.get().heap_bytes());
+                node.get_mut().push(key, id, pairs);
+                self.node_bytes = self.node_bytes - before + node.get().heap_bytes();
+            }
+            None => {
+                let mut node = Node::new(pairs);
+                node.push(id, id, pairs);
+                self.node_bytes += node.heap_bytes() + NODE_BYTES;
+                self.nodes.insert(id, node);
+            }
+        }
+        self.length += 1;
+        self.entries_added += 1;
+        self.last_id = id;
+        if self.length == 1 {
+            self.first_id = id;
+        }
+    }
+
+    /// Shows `visit` the entries from `start` to `end`, in order or backwards, until it breaks.
+    pub fn each(&self, start: Id, end: Id, backwards: bool, mut visit: impl FnMut(View<'_>) -> ControlFlow<()>) {
+        if start > end {
+            return;
+        }
+        // The entries of a node are at or after its key.
+        let first = self.nodes.range(..=start).next_back().map_or(start, |(key, _)| *key);
+        let nodes = self.nodes.range(first..=end);
+        let within = |view: &View<'_>| view.id >= start && view.id <= end;
+        if !backwards {
+            for (key, node) in nodes {
+                if node.entries(*key).filter(within).try_for_each(&mut visit).is_break() {
+                    return;
+                }
+            }
+            return;
+        }
+        for (key, node) in nodes.rev() {
+            let views: Vec<View<'_>> = node.entries(*key).filter(within).collect();
+            if views.into_iter().rev().try_for_each(&mut visit).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is an entry with this id.
+    pub fn has(&self, id: Id) -> bool {
+        let mut found = false;
+        self.each(id, id, false, |_| {
+            found = true;
+            ControlFlow::Break(())
+        });
+        found
+    }
+
+    /// Deletes an entry; false: there is none with this id.
+    pub fn delete(&mut self, id: Id) -> bool {
+        let Some((&key, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
+        let before = node.heap_bytes();
+        if !node.delete(key, id) {
+            return false;
+        }
+        self.node_bytes = self.node_bytes - before + node.heap_bytes();
+        if node.len() == 0 {
+            self.node_bytes -= node.heap_bytes() + NODE_BYTES;
+            self.nodes.remove(&key);
+        }
+        self.length -= 1;
+        self.max_deleted_id = self.max_deleted_id.max(id);
+        if id == self.first_id {
+            self.find_first();
+        }
+        true
+    }
+
+    fn find_first(&mut self) {
+        let first = self.nodes.first_key_value().and_then(|(key, node)| node.entries(*key).next());
+        self.first_id = first.map_or(Id::ZERO, |view| view.id);
+    }
+
+    /// Deletes from the front what is not to be kept; how many entries that were. `whole_nodes`: leaves what is in a
+    /// node with others. `limit`: deletes at most so many, 0: any number. Trimmed entries are no gaps: unlike deleted
+    /// ones they leave `max_deleted_id` as it is.
+    pub fn trim(&mut self, keep: Keep, whole_nodes: bool, limit: u64) -> u64 {
+        let mut deleted = 0;
+        while let Some(mut first) = self.nodes.first_entry() {
+            let (key, count) = (*first.key(), first.get().len() as u64);
+            let excess = match keep {
+                Keep::Length(length) => self.length.saturating_sub(length),
+                Keep::From(id) => first.get().entries(key).take_while(|view| view.id < id).count() as u64,
+            };
+            if excess == 0 || limit > 0 && deleted + count > limit {
+                break;
+            }
+            if excess >= count {
+                let node = first.remove();
+                self.node_bytes -= node.heap_bytes() + NODE_BYTES;
+                self.length -= count;
+                deleted += count;
+                continue;
+            }
+            if whole_nodes {
+                break;
+            }
+            let before = first.get().heap_bytes();
+            let ids: Vec<Id> = first.get().entries(key).take(excess as usize).map(|view| view.id).collect();
+            for id in ids {
+                first.get_mut().delete(key, id);
+            }
+            self.node_bytes = self.node_bytes - before + first.get().heap_bytes();
+            self.length -= excess;
+            deleted += excess;
+            break;
+        }
+        if deleted > 0 {
+            self.find_first();
+        }
+        deleted
+    }
+
+    /// Whether an entry between `start` and the end was deleted, as far as is known.
+    fn has_gaps_from(&self, start: Id) -> bool {
+        let gone = self.max_deleted_id;
+        self.length > 0 && gone != Id::ZERO && self.first_id <= gone && start <= gone
+    }
+
+    /// The number of the entry `id` in the stream's whole history, if that can be told.
+    pub fn place_in_history(&self, id: Id) -> Option<u64> {
+        if self.entries_added == 0 {
+            return Some(0);
+        }
+        if self.length == 0 && id <= self.last_id || id == self.last_id {
+            return Some(self.entries_added);
+        }
+        if id > self.last_id {
+            return None;
+        }
+        if self.max_deleted_id == Id::ZERO || self.max_deleted_id < self.first_id {
+            if id < self.first_id {
+                return Some(self.entries_added - self.length);
+            }
+            if id == self.first_id {
+                return Some(self.entries_added - self.length + 1);
+            }
+        }
+        None
+    }
+
+    /// How many entries a group has yet to read, if that can be told.
+    pub fn lag(&self, group: &Group) -> Option<i64> {
+        if self.entries_added == 0 {
+            return Some(0);
+        }
+        let read = match group.entries_read {
+            Some(read) if !self.has_gaps_from(group.last_id) => Some(read),
+            _ => self.place_in_history(group.last_id),
+        };
+        read.map(|read| self.entries_added as i64 - read as i64)
+    }
+
+    /// What a group has read once it has read the entry `id`, which follows what it had read.
+    pub fn entries_read(&self, group: &Group, id: Id) -> Option<u64> {
+        match group.entries_read {
+            Some(read) if !self.has_gaps_from(id) => Some(read + 1),
+            read if self.entries_added == 0 => read,
+            _ => self.place_in_history(id),
+        }
+    }
+}
