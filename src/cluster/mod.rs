@@ -309,8 +309,8 @@ impl Cluster {
         }
     }
 
-    fn become_primary(&mut self, now: Now) {
-        self.set_primary(self.me, now);
+    fn become_primary(&mut self) {
+        self.set_primary(self.me);
     }
 
     fn become_replica_of(&mut self, primary: NodeIx) {
@@ -324,7 +324,7 @@ impl Cluster {
     }
 
     /// Takes note that `node` is a primary, by its own word or by its slots.
-    fn set_primary(&mut self, node: NodeIx, now: Now) {
+    fn set_primary(&mut self, node: NodeIx) {
         if self.nodes[node].is_primary() {
             return;
         }
@@ -335,7 +335,6 @@ impl Cluster {
             // It took over from a primary that had replicas, so it is to have some.
             entry.flags = entry.flags.with(NodeFlags::MIGRATE_TO);
         }
-        entry.promoted = Some(now);
         self.config_changed();
     }
 

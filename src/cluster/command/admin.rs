@@ -3,7 +3,6 @@
 use super::{Call, Refusal, parse_integer, shown_short};
 use crate::cluster::epochs::Epochs;
 use crate::cluster::nodes::random_id;
-use crate::cluster::now::Now;
 use crate::cluster::{Action, Cluster};
 use crate::resp::{Error, Reply};
 
@@ -55,7 +54,7 @@ pub(super) fn reset(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
     if cluster.myself().is_primary() && call.facts.keys != 0 {
         return Err(Refusal::ResetWithKeys.into());
     }
-    forget_the_cluster(cluster, call.now);
+    forget_the_cluster(cluster);
     if hard {
         start_a_new_life(cluster);
     }
@@ -64,9 +63,9 @@ pub(super) fn reset(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
     Ok(())
 }
 
-fn forget_the_cluster(cluster: &mut Cluster, now: Now) {
+fn forget_the_cluster(cluster: &mut Cluster) {
     if cluster.myself().is_replica() {
-        cluster.become_primary(now);
+        cluster.become_primary();
         cluster.pending.actions.push(Action::FlushAll);
     }
     cluster.slots.close_all();

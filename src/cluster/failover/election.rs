@@ -157,7 +157,7 @@ impl Cluster {
             Stage::Asking { voters, .. } if voters.len() < quorum => Err(Obstacle::Votes),
             Stage::Asking { epoch, .. } => {
                 let epoch = *epoch;
-                self.win(epoch, now);
+                self.win(epoch);
                 Ok(())
             }
         }
@@ -241,19 +241,19 @@ impl Cluster {
         self.config_changed();
     }
 
-    fn win(&mut self, epoch: u64, now: Now) {
+    fn win(&mut self, epoch: u64) {
         log::warn!("Failover election won: I'm the new master.");
         if self.myself().config_epoch < epoch {
             self.nodes[self.me].config_epoch = epoch;
             log::warn!("configEpoch set to {epoch} after successful failover");
         }
-        self.replace_primary(now);
+        self.replace_primary();
     }
 
     /// Takes the primary's place and slots, under a configuration epoch that this node already has.
-    pub(in crate::cluster) fn replace_primary(&mut self, now: Now) {
+    pub(in crate::cluster) fn replace_primary(&mut self) {
         let Some(old) = self.myself().replicaof else { return };
-        self.become_primary(now);
+        self.become_primary();
         for slot in crate::slot::Slot::all().filter(|slot| self.slots.owner(*slot) == Some(old)).collect::<Vec<_>>() {
             self.assign(slot, self.me);
         }

@@ -73,7 +73,7 @@ impl Cluster {
                 // What this node has is its primary's epoch, and would not be greater than it.
                 self.nodes[self.me].config_epoch = 0;
                 self.epochs.bump_without_consensus(&mut self.nodes, self.me);
-                self.replace_primary(now);
+                self.replace_primary();
             }
         }
     }

@@ -10,21 +10,21 @@ use crate::slot::Slot;
 use std::collections::BTreeSet;
 
 impl Cluster {
-    /// Whether a packet of a node that has become a primary since was sent before: it was overtaken by one on the other
-    /// link. Believed, it would leave the node's slots to whoever had them before. What answers a ping sent since is
-    /// no such packet.
-    pub(super) fn is_of_before_promotion(&self, sender: NodeIx, header: &Header, answered_ping: Option<Now>) -> bool {
+    /// Whether a packet of a primary with slots was sent when it was still a replica: it was overtaken by one on the
+    /// other link. Believed, it would leave the node's slots to whoever had them before. What answers a ping sent since
+    /// the node's epoch is known is no such packet.
+    pub(super) fn is_of_an_older_epoch(&self, sender: NodeIx, header: &Header, answered_ping: Option<Now>) -> bool {
         let node = &self.nodes[sender];
-        let Some(promoted) = node.promoted.filter(|_| header.replicaof.is_some() && self.is_voter(sender)) else {
+        let Some(learnt) = node.epoch_learnt.filter(|_| header.replicaof.is_some() && self.is_voter(sender)) else {
             return false;
         };
-        let is_fresh = answered_ping.is_some_and(|ping| ping.mono_ms > promoted.mono_ms);
+        let is_fresh = answered_ping.is_some_and(|ping| ping.mono_ms > learnt.mono_ms);
         header.config_epoch < node.config_epoch && !is_fresh
     }
 
     /// Takes over a known node's role.
     pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header, now: Now) {
-        let Some(primary) = header.replicaof else { return self.set_primary(sender, now) };
+        let Some(primary) = header.replicaof else { return self.set_primary(sender) };
         let primary = self.nodes.find(primary).filter(|primary| *primary != sender);
         if !self.nodes[sender].is_replica() {
             self.demote(sender, primary, header, now);
@@ -45,8 +45,8 @@ impl Cluster {
         let Some(primary) = primary.filter(|primary| *primary != self.me) else { return };
         let handed_over = lost.iter().zip(header.slots.iter()).any(|(lost, told)| lost & told != 0);
         if handed_over && !self.nodes[primary].is_in_handshake() {
-            self.set_primary(primary, now);
-            self.nodes[primary].config_epoch = self.nodes[primary].config_epoch.max(header.config_epoch);
+            self.set_primary(primary);
+            self.nodes[primary].learn_epoch(header.config_epoch, now);
             let mut slots = *self.slots.bits(primary);
             slots.iter_mut().zip(header.slots.iter()).for_each(|(own, told)| *own |= told);
             self.claim(primary, header.config_epoch, &slots);
@@ -72,8 +72,8 @@ impl Cluster {
         if self.nodes[node].config_epoch >= config_epoch {
             return None;
         }
-        self.set_primary(node, now);
-        self.nodes[node].config_epoch = config_epoch;
+        self.set_primary(node);
+        self.nodes[node].learn_epoch(config_epoch, now);
         self.config_changed();
         self.claim(node, config_epoch, slots);
         Some(())

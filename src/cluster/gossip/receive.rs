@@ -107,10 +107,7 @@ impl Cluster {
         let node = &mut self.nodes[sender];
         node.data_received = Some(heard.now);
         node.replication_offset = header.offset;
-        let is_newer = header.config_epoch > node.config_epoch;
-        if is_newer {
-            node.config_epoch = header.config_epoch;
-        }
+        let is_newer = node.learn_epoch(header.config_epoch, heard.now);
         if header.current_epoch > self.epochs.current {
             self.epochs.current = header.current_epoch;
             self.pending.save = true;
@@ -158,7 +155,7 @@ impl Cluster {
             self.update_address(sender, link, header, heard.ip, now);
         }
         self.note_flags(sender, header);
-        if !self.is_of_before_promotion(sender, header, answered_ping) {
+        if !self.is_of_an_older_epoch(sender, header, answered_ping) {
             self.note_role(sender, header, now);
             self.note_slots(sender, header);
             self.resolve_epoch_collision(sender, header);
