@@ -32,7 +32,7 @@ impl<'c> Describer<'c> {
     pub fn new(nodes: &'c NodeTable, slots: &'c SlotMap) -> Self {
         let mut runs: BTreeMap<NodeIx, Vec<Run>> = BTreeMap::new();
         for run in slots.runs() {
-            runs.entry(run.owner).or_default().push(run);
+            runs.entry(run.owner).or_default().push(*run);
         }
         Describer { nodes, slots, runs }
     }

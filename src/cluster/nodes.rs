@@ -7,9 +7,10 @@ use super::LinkId;
 use super::now::Now;
 use super::options::EndpointType;
 use crate::contract::topology::{NO_NODE, NodeFlags, NodeId};
+use foldhash::fast::RandomState;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::Rng;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
 /// Nodes a table can hold: an index fits 16 bits, and the last value means "none".
@@ -56,6 +57,8 @@ pub struct Node {
     /// Its configuration epoch. For a replica, the greatest it told of, which is one of its primary; what counts is
     /// its primary's own, see [`NodeTable::effective_epoch`].
     pub config_epoch: u64,
+    /// When this node learnt of that; `None`: before the start.
+    pub epoch_learnt: Option<Now>,
     /// When this node first heard of it; `None`: before the start.
     pub created: Option<Now>,
     /// When the ping that it has yet to answer was sent.
@@ -149,6 +152,7 @@ impl Node {
             data_received: None,
             extensions: false,
             failed_at: None,
+            epoch_learnt: None,
             orphaned_since: None,
             replication_offset: 0,
             failure_reports: Vec::new(),
@@ -156,6 +160,16 @@ impl Node {
             link: None,
             inbound_link: None,
         }
+    }
+
+    /// Takes note that it has told of a configuration epoch, or another node has. Returns whether that is news.
+    pub fn learn_epoch(&mut self, epoch: u64, now: Now) -> bool {
+        let is_newer = epoch > self.config_epoch;
+        if is_newer {
+            self.config_epoch = epoch;
+            self.epoch_learnt = Some(now);
+        }
+        is_newer
     }
 
     /// Whether it is a primary.
@@ -229,7 +243,7 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub struct NodeTable {
     places: Vec<Option<Node>>,
-    by_id: BTreeMap<NodeId, NodeIx>,
+    by_id: HashMap<NodeId, NodeIx, RandomState>,
 }
 
 impl NodeTable {

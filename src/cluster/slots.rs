@@ -5,6 +5,7 @@ use super::wire::SlotBits;
 use crate::base::limits::SLOTS;
 use crate::contract::topology::NO_NODE;
 use crate::slot::Slot;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// Consecutive slots of one owner.
@@ -32,10 +33,13 @@ pub enum Direction {
 #[derive(Clone, Debug)]
 pub struct SlotMap {
     owners: Box<[u16; SLOTS]>,
-    owned: BTreeMap<NodeIx, Owned>,
+    /// By the owner's place.
+    owned: Vec<Option<Owned>>,
     /// Slots whose owner no longer claims them. They stay its own until another node does: clients would get errors
     /// in the meantime. But this node does not spread the word.
     disclaimed: Box<SlotBits>,
+    /// The runs, as long as the owners are what they were when somebody last asked.
+    runs: OnceCell<Vec<Run>>,
     migrating: BTreeMap<Slot, NodeIx>,
     importing: BTreeMap<Slot, NodeIx>,
 }
@@ -63,8 +67,9 @@ impl Default for SlotMap {
     fn default() -> SlotMap {
         SlotMap {
             owners: Box::new([NO_NODE; SLOTS]),
-            owned: BTreeMap::new(),
+            owned: Vec::new(),
             disclaimed: Box::new([0; 2048]),
+            runs: OnceCell::new(),
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
         }
@@ -81,8 +86,13 @@ impl SlotMap {
     /// Makes `owner` the owner of `slot`, whoever had it.
     pub fn assign(&mut self, slot: Slot, owner: NodeIx) {
         self.unassign(slot);
+        self.runs.take();
         self.owners[slot.index()] = owner.0;
-        let owned = self.owned.entry(owner).or_insert_with(|| Owned { count: 0, bits: Box::new(*NO_SLOTS) });
+        if self.owned.len() <= owner.index() {
+            self.owned.resize(owner.index() + 1, None);
+        }
+        let none = || Owned { count: 0, bits: Box::new(*NO_SLOTS) };
+        let owned = self.owned[owner.index()].get_or_insert_with(none);
         owned.count += 1;
         owned.bits[slot.index() / 8] |= bit_of(slot);
     }
@@ -90,13 +100,15 @@ impl SlotMap {
     /// Leaves `slot` without an owner.
     pub fn unassign(&mut self, slot: Slot) {
         let Some(owner) = self.owner(slot) else { return };
+        self.runs.take();
         self.owners[slot.index()] = NO_NODE;
         self.set_claimed(slot, true);
-        let owned = self.owned.get_mut(&owner).expect("an owner of a slot is counted");
+        let entry = &mut self.owned[owner.index()];
+        let owned = entry.as_mut().expect("an owner of a slot is counted");
         owned.count -= 1;
         owned.bits[slot.index() / 8] &= !bit_of(slot);
         if owned.count == 0 {
-            self.owned.remove(&owner);
+            *entry = None;
         }
     }
 
@@ -120,14 +132,18 @@ impl SlotMap {
         self.owner(slot).filter(|_| !has_slot(&self.disclaimed, slot))
     }
 
+    fn owned_by(&self, node: NodeIx) -> Option<&Owned> {
+        self.owned.get(node.index())?.as_ref()
+    }
+
     /// How many slots `node` owns.
     pub fn count(&self, node: NodeIx) -> usize {
-        self.owned.get(&node).map_or(0, |owned| owned.count)
+        self.owned_by(node).map_or(0, |owned| owned.count)
     }
 
     /// The slots `node` owns.
     pub fn bits(&self, node: NodeIx) -> &SlotBits {
-        self.owned.get(&node).map_or(NO_SLOTS, |owned| &*owned.bits)
+        self.owned_by(node).map_or(NO_SLOTS, |owned| &*owned.bits)
     }
 
     /// The slots `node` owns and claims.
@@ -139,25 +155,29 @@ impl SlotMap {
 
     /// The nodes that own slots.
     pub fn owners(&self) -> impl Iterator<Item = NodeIx> {
-        self.owned.keys().copied()
+        let placed = self.owned.iter().enumerate();
+        placed.filter(|(_, owned)| owned.is_some()).map(|(place, _)| NodeIx(place as u16))
     }
 
     /// How many slots have an owner.
     pub fn assigned(&self) -> usize {
-        self.owned.values().map(|owned| owned.count).sum()
+        self.owned.iter().flatten().map(|owned| owned.count).sum()
     }
 
     /// The owned slots as runs of one owner each, in slot order.
-    pub fn runs(&self) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        let owned = Slot::all().filter_map(|slot| Some((slot, self.owner(slot)?)));
-        for (slot, owner) in owned {
-            match runs.last_mut() {
-                Some(run) if run.owner == owner && run.end.number() + 1 == slot.number() => run.end = slot,
-                _ => runs.push(Run { start: slot, end: slot, owner }),
+    pub fn runs(&self) -> &[Run] {
+        self.runs.get_or_init(|| {
+            let slot = |index: usize| Slot::new(index as u16).expect("runs are of slots");
+            let mut start = 0;
+            let mut runs = Vec::new();
+            for same in self.owners.chunk_by(|one, next| one == next) {
+                if same[0] != NO_NODE {
+                    runs.push(Run { start: slot(start), end: slot(start + same.len() - 1), owner: NodeIx(same[0]) });
+                }
+                start += same.len();
             }
-        }
-        runs
+            runs
+        })
     }
 
     /// Opens `slot`, or turns it to another node.

@@ -37,6 +37,8 @@ pub struct Host {
     pub disk: String,
     /// Whether the process dies when it saves next, before the file is in its place.
     pub dies_saving: bool,
+    /// Whether its next save fails: the disk is full.
+    pub fails_saving: bool,
     pub links: HashMap<LinkId, (ConnIx, usize)>,
     next_inbound: u64,
     /// What waits for a stopped process.
@@ -49,8 +51,6 @@ pub struct Host {
     pub topology: Option<Arc<Topology>>,
     /// When the node wants to be woken between two ticks.
     pub wake_at: Option<u64>,
-    /// When the next tick is due.
-    pub next_tick: u64,
 }
 
 impl Host {
@@ -63,6 +63,7 @@ impl Host {
             life: 0,
             disk,
             dies_saving: false,
+            fails_saving: false,
             links: HashMap::new(),
             next_inbound: 0,
             inbox: Vec::new(),
@@ -71,12 +72,16 @@ impl Host {
             data: Data::default(),
             topology: None,
             wake_at: None,
-            next_tick: 0,
         }
     }
 
     pub fn is_running(&self) -> bool {
         self.condition == Condition::Running
+    }
+
+    /// Whether there is a process, be it stopped.
+    pub fn is_up(&self) -> bool {
+        matches!(self.condition, Condition::Running | Condition::Stopped)
     }
 
     /// Whether packets get to its kernel.
@@ -129,9 +134,10 @@ impl Host {
     pub fn takes_writes(&self) -> bool {
         self.is_running()
             && !self.data.paused
-            && self.topology.as_ref().is_some_and(|seen| {
-                seen.down.is_none() && !seen.nodes[usize::from(seen.me)].is_replica()
-            })
+            && self
+                .topology
+                .as_ref()
+                .is_some_and(|seen| seen.down.is_none() && !seen.nodes[usize::from(seen.me)].is_replica())
     }
 }
 

@@ -10,6 +10,7 @@ use coreslot::cluster::{Action, LinkEnd, LinkId, Replication};
 use coreslot::contract::topology::NodeId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// How often a node is ticked.
 const TICK_MS: u64 = 100;
@@ -89,8 +90,7 @@ impl World {
             .collect();
         let checker = Checker::new(hosts.len(), shape.primaries);
         let net = Net::new(shape.delays);
-        let mut world =
-            World { time: 0, hosts, net, chance, checker, queue: BinaryHeap::new(), order: 0, bytes: None };
+        let mut world = World { time: 0, hosts, net, chance, checker, queue: BinaryHeap::new(), order: 0, bytes: None };
         for host in 0..world.hosts.len() {
             world.start(host);
         }
@@ -122,6 +122,7 @@ impl World {
 
     /// Starts a node that does not run.
     pub fn start(&mut self, host: HostIx) {
+        crate::trace::set(self.time, host);
         let random = self.chance.fork();
         let at = self.time + self.chance.below(TICK_MS);
         self.hosts[host].start(random, self.time);
@@ -149,6 +150,16 @@ impl World {
         self.hosts[host].condition = Condition::Running;
         for event in std::mem::take(&mut self.hosts[host].inbox) {
             self.happen(host, event);
+        }
+    }
+
+    /// Cuts the connections that a host made.
+    pub fn cut_links(&mut self, host: HostIx) {
+        let mut links: Vec<_> = self.hosts[host].links.iter().map(|(link, conn)| (*link, *conn)).collect();
+        links.retain(|(link, _)| !link.is_inbound());
+        links.sort_by_key(|(link, _)| *link);
+        for (_, (conn, side)) in links {
+            self.send(conn, 1 - side, Item::End);
         }
     }
 
@@ -180,6 +191,7 @@ impl World {
     }
 
     fn happen(&mut self, host: HostIx, event: Event) {
+        crate::trace::set(self.time, host);
         match (self.hosts[host].condition, event) {
             (Condition::Gone, _) => {}
             (Condition::Dead, Event::Dialed(conn)) => self.refuse(conn),
@@ -243,9 +255,9 @@ impl World {
         self.hosts[host].links.insert(link, (conn, 1));
         let now = self.hosts[host].now(self.time);
         let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-        let mut actions = cluster.opened(link, &address(dialer.host), now);
+        let actions = cluster.opened(link, &address(dialer.host), now);
         cluster.local_address(link, &address(host));
-        self.perform(host, std::mem::take(&mut actions));
+        self.perform(host, actions);
     }
 
     fn refuse(&mut self, conn: ConnIx) {
@@ -292,7 +304,7 @@ impl World {
         let now = self.hosts[host].now(self.time);
         let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
         let actions = match item {
-            Item::Packet(packet) => cluster.received(link, (*packet).clone(), &address(other.host), now),
+            Item::Packet(packet) => cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now),
             Item::End => {
                 self.hosts[host].links.remove(&link);
                 self.net.conn(conn).expect("it was just there").sides[side].open = false;
@@ -315,7 +327,7 @@ impl World {
         let there = self.time + self.net.delay(&mut self.chance);
         let back = there + self.net.delay(&mut self.chance);
         self.schedule(there, to, Event::Dialed(conn));
-        if matches!(self.hosts[to].condition, Condition::Running | Condition::Stopped) {
+        if self.hosts[to].is_up() {
             self.schedule(back, host, Event::Answer(conn, true));
         }
     }
@@ -323,9 +335,13 @@ impl World {
     /// Does what a node wants done. A failed save ends the list, and here the process.
     pub fn perform(&mut self, host: HostIx, actions: Vec<Action>) {
         for action in actions {
-            self.checker.action(host, self.hosts[host].id, self.time, &action);
+            self.checker.action(host, self.time, &action);
             match action {
                 Action::SaveConfig(_) if self.hosts[host].dies_saving => return self.kill(host),
+                Action::SaveConfig(_) if std::mem::take(&mut self.hosts[host].fails_saving) => {
+                    let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+                    return cluster.save_failed();
+                }
                 Action::SaveConfig(text) => self.hosts[host].disk = text,
                 Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
                 Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
@@ -361,6 +377,7 @@ impl World {
         let args: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let (mut out, now) = (Vec::new(), self.hosts[host].now(self.time));
         let mut reply = coreslot::resp::Reply::new(&mut out, coreslot::resp::Proto::Resp2);
+        crate::trace::set(self.time, host);
         let Some(cluster) = &mut self.hosts[host].cluster else { return };
         let facts = coreslot::cluster::command::Facts::default();
         if let Ok(actions) = cluster.command(&args, now, facts, &mut reply) {

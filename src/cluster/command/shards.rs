@@ -17,7 +17,7 @@ pub(super) fn slots(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply<'_
     let pieces: Vec<(Piece, NodeIx)> = cluster
         .slots
         .runs()
-        .into_iter()
+        .iter()
         .flat_map(|run| pieces(cluster, run.owner, run.start, run.end).into_iter().map(move |piece| (piece, run.owner)))
         .collect();
     let teller = Teller { cluster, offset: call.facts.replication_offset, reached: &call.facts.reached };

@@ -56,6 +56,8 @@ impl Cluster {
     pub(super) fn failover_tick(&mut self, now: Now) {
         self.manual_failover_tick(now);
         if self.myself().is_replica() {
+            // Its primary can have become a replica without a slot changing hands in this node's view.
+            self.follow_grand_primary();
             self.stand_for_election(now);
             self.migrate_to_orphan(now);
         }

@@ -1,6 +1,7 @@
 //! Roles, epochs and slots: what a node claims to be, and whose claim to a slot is the newer one.
 
 use crate::cluster::nodes::NodeIx;
+use crate::cluster::now::Now;
 use crate::cluster::slots::{Direction, has_slot};
 use crate::cluster::wire::{Body, Header, SlotBits};
 use crate::cluster::{Action, Cluster};
@@ -9,19 +10,46 @@ use crate::slot::Slot;
 use std::collections::BTreeSet;
 
 impl Cluster {
+    /// Whether a packet of a primary with slots was sent when it was still a replica: it was overtaken by one on the
+    /// other link. Believed, it would leave the node's slots to whoever had them before. What answers a ping sent since
+    /// the node's epoch is known is no such packet.
+    pub(super) fn is_of_an_older_epoch(&self, sender: NodeIx, header: &Header, answered_ping: Option<Now>) -> bool {
+        let node = &self.nodes[sender];
+        let Some(learnt) = node.epoch_learnt.filter(|_| header.replicaof.is_some() && self.is_voter(sender)) else {
+            return false;
+        };
+        let is_fresh = answered_ping.is_some_and(|ping| ping.mono_ms > learnt.mono_ms);
+        header.config_epoch < node.config_epoch && !is_fresh
+    }
+
     /// Takes over a known node's role.
-    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header) {
+    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header, now: Now) {
         let Some(primary) = header.replicaof else { return self.set_primary(sender) };
-        if !self.nodes[sender].is_replica() {
-            // Its slots are whose it was that turned it into a replica: their claim is about to come.
-            self.slots.unassign_all_of(sender);
-            let node = &mut self.nodes[sender];
-            node.flags = node.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
-            self.config_changed();
-        }
         let primary = self.nodes.find(primary).filter(|primary| *primary != sender);
+        if !self.nodes[sender].is_replica() {
+            self.demote(sender, primary, header, now);
+        }
         if let Some(primary) = primary.filter(|primary| self.nodes[sender].replicaof != Some(*primary)) {
             self.set_replica_of(sender, primary);
+        }
+    }
+
+    /// A primary has become a replica. Its slots are whose it was that turned it into one, which the header tells with
+    /// their epoch. Left to nobody until that node tells itself, they would go to any older claim that comes first.
+    fn demote(&mut self, sender: NodeIx, primary: Option<NodeIx>, header: &Header, now: Now) {
+        let lost = *self.slots.bits(sender);
+        self.slots.unassign_all_of(sender);
+        let node = &mut self.nodes[sender];
+        node.flags = node.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
+        self.config_changed();
+        let Some(primary) = primary.filter(|primary| *primary != self.me) else { return };
+        let handed_over = lost.iter().zip(header.slots.iter()).any(|(lost, told)| lost & told != 0);
+        if handed_over && !self.nodes[primary].is_in_handshake() {
+            self.set_primary(primary);
+            self.nodes[primary].learn_epoch(header.config_epoch, now);
+            let mut slots = *self.slots.bits(primary);
+            slots.iter_mut().zip(header.slots.iter()).for_each(|(own, told)| *own |= told);
+            self.claim(primary, header.config_epoch, &slots);
         }
     }
 
@@ -39,13 +67,13 @@ impl Cluster {
     }
 
     /// A newer configuration of a node than the one known, by the word of another.
-    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits) -> Option<()> {
+    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits, now: Now) -> Option<()> {
         let node = self.nodes.find(id).filter(|node| *node != self.me && !self.nodes[*node].is_in_handshake())?;
         if self.nodes[node].config_epoch >= config_epoch {
             return None;
         }
         self.set_primary(node);
-        self.nodes[node].config_epoch = config_epoch;
+        self.nodes[node].learn_epoch(config_epoch, now);
         self.config_changed();
         self.claim(node, config_epoch, slots);
         Some(())
@@ -115,7 +143,7 @@ impl Cluster {
 
     /// A replica's primary can become a replica itself, when its last slot is taken from it. Then nobody will take
     /// over slots from it, and this node would stay a replica's replica for ever.
-    fn follow_grand_primary(&mut self) -> bool {
+    pub(in crate::cluster) fn follow_grand_primary(&mut self) -> bool {
         let primary = self.myself().replicaof;
         let grand = primary.and_then(|primary| self.nodes[primary].replicaof).filter(|grand| *grand != self.me);
         let Some(grand) = grand else { return false };

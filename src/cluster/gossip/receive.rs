@@ -59,7 +59,7 @@ impl Cluster {
             Body::AuthAck => self.auth_granted(sender?, heard.header, heard.now),
             Body::Update { config_epoch, node, slots } => {
                 sender?;
-                return self.hear_update(node, config_epoch, &slots);
+                return self.hear_update(node, config_epoch, &slots, heard.now);
             }
             Body::ManualFailoverStart => {
                 let replica = sender.filter(|sender| self.nodes[*sender].replicaof == Some(self.me))?;
@@ -107,10 +107,7 @@ impl Cluster {
         let node = &mut self.nodes[sender];
         node.data_received = Some(heard.now);
         node.replication_offset = header.offset;
-        let is_newer = header.config_epoch > node.config_epoch;
-        if is_newer {
-            node.config_epoch = header.config_epoch;
-        }
+        let is_newer = node.learn_epoch(header.config_epoch, heard.now);
         if header.current_epoch > self.epochs.current {
             self.epochs.current = header.current_epoch;
             self.pending.save = true;
@@ -141,6 +138,7 @@ impl Cluster {
             // A stranger is answered too: it may know this node from others, who have yet to tell of it.
             self.answer(link, sender, header.message_flags.extensions);
         }
+        let mut answered_ping = None;
         if let Some(Peer::Outbound(node)) = self.bus.links.peer(link) {
             let node = *node;
             if self.nodes[node].is_in_handshake() {
@@ -148,6 +146,7 @@ impl Cluster {
                 self.note_sender(sender?, heard);
             }
             if kind == GossipKind::Pong {
+                answered_ping = self.nodes[node].ping_sent;
                 self.answered(node, now);
             }
         }
@@ -156,9 +155,11 @@ impl Cluster {
             self.update_address(sender, link, header, heard.ip, now);
         }
         self.note_flags(sender, header);
-        self.note_role(sender, header);
-        self.note_slots(sender, header);
-        self.resolve_epoch_collision(sender, header);
+        if !self.is_of_an_older_epoch(sender, header, answered_ping) {
+            self.note_role(sender, header, now);
+            self.note_slots(sender, header);
+            self.resolve_epoch_collision(sender, header);
+        }
         self.learn_of_others(sender, entries, now);
         self.note_hostname(sender, hostname);
         Some(())

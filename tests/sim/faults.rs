@@ -1,0 +1,168 @@
+//! Faults: what goes wrong in a simulation, drawn by chance, and healed some time later.
+
+use crate::host::Condition;
+use crate::net::HostIx;
+use crate::world::World;
+
+/// Faults under way are undone at these times.
+#[derive(Default)]
+pub struct Faults {
+    cures: Vec<(u64, Cure)>,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Cure {
+    Start(HostIx),
+    Resume(HostIx),
+    /// The way from one host to the other is free again.
+    Unblock(Vec<(HostIx, HostIx)>),
+    /// Packets take as long as ever.
+    Hurry(crate::net::Delays),
+}
+
+impl Faults {
+    /// Lets one thing go wrong.
+    pub fn strike(&mut self, world: &mut World) {
+        self.count += 1;
+        let host = world.chance.below(world.hosts.len() as u64) as HostIx;
+        let timeout = world.hosts[0].options.node_timeout_ms;
+        let lasts = if world.chance.once_in(2) { world.chance.below(timeout) } else { world.chance.below(4 * timeout) };
+        let until = world.time + 50 + lasts;
+        match world.chance.below(12) {
+            0..=2 => self.end(world, host, Condition::Dead, until),
+            3 => self.end(world, host, Condition::Gone, until),
+            4 => self.die_saving(world, host, until),
+            5 => world.hosts[host].fails_saving = true,
+            6 => self.stop(world, host, until),
+            7 => self.isolate(world, host, until),
+            8 => self.block_one_way(world, host, until),
+            9 => self.split(world, until),
+            10 => self.slow_down(world, until),
+            _ => self.harmless(world, host),
+        }
+    }
+
+    fn end(&mut self, world: &mut World, host: HostIx, how: Condition, until: u64) {
+        if world.hosts[host].is_running() {
+            if how == Condition::Gone {
+                world.unplug(host)
+            } else {
+                world.kill(host)
+            }
+            self.until(world, until, Cure::Start(host));
+        }
+    }
+
+    fn until(&mut self, world: &World, until: u64, cure: Cure) {
+        crate::trace::fault(world.time, format_args!("until {until}: {cure:?}"));
+        self.cures.push((until, cure));
+    }
+
+    /// The process dies in the middle of its next save: what it had saved before is what it starts with.
+    fn die_saving(&mut self, world: &mut World, host: HostIx, until: u64) {
+        if world.hosts[host].is_running() {
+            world.hosts[host].dies_saving = true;
+            self.until(world, until, Cure::Start(host));
+        }
+    }
+
+    fn stop(&mut self, world: &mut World, host: HostIx, until: u64) {
+        if world.hosts[host].is_running() {
+            world.stop(host);
+            self.until(world, until, Cure::Resume(host));
+        }
+    }
+
+    fn isolate(&mut self, world: &mut World, host: HostIx, until: u64) {
+        let others = (0..world.hosts.len()).filter(|other| *other != host);
+        let ways = others.flat_map(|other| [(host, other), (other, host)]).collect();
+        self.block(world, ways, until);
+    }
+
+    fn block_one_way(&mut self, world: &mut World, host: HostIx, until: u64) {
+        let mut ways = Vec::new();
+        let once_in = world.chance.pick(&[1, 2, 4]);
+        for other in (0..world.hosts.len()).filter(|other| *other != host) {
+            if world.chance.once_in(once_in) {
+                ways.push(if world.chance.once_in(2) { (host, other) } else { (other, host) });
+            }
+        }
+        self.block(world, ways, until);
+    }
+
+    fn split(&mut self, world: &mut World, until: u64) {
+        let mut halves = [Vec::new(), Vec::new()];
+        for host in 0..world.hosts.len() {
+            halves[world.chance.below(2) as usize].push(host);
+        }
+        let [left, right] = &halves;
+        let pairs = left.iter().flat_map(|a| right.iter().map(|b| (*a, *b)));
+        let ways =
+            if world.chance.once_in(3) { pairs.collect() } else { pairs.flat_map(|(a, b)| [(a, b), (b, a)]).collect() };
+        self.block(world, ways, until);
+    }
+
+    fn block(&mut self, world: &mut World, ways: Vec<(HostIx, HostIx)>, until: u64) {
+        for (from, to) in &ways {
+            world.net.block(*from, *to);
+        }
+        self.until(world, until, Cure::Unblock(ways));
+    }
+
+    fn slow_down(&mut self, world: &mut World, until: u64) {
+        if self.cures.iter().any(|(_, cure)| matches!(cure, Cure::Hurry(_))) {
+            return;
+        }
+        self.until(world, until, Cure::Hurry(world.net.delays));
+        world.net.delays.jitter += world.chance.pick(&[20, 200, 1000]);
+    }
+
+    /// What a node has to bear without any consequence, or with one that an administrator wants.
+    fn harmless(&mut self, world: &mut World, host: HostIx) {
+        let step = world.chance.within(0..=7_200_000) as i64 - 3_600_000;
+        let what = world.chance.below(4);
+        crate::trace::fault(world.time, format_args!("host {host}: trouble {what}"));
+        match what {
+            0 => world.command(host, &["CLUSTER", "FAILOVER"]),
+            1 => world.command(host, &["CLUSTER", "FAILOVER", "FORCE"]),
+            2 => world.cut_links(host),
+            _ => world.hosts[host].clock_error = step,
+        }
+    }
+
+    /// Undoes what is due to be undone.
+    pub fn cure(&mut self, world: &mut World) {
+        let now = world.time;
+        let (due, later) = std::mem::take(&mut self.cures).into_iter().partition(|(at, _)| *at <= now);
+        self.cures = later;
+        self.undo(world, due);
+    }
+
+    /// Undoes everything.
+    pub fn cure_all(&mut self, world: &mut World) {
+        let all = std::mem::take(&mut self.cures);
+        self.undo(world, all);
+        for host in &mut world.hosts {
+            (host.dies_saving, host.fails_saving) = (false, false);
+        }
+        world.net.unblock_all();
+        world.release();
+    }
+
+    fn undo(&mut self, world: &mut World, cures: Vec<(u64, Cure)>) {
+        for (_, cure) in cures {
+            match cure {
+                Cure::Start(host) if !world.hosts[host].is_up() => world.start(host),
+                Cure::Start(host) => world.hosts[host].dies_saving = false,
+                Cure::Resume(host) if world.hosts[host].condition == Condition::Stopped => world.resume(host),
+                Cure::Resume(_) => {}
+                Cure::Unblock(ways) => {
+                    ways.into_iter().for_each(|(from, to)| world.net.unblock(from, to));
+                    world.release();
+                }
+                Cure::Hurry(delays) => world.net.delays = delays,
+            }
+        }
+    }
+}
