@@ -219,10 +219,12 @@ mod tests {
     fn only_what_was_asked_for_and_has_no_effect_is_warned_about() {
         let mut config = Config::default();
         assert!(config.warnings().is_empty());
-        config.load_text(b"appendonly no\nrdb-del-sync-files yes\nsave 1 1\nport 1\n").unwrap();
+        config.load_text(b"appendonly no\nrdb-del-sync-files yes\nrdb-save-incremental-fsync yes\nport 1\n").unwrap();
         assert_eq!(
             config.warnings(),
-            ["Accepted without effect: save, rdb-del-sync-files: this build keeps no data on disk yet"]
+            [
+                "Accepted without effect: rdb-del-sync-files, rdb-save-incremental-fsync: this build keeps no data on disk yet"
+            ]
         );
     }
 }
