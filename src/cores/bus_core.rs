@@ -1,7 +1,7 @@
 //! The bus core: the thread that does everything that is not a client's command.
 //!
 //! It runs on glommio, whose timers and tasks keep control-plane code short. This file is its frame: it
-//! takes messages from the mesh, owns the links of the cluster bus ([`bus_links`](super::bus_links)), keeps time and
+//! takes messages from the mesh, owns the links of the cluster bus (`bus_links`), keeps time and
 //! hears signals; what they mean is for its [`Office`] to say.
 //! Client load can't starve it: it has its own thread and, where there are enough, its own CPU.
 

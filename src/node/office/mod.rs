@@ -2,7 +2,7 @@
 //! SHUTDOWN, and sees to it that every data core goes by what was decided before the client is told.
 //!
 //! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
-//! log), never on a data core. [`config`](self::config) is CONFIG, [`control`] works for the control plane.
+//! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
 mod config;
 mod connections;

@@ -1,4 +1,4 @@
-//! The stream: entries by id in nodes ([`node`]), and its groups of consumers ([`group`]).
+//! The stream: entries by id in nodes (`node`), and its groups of consumers (`group`).
 //!
 //! A node's key is the id that its first entry had when it was made; entries are only added at the end. A node without
 //! entries is gone. Invariants: `length` is the sum of the nodes' entries; `first_id` is the id of the first of them.
