@@ -98,12 +98,11 @@
 //! - No unbounded queue: what is full pushes back, at last to the client's socket, which is not read.
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
-//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, one function of
-//!   `cores/bus_core.rs`); each says why, and each block carries its proof.
+//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`,
+//!   `data/script/bridge.rs`, a few functions of `cores`); each says why, and each block carries its proof.
 //!
-//! And what is weaker than in Redis, on a standalone node with several data cores: FLUSHALL, SWAPDB, KEYS and DBSIZE take
-//! the cores one by one. Each core does its part at once; a command that spans cores may run between two parts. Inside MULTI
-//! they hold every store, and are atomic.
+//! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
+//! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.)
 //!
 //! # Not done yet
 //!
