@@ -99,7 +99,7 @@
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
 //! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`,
-//!   `data/script/bridge.rs`, a few functions of `cores`); each says why, and each block carries its proof.
+//!   `data/script/bridge.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
 //! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.)

@@ -49,8 +49,6 @@ pub struct Scripts {
     pub(super) bump: Bump,
     /// Scripts begun so far.
     pub(super) begun: u32,
-    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call every command.
-    pub deny_nothing: bool,
 }
 
 /// Whose script it is.
