@@ -241,6 +241,10 @@ impl Office for NodeOffice {
                 let killed = self.kill_clients(&filter, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
             }
+            Message::Ask(number, Inquiry::Sleep(time)) => {
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+                outgoing.sleep = Some(time);
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
@@ -285,6 +289,14 @@ impl Office for NodeOffice {
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
+    }
+
+    fn alarm_at(&self) -> Option<u64> {
+        self.desk.as_ref().and_then(|desk| desk.cluster.wake_at())
+    }
+
+    fn alarm(&mut self, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.wake(now()));
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
