@@ -103,8 +103,9 @@ pub struct SnapshotPart {
 pub enum Order {
     /// Begin the snapshot with this number, and say so in the log.
     Cut(u64),
-    /// Put these stores in the place of those of the cores, in their order.
-    Replace(Vec<Box<Store>>),
+    /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
+    /// place of all.
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }

@@ -216,6 +216,8 @@ pub struct Plane {
     pub standing: Arc<Standing>,
     /// Whether writes wait because nobody takes what they log.
     log_waits: bool,
+    /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
+    snapshot_functions: Vec<u8>,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -287,6 +289,7 @@ impl Plane {
             failover_pause: None,
             standing: Arc::default(),
             log_waits: false,
+            snapshot_functions: Vec::new(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
