@@ -219,6 +219,9 @@ impl NodeOffice {
 
     fn end(&mut self) {
         self.listeners.close();
+        if let Some(desk) = &mut self.desk {
+            desk.save_rest();
+        }
         log::warn!("Redis is now ready to exit, bye bye...");
         self.over = true;
     }
@@ -258,6 +261,10 @@ impl Office for NodeOffice {
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
                 self.reloaded(number, outgoing);
+            }
+            Message::Answer(number, Answer::Reply(Err(error))) => {
+                self.refused(number, &error, outgoing);
+                self.not_replaced(number, &error, outgoing);
             }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);
