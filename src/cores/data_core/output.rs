@@ -42,6 +42,7 @@ impl DataCore {
                 let client = &mut self.plane.clients[segment.client.index];
                 if client.in_flight > 0 {
                     client.unsent.extend_from_slice(&self.outbox.bytes[segment.start..segment.end]);
+                    self.plane.weigh(segment.client.index);
                     continue;
                 }
             }
@@ -61,6 +62,7 @@ impl DataCore {
             Ok(taken) => {
                 if let Some(client) = self.plane.clients.get_mut(client) {
                     client.unsent.extend_from_slice(&self.outbox.bytes[send.start + taken..send.end]);
+                    self.plane.weigh(send.socket.slot);
                     self.send_rest(send.socket);
                 }
             }

@@ -45,6 +45,7 @@ pub mod standing;
 pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
+pub mod weight;
 
 #[cfg(test)]
 mod blocking_tests;
@@ -186,6 +187,12 @@ pub struct Plane {
     pub pubsub: pubsub::PubSub,
     /// Clients that track keys, and what they are to be told.
     pub invalidations: invalidation::Invalidations,
+    /// What clients weigh.
+    pub weights: weight::Weights,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub scripts_may_all: bool,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -274,6 +281,9 @@ impl Plane {
             registry,
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
+            weights: weight::Weights::default(),
+            cron_paused: false,
+            scripts_may_all: false,
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),

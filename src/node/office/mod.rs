@@ -7,6 +7,7 @@
 mod config;
 mod connections;
 mod control;
+mod oom_score;
 mod replication;
 mod saving;
 
@@ -81,6 +82,7 @@ pub struct NodeOffice {
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
+    oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -100,6 +102,7 @@ impl NodeOffice {
             listeners,
             cores,
             drain,
+            oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
