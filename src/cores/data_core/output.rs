@@ -32,6 +32,7 @@ impl DataCore {
         self.plane.out.clear();
         for segment in &segments {
             let socket = socket_of(segment.client);
+            self.plane.stats.writes += 1;
             self.plane.stats.net_output += (segment.end - segment.start) as u64;
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;

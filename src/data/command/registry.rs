@@ -7,7 +7,7 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server, tracking,
+    Plane, memory as plane_memory, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server, tracking,
     transaction,
 };
 use crate::resp::Error;
@@ -101,6 +101,7 @@ impl Registry {
             replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
+            plane_memory::NODE_HANDLERS,
             debug::NODE_HANDLERS,
             migrate::NODE_HANDLERS,
             scripting::NODE_HANDLERS,

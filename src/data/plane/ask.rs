@@ -368,6 +368,7 @@ impl Plane {
             self.refresh();
             self.limit_readers();
             self.weigh_all();
+            self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {

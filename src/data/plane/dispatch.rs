@@ -87,9 +87,8 @@ impl Plane {
         let client = &mut self.clients[at];
         client.session.active = self.now.unix_ms;
         self.stats.net_input += bytes.len() as u64;
-        if self.settings.maxmemory_clients != 0 {
-            self.weigh(at);
-        }
+        self.stats.reads += 1;
+        self.weigh(at);
         let client = &mut self.clients[at];
         if client.hold.is_some() || !client.input.is_empty() {
             client.input.extend_from_slice(bytes);

@@ -32,6 +32,7 @@ pub mod info;
 pub mod introspection;
 pub mod invalidation;
 pub mod log;
+pub mod memory;
 pub mod message;
 pub mod migrate;
 pub mod pubsub;
@@ -398,6 +399,7 @@ impl Plane {
         self.lacks_replicas = !replica && good_replicas < wanted;
         self.free =
             !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
+        self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());

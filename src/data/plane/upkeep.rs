@@ -86,7 +86,7 @@ impl Plane {
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
+        self.evict_soon();
         self.idle_work()
     }
 
@@ -122,14 +122,20 @@ impl Plane {
         self.upkeep.has_more()
     }
 
+    /// Looks before the turn is over whether keys have to be evicted.
+    #[inline]
+    pub(super) fn evict_soon(&mut self) {
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
+    }
+
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
         if flags & flag::DENYOOM == 0 {
             return false;
         }
-        // What the command adds may be too much: that is seen to before the turn is over.
-        self.upkeep.more_to_evict |= self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
+        // What the command adds may be too much.
+        self.evict_soon();
         !self.leaves_eviction()
             && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
             && !self.make_room_on(cores)

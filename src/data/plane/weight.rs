@@ -1,6 +1,6 @@
 //! The memory of clients, and `maxmemory-clients`: the largest clients are closed until the rest fit.
 //!
-//! Owned by the data core. While there is a limit, the clients that got input or output in a turn are weighed, so that a
+//! Owned by the data core. While there is such a limit, or one for all memory (`maxmemory`), the clients that got input or output in a turn are weighed, so that a
 //! client which grows is closed in the turn in which it is too large. Each core keeps its clients within its share.
 
 use super::Plane;
@@ -9,6 +9,8 @@ use super::client::ClientRef;
 /// What this core's clients weigh.
 #[derive(Default)]
 pub struct Weights {
+    /// Whether there is a limit that they count for.
+    pub matter: bool,
     /// Bytes of memory of all of them, as last weighed.
     pub total: u64,
     /// Those that have to be weighed again.
@@ -19,7 +21,7 @@ impl Plane {
     /// Client `at` may have grown or shrunk.
     #[inline]
     pub fn weigh(&mut self, at: u32) {
-        if self.settings.maxmemory_clients != 0
+        if self.weights.matter
             && let Some(client) = self.clients.at(at)
         {
             self.weights.changed.push(client.reference);
@@ -34,6 +36,7 @@ impl Plane {
                 self.weigh_now(client);
             }
             self.evict_clients();
+            self.evict_soon();
         }
     }
 
