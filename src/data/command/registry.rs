@@ -7,8 +7,8 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, memory as plane_memory, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server, tracking,
-    transaction,
+    Plane, connection, debug, functions, introspection, memory as plane_memory, migrate, pubsub, replica, script,
+    scripting, server, tracking, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;

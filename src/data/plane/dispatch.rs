@@ -92,7 +92,10 @@ impl Plane {
         let client = &mut self.clients[at];
         if client.hold.is_some() || !client.input.is_empty() {
             client.input.extend_from_slice(bytes);
-            if client.hold.is_none() {
+            if self.evicts_for_input(at) {
+                return;
+            }
+            if self.clients[at].hold.is_none() {
                 self.run_input(at, bump);
             } else {
                 self.limit_input(at);

@@ -135,7 +135,6 @@ fn policy_name(policy: EvictionPolicy) -> &'static str {
     }
 }
 
-
 fn memory_doctor(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let finish: Finish = Box::new(|plane, at, answers| {
         let figures = Figures::merged(answers);
@@ -189,7 +188,8 @@ fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
             ("rss-overhead.ratio", one),
             ("fragmentation", rss),
         ];
-        let databases: Vec<_> = figures.databases.iter().enumerate().filter(|(_, database)| database.keys > 0).collect();
+        let databases: Vec<_> =
+            figures.databases.iter().enumerate().filter(|(_, database)| database.keys > 0).collect();
         let mut reply = plane.reply(at);
         reply.map(before.len() + databases.len() + 2 + parts.len() + after.len() + ratios.len() + 2);
         let number = |reply: &mut crate::resp::Reply<'_>, name: &str, value: i64| {

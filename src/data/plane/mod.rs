@@ -54,6 +54,8 @@ mod blocking_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;

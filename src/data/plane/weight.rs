@@ -28,6 +28,19 @@ impl Plane {
         }
     }
 
+    /// Whether client `at` has been closed because its input, which it would be rid of in a moment, is too large.
+    pub(super) fn evicts_for_input(&mut self, at: u32) -> bool {
+        let share = self.settings.maxmemory_clients / self.options.cores as u64;
+        let client = &self.clients[at];
+        if share == 0 || client.input.len() as u64 <= share {
+            return false;
+        }
+        let reference = client.reference;
+        self.weigh_now(reference);
+        self.evict_clients();
+        self.clients.get(reference).is_none()
+    }
+
     /// Closes the largest clients if those that have changed are too large now.
     #[inline]
     pub fn weigh_changed(&mut self) {
