@@ -205,6 +205,15 @@ impl Plane {
             Inquiry::PubSub(question) => self.pubsub.answer(question),
             Inquiry::ClientList(filter) => Answer::Clients(self.client_lines(filter)),
             Inquiry::ClientKill(filter) => Answer::Count(self.kill_clients(filter)),
+            Inquiry::AdoptUsers(users, asked_by) => {
+                self.adopt_users(users.clone(), *asked_by);
+                Answer::Done
+            }
+            Inquiry::Denials => Answer::Denials(self.denials.entries()),
+            Inquiry::DenialsReset => {
+                self.denials.reset();
+                Answer::Done
+            }
             Inquiry::Pause(pause) => {
                 self.pause = *pause;
                 self.refresh();

@@ -26,6 +26,12 @@ pub struct Counters {
     pub changed: u64,
     /// Wrong passwords.
     pub denied_auths: u64,
+    /// Commands that users may not use.
+    pub denied_commands: u64,
+    /// Keys that users may not touch.
+    pub denied_keys: u64,
+    /// Channels that users may not use.
+    pub denied_channels: u64,
     /// Clients closed for `client-query-buffer-limit`.
     pub query_buffer_limit_disconnections: u64,
     /// Clients closed for `client-output-buffer-limit`.
@@ -156,6 +162,9 @@ impl Counters {
         self.rejected_connections += other.rejected_connections;
         self.changed += other.changed;
         self.denied_auths += other.denied_auths;
+        self.denied_commands += other.denied_commands;
+        self.denied_keys += other.denied_keys;
+        self.denied_channels += other.denied_channels;
         self.query_buffer_limit_disconnections += other.query_buffer_limit_disconnections;
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
         self.evicted_clients += other.evicted_clients;

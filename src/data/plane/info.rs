@@ -233,6 +233,9 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "total_forks", 0);
     field(out, "total_error_replies", figures.errors.total());
     field(out, "acl_access_denied_auth", counters.denied_auths);
+    field(out, "acl_access_denied_cmd", counters.denied_commands);
+    field(out, "acl_access_denied_key", counters.denied_keys);
+    field(out, "acl_access_denied_channel", counters.denied_channels);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);
     field(out, "client_output_buffer_limit_disconnections", counters.output_buffer_limit_disconnections);
     field(out, "reply_buffer_shrinks", 0);

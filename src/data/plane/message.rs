@@ -12,6 +12,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{Entry, Users};
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::route::Service;
@@ -185,6 +186,12 @@ pub enum Inquiry {
     ClientList(Arc<super::client_filter::ClientFilter>),
     /// CLIENT KILL: how many were.
     ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// A new table of users to go by, and the client who made it, if one did.
+    AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// ACL LOG.
+    Denials,
+    /// ACL LOG RESET.
+    DenialsReset,
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
     /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
@@ -314,6 +321,8 @@ pub enum Answer {
     Replication(Box<(String, [u64; 3], SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// What was denied.
+    Denials(Vec<Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Digests of databases or values, where there are any.

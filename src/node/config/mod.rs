@@ -34,6 +34,7 @@ mod user;
 pub use error::ConfigError;
 pub use get::reply_help;
 pub use machine::data_cores;
+pub use rewrite::replace as replace_file;
 pub use set::{Caller, Changes, failed as set_failed};
 
 use directive::{Directive, Meaning};
@@ -53,6 +54,8 @@ pub struct Config {
     file: Option<PathBuf>,
     /// Commands and their new names, empty for none.
     renames: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What `user` lines say.
+    users: Vec<user::Declared>,
 }
 
 impl Default for Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             named: BTreeSet::new(),
             file: None,
             renames: Vec::new(),
+            users: Vec::new(),
         }
     }
 }

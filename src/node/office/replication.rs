@@ -12,7 +12,7 @@ use crate::cores::{clock, wake::Bell};
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
-use crate::data::plane::client_filter::{ClientFilter, ClientType};
+use crate::data::plane::client_filter::ClientFilter;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
 use crate::data::rdb::load::{Loaded, Plan};
@@ -194,7 +194,7 @@ impl NodeOffice {
             }
             Action::Connect(link, host, port) => {
                 desk.upstream = Some(link);
-                desk.connections.add(link, ClientType::Primary, None, format!("{host}:{port}"), String::new());
+                desk.connections.add(link, None, format!("{host}:{port}"), String::new());
                 let source = String::from_utf8_lossy(self.config.text("bind-source-addr")).parse().ok();
                 outgoing.streams.push(StreamCommand::Connect(link, host, port, source));
             }
@@ -353,16 +353,26 @@ impl NodeOffice {
     /// CLIENT KILL: closes connections of replication; how many there were.
     pub(super) fn kill_clients(&mut self, filter: &ClientFilter, outgoing: &mut Outgoing) -> u64 {
         let links = self.desk_of_replication.connections.matching(filter);
-        for link in &links {
+        self.close_streams(&links, outgoing);
+        links.len() as u64
+    }
+
+    /// Closes the connections of replicas whose user is no more.
+    pub(super) fn close_lost_users(&mut self, outgoing: &mut Outgoing) {
+        let links = self.desk_of_replication.connections.of_lost_users(&self.users);
+        self.close_streams(&links, outgoing);
+    }
+
+    fn close_streams(&mut self, links: &[LinkId], outgoing: &mut Outgoing) {
+        for link in links {
             outgoing.streams.push(StreamCommand::Close(*link));
             self.stream_lost(*link, "closed by a client", outgoing);
         }
-        links.len() as u64
     }
 
     /// A connection is a replica's.
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
-        let Departure { id, addr, laddr, introduction, command, said, fd } = departure;
+        let Departure { id, user, addr, laddr, introduction, command, said, fd } = departure;
         let Some(fd) = fd else { return };
         let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
         let replication = &mut self.desk_of_replication.replication;
@@ -372,7 +382,7 @@ impl NodeOffice {
         if let Some(refusal) = replication.refusal() {
             return refuse(fd, refusal);
         }
-        self.desk_of_replication.connections.add(link, ClientType::Replica, Some(id), addr, laddr);
+        self.desk_of_replication.connections.add(link, Some((id, user)), addr, laddr);
         outgoing.streams.push(StreamCommand::Adopt(link, fd, nodelay));
         self.with_replication(outgoing, |replication| replication.synchronise(link, introduction, from, &said));
     }
