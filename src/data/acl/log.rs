@@ -97,7 +97,7 @@ impl DenialLog {
 
     /// The logs of all cores as one.
     pub fn merge(logs: impl IntoIterator<Item = Vec<Entry>>, limit: usize) -> DenialLog {
-        let mut entries: Vec<Entry> = logs.into_iter().flatten().collect();
+        let mut entries: Vec<Entry> = logs.into_iter().flat_map(|log| log.into_iter().rev()).collect();
         entries.sort_by_key(|entry| entry.at);
         let mut merged = DenialLog::default();
         entries.into_iter().for_each(|entry| merged.record(entry, limit));

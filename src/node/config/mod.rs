@@ -24,7 +24,6 @@ mod get;
 mod include;
 mod load;
 mod machine;
-mod quote;
 mod reference;
 mod rewrite;
 mod set;

@@ -5,6 +5,7 @@ use crate::cores::bus_core::Outgoing;
 use crate::data::acl::{DEFAULT, Users};
 use crate::data::command::help;
 use crate::data::plane::message::{BusCommand, Inquiry, Peer};
+use crate::resp::quote::quote;
 use crate::resp::{Error, Proto, Reply};
 use std::io::Read;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ impl NodeOffice {
     pub(super) fn user_lines(&self) -> Vec<Vec<u8>> {
         match self.config.path("aclfile") {
             Some(_) => Vec::new(),
-            None => self.users.iter().map(|user| user.line()).collect(),
+            None => self.users.iter().map(|user| readable(&user.line())).collect(),
         }
     }
 
@@ -112,6 +113,13 @@ fn generate(args: &[&[u8]]) -> Result<Vec<u8>, Error> {
     let read = std::fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random));
     read.map_err(|error| Error::new(format!("ERR {error}")))?;
     Ok(random.iter().map(|byte| b"0123456789abcdef"[usize::from(byte & 15)]).collect())
+}
+
+/// A line whose words are read back from redis.conf as they are.
+fn readable(line: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'');
+    let word = |word: &[u8]| if word.iter().all(is_plain) { word.to_vec() } else { quote(word) };
+    line.split(|byte| *byte == b' ').map(word).collect::<Vec<_>>().join(&b' ')
 }
 
 fn ok() -> Vec<u8> {
