@@ -19,6 +19,7 @@
 //! - What a replica does not take is bounded by `client-output-buffer-limit`, what the cores do not take by
 //!   [`limits::PIECES_UNDER_WAY`].
 
+pub mod failover;
 pub mod feed;
 pub mod history;
 pub mod merge;
@@ -32,6 +33,7 @@ use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::contract::log::{LogBatch, LogPart};
 use crate::contract::standing::Standing;
+use failover::Failover;
 use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
@@ -72,8 +74,13 @@ pub enum Action {
     Pause(LinkId, bool),
     /// Delete all keys.
     Empty,
-    /// Bytes of a snapshot to load begin to come.
-    BeginLoad,
+    /// Bytes of a snapshot to load begin to come. They are kept in a file until they are all there, or loaded at once.
+    BeginLoad {
+        /// Kept.
+        spooled: bool,
+    },
+    /// Count the keys there are, and call [`Replication::counted`].
+    CountKeys,
     /// Load this.
     Load(Vec<u8>),
     /// That was all: put it in the place of the data, then call [`Replication::loaded`].
@@ -82,6 +89,10 @@ pub enum Action {
     AbortLoad,
     /// Let the cores execute this; when they have, call [`Replication::applied`] with its number.
     Apply(u64, Piece),
+    /// Have clients' writes wait, or go on.
+    HoldWrites(bool),
+    /// Copy that node from now on, or nobody.
+    Copy(Option<(String, u16)>),
     /// Answer the WAIT with this number: so many replicas have it.
     Waited(u64, usize),
 }
@@ -102,6 +113,7 @@ pub struct Replication {
     snapshots: u64,
     waiters: Vec<Waiter>,
     upstream: Option<Upstream>,
+    failover: Option<Failover>,
     /// What the data cores were told last, and how many times they have not answered yet.
     standing: Standing,
     standing_asked: usize,
@@ -172,6 +184,7 @@ impl Replication {
             snapshots: 0,
             waiters: Vec::new(),
             upstream: None,
+            failover: None,
             standing: Standing::default(),
             standing_asked: 0,
             links: 0,
@@ -265,7 +278,6 @@ impl Replication {
             loading: self.upstream.as_ref().is_some_and(Upstream::is_loading),
             loading_beside: self.upstream.as_ref().is_some_and(Upstream::is_loading_beside),
             good_replicas: self.good_replicas(),
-            failing_over: false,
         };
         if standing != self.standing {
             self.standing = standing.clone();

@@ -11,6 +11,7 @@ use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::digest;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
+use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
 use std::collections::HashMap;
@@ -130,7 +131,7 @@ impl Plane {
         };
         let inquiry = match slot.and_then(|slot| slot.parse().ok()) {
             Some(slot) => Inquiry::SlotKeys { slot, limit: 0 },
-            None => Inquiry::Size { db: 0 },
+            None => Inquiry::Size(Scope::One(0)),
         };
         let count = |answer| match answer {
             Answer::Count(count) | Answer::Scan(count, _) => count,
@@ -274,18 +275,15 @@ impl Plane {
         let (_, end) = self.routes.owners().range(core);
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
-            Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
+            Inquiry::Size(scope) => Answer::Count(size(store, *scope)),
             Inquiry::Keys { db, pattern } => Answer::Keys(keyspace::keys(store, *db, pattern, now)),
             Inquiry::Flush(scope) => {
-                let keys = match scope {
-                    Scope::All => (0..store.databases()).map(|db| store.len(db)).sum::<usize>(),
-                    Scope::One(db) => store.len(*db),
-                };
+                let keys = size(store, *scope);
                 store.flush(match scope {
                     Scope::All => None,
                     Scope::One(db) => Some(*db),
                 });
-                Answer::Count(keys as u64)
+                Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
                 store.swap(*a, *b);
@@ -423,7 +421,7 @@ impl Inquiry {
     pub fn is_for_store(&self) -> bool {
         matches!(
             self,
-            Inquiry::Size { .. }
+            Inquiry::Size(_)
                 | Inquiry::Keys { .. }
                 | Inquiry::Flush(_)
                 | Inquiry::Swap(..)
@@ -438,6 +436,14 @@ impl Inquiry {
                 | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)
         )
+    }
+}
+
+/// How many keys there are.
+fn size(store: &Store, scope: Scope) -> u64 {
+    match scope {
+        Scope::All => (0..store.databases()).map(|db| store.len(db) as u64).sum(),
+        Scope::One(db) => store.len(db) as u64,
     }
 }
 

@@ -8,6 +8,7 @@ use super::script::Scripts;
 use crate::base::glob::{self, Case};
 use crate::data::command::{SessionHandler, help};
 use crate::data::rdb::dump;
+use crate::data::rdb::write::{self, Style};
 use crate::data::script::functions::Policy;
 use crate::data::script::known::Flags;
 use crate::resp::{Error, Reply};
@@ -54,6 +55,35 @@ impl Plane {
         Ok(Vec::new())
     }
 
+    /// The libraries as records of a snapshot.
+    pub(super) fn functions_for_snapshot(&self, style: Style) -> Vec<u8> {
+        let mut records = Vec::new();
+        for library in self.scripts.libraries.libraries.values() {
+            write::function(&mut records, &library.code, style);
+        }
+        records
+    }
+
+    /// Has all cores go by the libraries of a snapshot: those of this core change while it holds every store.
+    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) {
+        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
+            return;
+        }
+        let change = Change::Restore(codes.into(), Policy::Flush);
+        match self.change_functions(&change) {
+            Ok(_) => self.tell_change(&change),
+            Err(error) => log::warn!("The functions of a snapshot can't be loaded: {error}"),
+        }
+    }
+
+    /// The other cores hear of a change before they have their stores back.
+    fn tell_change(&mut self, change: &Change) {
+        let me = self.core().into();
+        for peer in self.data_cores().filter(|peer| *peer != me) {
+            self.send(peer, Message::Tell(Notice::Functions(change.clone())));
+        }
+    }
+
     /// Changes the libraries of all cores, and writes the reply: what the change answers, or OK.
     fn change_all(&mut self, at: u32, request: &Request<'_>, change: Change) -> Flow {
         let args: Vec<Vec<u8>> = request.args.iter().map(|arg| arg.to_vec()).collect();
@@ -63,10 +93,7 @@ impl Plane {
             Box::new(move |plane, at| match plane.change_functions(&change) {
                 Err(error) => plane.reply_error(at, &error),
                 Ok(answer) => {
-                    let me = plane.core().into();
-                    for peer in plane.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
-                        plane.send(peer, Message::Tell(Notice::Functions(change.clone())));
-                    }
+                    plane.tell_change(&change);
                     plane.stats.changed += 1;
                     if plane.log.is_on() {
                         plane.log.command(0, &args);

@@ -101,8 +101,8 @@ pub struct SnapshotPart {
 pub enum Order {
     /// Begin the snapshot with this number, and say so in the log.
     Cut(u64),
-    /// Put these stores in the place of those of the cores, in their order.
-    Replace(Vec<Box<Store>>),
+    /// Put these stores in the place of those of the cores, in their order, and these libraries in the place of theirs.
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
@@ -121,10 +121,7 @@ pub enum Scope {
 pub enum Inquiry {
     // ---- to the store
     /// DBSIZE.
-    Size {
-        /// Which database.
-        db: usize,
-    },
+    Size(Scope),
     /// KEYS.
     Keys {
         /// Which database.

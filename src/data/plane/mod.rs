@@ -231,6 +231,8 @@ pub struct Plane {
     random: Xoshiro256PlusPlus,
     effects: Effects,
     log: log::Log,
+    /// What this core's share of the snapshot begins with.
+    snapshot_prelude: Vec<u8>,
     hops: Vec<Option<Box<hop::HopBatch>>>,
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
@@ -293,6 +295,7 @@ impl Plane {
             random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             effects: Effects::default(),
             log: log::Log::new(options.core),
+            snapshot_prelude: Vec::new(),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
             batches_away: 0,

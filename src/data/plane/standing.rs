@@ -89,8 +89,9 @@ impl Plane {
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
-            Order::Replace(stores) => {
+            Order::Replace(stores, functions) => {
                 let stores = self.replace(stores);
+                self.replace_functions(functions);
                 return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
             }
             Order::Apply(batch) => {
@@ -115,6 +116,7 @@ impl Plane {
         for (_, store) in self.stores.iter_mut() {
             store.snapshot_begin(style, self.now.unix_ms);
         }
+        self.snapshot_prelude = self.functions_for_snapshot(style);
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
     }

@@ -7,8 +7,10 @@
 mod config;
 mod connections;
 mod control;
+mod failover;
 mod replication;
 mod saving;
+mod shutdown;
 
 use super::config::Config;
 use super::courier::Courier;
@@ -22,13 +24,15 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
-use control::Held;
+use control::{Held, Writes};
 pub use replication::ReplicationDesk;
+use saving::After;
 pub use saving::{SavingDesk, plan};
+use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
 
 /// Something that goes on when all data cores have answered.
@@ -55,6 +59,8 @@ enum Then {
     Save(u64),
     /// The snapshot with this number has begun.
     Cut(u64),
+    /// The sum is how many keys there are.
+    Counted,
     /// Nothing.
     Nothing,
 }
@@ -80,6 +86,10 @@ pub struct NodeOffice {
     courier: Courier,
     listeners: Listeners,
     cores: usize,
+    /// Whether writes are held back for a failover or the end.
+    writes: Writes,
+    /// The end that waits for replicas.
+    ending: Option<Ending>,
     drain: LogDrain,
     pending: HashMap<u64, Pending>,
     last: u64,
@@ -99,6 +109,8 @@ impl NodeOffice {
             courier,
             listeners,
             cores,
+            writes: Writes::Free,
+            ending: None,
             drain,
             pending: HashMap::new(),
             last: 0,
@@ -134,6 +146,7 @@ impl NodeOffice {
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Cut(number) => self.write_snapshot(number, outgoing),
+            Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Nothing => {}
         }
     }
@@ -149,7 +162,7 @@ impl NodeOffice {
                 }
                 let inquiry = match Wanted::of(&args) {
                     Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
-                    Wanted::Keys => Inquiry::Size { db: 0 },
+                    Wanted::Keys => Inquiry::Size(Scope::One(0)),
                     Wanted::KeysInSlot(slot) => Inquiry::SlotKeys { slot: slot.number(), limit: 0 },
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
@@ -171,6 +184,14 @@ impl NodeOffice {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())
             }),
+            b"failover" => {
+                let done = self.fail_over(&command, outgoing);
+                answer(from, number, &command, outgoing, |reply| {
+                    done?;
+                    reply.ok();
+                    Ok(())
+                });
+            }
             b"wait" => self.wait(from, number, &command, outgoing),
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
@@ -199,28 +220,6 @@ impl NodeOffice {
             desk.cluster.drop_kind(kind.copied());
         }
         Ok(())
-    }
-
-    fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        let words: Vec<Vec<u8>> = command.args[1..].iter().map(|word| word.to_ascii_lowercase()).collect();
-        let known: [&[u8]; 5] = [b"nosave", b"save", b"now", b"force", b"abort"];
-        let has = |word: &[u8]| words.iter().any(|given| given == word);
-        let bad = words.iter().any(|word| !known.contains(&word.as_slice()));
-        if bad || has(b"save") && has(b"nosave") || has(b"abort") && words.len() > 1 {
-            return answer(from, number, command, outgoing, |_| Err(Error::Syntax));
-        }
-        if has(b"abort") {
-            return answer(from, number, command, outgoing, |_| Err(Error::new("ERR No shutdown in progress.")));
-        }
-        log::warn!("User requested shutdown...");
-        let wanted = has(b"save") || self.has_save_points() && !has(b"nosave");
-        self.save_and_end(wanted, Some((from, number)), outgoing);
-    }
-
-    fn end(&mut self) {
-        self.listeners.close();
-        log::warn!("Redis is now ready to exit, bye bye...");
-        self.over = true;
     }
 }
 
@@ -285,6 +284,7 @@ impl Office for NodeOffice {
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
+        self.tick_shutdown(outgoing);
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
@@ -345,7 +345,7 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, outgoing: &mut Outgoing) {
         log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.save_and_end(self.has_save_points(), None, outgoing);
+        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
     }
 
     fn is_over(&self) -> bool {

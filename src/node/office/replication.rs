@@ -21,7 +21,7 @@ use crate::data::store::{Progress, Store};
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
 use crate::replication::feed::{Piece, Target};
-use crate::replication::options::Options;
+use crate::replication::options::{Load, Options};
 use crate::replication::{Action, LinkId, Replication, SnapshotFacts};
 use crate::resp::Error;
 use crate::slot::Slot;
@@ -134,7 +134,11 @@ pub fn options(config: &Config) -> Options {
         sync_delay: seconds("repl-diskless-sync-delay"),
         sync_replicas: config.number("repl-diskless-sync-max-replicas"),
         disable_nodelay: config.flag("repl-disable-tcp-nodelay"),
-        keep_old_data: config.choice("repl-diskless-load") == "swapdb",
+        load: match config.choice("repl-diskless-load") {
+            "swapdb" => Load::Beside,
+            "on-empty-db" => Load::DirectIfEmpty,
+            _ => Load::Spooled,
+        },
         priority: config.number("replica-priority"),
         read_only: config.flag("replica-read-only"),
         announced: config.flag("replica-announced"),
@@ -216,7 +220,10 @@ impl NodeOffice {
             }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
             Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
-            Action::BeginLoad => self.begin_load(outgoing),
+            Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),
+            Action::CountKeys => self.ask_all(&Inquiry::Size(Scope::All), Then::Counted, outgoing),
+            Action::HoldWrites(hold) => self.pause_writes(hold.then_some(u64::MAX), outgoing),
+            Action::Copy(primary) => self.copy(primary, None, outgoing),
             Action::Load(bytes) => self.load(bytes, outgoing),
             Action::EndLoad => {
                 if let Some(loader) = &mut desk.loader {
@@ -255,7 +262,7 @@ impl NodeOffice {
         }
     }
 
-    fn begin_load(&mut self, outgoing: &mut Outgoing) {
+    fn begin_load(&mut self, spooled: bool, outgoing: &mut Outgoing) {
         let plan = Plan {
             cores: self.cores,
             owners: OwnerMap::even(self.cores),
@@ -266,8 +273,10 @@ impl NodeOffice {
             replace: false,
         };
         let desk = &mut self.desk_of_replication;
-        let loader =
-            desk.bell.try_clone().and_then(|bell| SnapshotLoader::start(plan, Arc::new(self.config.settings()), bell));
+        let settings = Arc::new(self.config.settings());
+        let folder = spooled.then(|| self.config.dir());
+        let bell = desk.bell.try_clone();
+        let loader = bell.and_then(|bell| SnapshotLoader::start(plan, settings, folder, bell));
         match loader {
             Ok(loader) => desk.loader = Some(loader),
             Err(error) => {
@@ -314,7 +323,8 @@ impl NodeOffice {
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
         self.last += 1;
         self.desk_of_replication.replacing = Some((self.last, db));
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores)))));
+        let order = Order::Replace(stores, loaded.functions);
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
     }
 
     /// The old stores are back: the new ones serve.

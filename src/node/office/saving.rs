@@ -57,7 +57,7 @@ struct Save {
 }
 
 /// What follows a snapshot.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// Nothing.
     Nothing,
@@ -66,7 +66,7 @@ pub enum After {
     /// DEBUG RELOAD goes on.
     Reload(Peer, u64),
     /// The node ends.
-    End(Option<(Peer, u64)>),
+    End,
 }
 
 impl SavingDesk {
@@ -139,14 +139,21 @@ impl NodeOffice {
     }
 
     /// Saves before the node ends, if that is wanted; otherwise it ends now.
-    pub(super) fn save_and_end(&mut self, wanted: bool, command: Option<(Peer, u64)>, outgoing: &mut Outgoing) {
+    pub(super) fn save_and_end(&mut self, wanted: bool, outgoing: &mut Outgoing) {
         if !wanted {
             return self.end();
         }
         log::warn!("Saving the final RDB snapshot before exiting.");
         match &mut self.saving.save {
-            Some(save) => save.then = After::End(command),
-            None => self.begin_save(After::End(command), outgoing),
+            Some(save) => save.then = After::End,
+            None => self.begin_save(After::End, outgoing),
+        }
+    }
+
+    /// What was to follow the snapshot under way is not wanted any more, but something else.
+    pub(super) fn then_after_save(&mut self, instead_of: After, then: After) {
+        if let Some(save) = self.saving.save.as_mut().filter(|save| save.then == instead_of) {
+            save.then = then;
         }
     }
 
@@ -273,7 +280,8 @@ impl NodeOffice {
                 let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
                 self.last += 1;
                 self.saving.replacing = Some((self.last, command));
-                outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores)))));
+                let order = Order::Replace(stores, loaded.functions);
+                outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
             }
             Some(Ok(None)) => refuse(command, "ERR there is no snapshot file", outgoing),
             Some(Err(error)) => {
@@ -307,12 +315,8 @@ impl NodeOffice {
             }
             (After::Answer(to, number) | After::Reload(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
             (After::Reload(to, number), Ok(())) => self.begin_reading((to, number), outgoing),
-            (After::End(_), Ok(())) => self.end(),
-            (After::End(command), Err(_)) => {
-                let text = "ERR Errors trying to SHUTDOWN. Check logs.";
-                log::warn!("Error trying to save the DB, can't exit.");
-                command.into_iter().for_each(|command| refuse(command, text, outgoing));
-            }
+            (After::End, Ok(())) => self.end(),
+            (After::End, Err(_)) => self.cannot_end(outgoing),
         }
     }
 
