@@ -216,6 +216,11 @@ impl Replication {
         self.upstream.is_some()
     }
 
+    /// Whether this is the name of the history.
+    pub fn is_history(&self, id: &[u8]) -> bool {
+        id.eq_ignore_ascii_case(self.history.id.as_bytes())
+    }
+
     /// The replication offset.
     pub fn offset(&self) -> u64 {
         self.stream.end()

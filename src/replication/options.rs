@@ -41,8 +41,6 @@ pub struct Options {
     pub sync_delay: u64,
     /// `repl-diskless-sync-max-replicas`; 0: does not matter.
     pub sync_replicas: usize,
-    /// `repl-disable-tcp-nodelay`.
-    pub disable_nodelay: bool,
     /// `repl-diskless-load`.
     pub load: Load,
     /// `replica-priority`.

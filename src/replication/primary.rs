@@ -165,6 +165,9 @@ impl Replication {
 
     /// Why no replica can be synchronised now, if that is so.
     pub fn refusal(&self) -> Option<&'static str> {
+        if self.failover.is_some() {
+            return Some("NOMASTERLINK Can't SYNC while failing over");
+        }
         let lost = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
         lost.then_some("NOMASTERLINK Can't SYNC while not connected with my master")
     }
@@ -362,6 +365,12 @@ impl Replication {
     pub(super) fn good_replicas(&self) -> usize {
         let good = |replica: &&Replica| replica.is_online() && replica.lag(self.now) <= self.options.max_lag;
         if self.options.min_replicas == 0 { 0 } else { self.replicas.iter().filter(good).count() }
+    }
+
+    /// Bytes of the stream that are kept, and bytes that are on their way to replicas.
+    pub fn memory(&self) -> (u64, u64) {
+        let in_flight = self.replicas.iter().map(|replica| replica.in_flight as u64).sum();
+        (self.stream.kept() + in_flight, in_flight)
     }
 
     /// The replicas.

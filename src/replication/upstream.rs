@@ -296,9 +296,14 @@ impl Replication {
         self.stand();
     }
 
+    /// Whether this node is to be a primary once what its former one has sent is executed.
+    pub fn is_leaving(&self) -> bool {
+        self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
+    }
+
     /// Whether what was asked of the data cores and of the primary's last words is done.
     pub fn is_calm(&self) -> bool {
-        self.is_settled() && !self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
+        self.is_settled() && !self.is_leaving()
     }
 
     fn drop_link(&mut self, upstream: &Upstream) {

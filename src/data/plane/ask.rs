@@ -411,7 +411,7 @@ impl Plane {
             Notice::MakePart(number) => self.continue_snapshot(number),
             Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
             // The driver, or the bus core, takes these.
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
+            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
         }
     }
 }

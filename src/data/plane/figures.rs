@@ -75,14 +75,29 @@ pub struct Figures {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
-    /// The fields of INFO replication.
-    pub replication: String,
-    /// Full, partial and refused synchronisations.
-    pub syncs: [u64; 3],
+    /// Replication, and what else the bus core tells.
+    pub node: NodeFigures,
     /// Snapshots in a file.
     pub saves: SaveFacts,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What only the bus core knows.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFigures {
+    /// The fields of INFO replication.
+    pub replication: String,
+    /// Full, partial and refused synchronisations.
+    pub syncs: [u64; 3],
+    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    pub stream_bytes: u64,
+    /// Bytes that connections of replicas have taken and not sent.
+    pub replica_bytes: u64,
+    /// Clients that wait for replicas.
+    pub waiting: u64,
+    /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
+    pub ends_in: Option<u64>,
 }
 
 /// What INFO tells of snapshots in a file.
@@ -115,7 +130,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs, sum.saves) = told.unwrap_or_default();
+        (sum.node, sum.saves) = told.unwrap_or_default();
         sum
     }
 
@@ -187,9 +202,8 @@ impl Plane {
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
             errors: self.errors.clone(),
-            replication: String::new(),
+            node: NodeFigures::default(),
             saves: SaveFacts::default(),
-            syncs: [0; 3],
             cores: Vec::new(),
         };
         for client in self.clients.iter() {

@@ -55,33 +55,32 @@ impl Plane {
         Ok(Vec::new())
     }
 
-    /// The libraries as records of a snapshot.
-    pub(super) fn functions_for_snapshot(&self, style: Style) -> Vec<u8> {
-        let mut records = Vec::new();
-        for library in self.scripts.libraries.libraries.values() {
-            write::function(&mut records, &library.code, style);
-        }
-        records
-    }
-
-    /// Has all cores go by the libraries of a snapshot: those of this core change while it holds every store.
-    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) {
-        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
-            return;
-        }
-        let change = Change::Restore(codes.into(), Policy::Flush);
-        match self.change_functions(&change) {
-            Ok(_) => self.tell_change(&change),
-            Err(error) => log::warn!("The functions of a snapshot can't be loaded: {error}"),
-        }
-    }
-
-    /// The other cores hear of a change before they have their stores back.
-    fn tell_change(&mut self, change: &Change) {
+    /// Has the other cores make a change that was made here.
+    fn tell_of_functions(&mut self, change: &Change) {
         let me = self.core().into();
-        for peer in self.data_cores().filter(|peer| *peer != me) {
+        for peer in self.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
             self.send(peer, Message::Tell(Notice::Functions(change.clone())));
         }
+    }
+
+    /// Puts these libraries in the place of those of all cores.
+    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) -> Result<(), Error> {
+        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
+            return Ok(());
+        }
+        let change = Change::Restore(codes.into(), Policy::Flush);
+        self.change_functions(&change)?;
+        self.tell_of_functions(&change);
+        Ok(())
+    }
+
+    /// All libraries, as a snapshot has them.
+    pub(super) fn functions_for_snapshot(&self, style: Style) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for library in self.scripts.libraries.libraries.values() {
+            write::function(&mut bytes, &library.code, style);
+        }
+        bytes
     }
 
     /// Changes the libraries of all cores, and writes the reply: what the change answers, or OK.
@@ -93,7 +92,7 @@ impl Plane {
             Box::new(move |plane, at| match plane.change_functions(&change) {
                 Err(error) => plane.reply_error(at, &error),
                 Ok(answer) => {
-                    plane.tell_change(&change);
+                    plane.tell_of_functions(&change);
                     plane.stats.changed += 1;
                     if plane.log.is_on() {
                         plane.log.command(0, &args);

@@ -3,7 +3,7 @@
 use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
-use super::figures::SaveFacts;
+use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
 use super::migrate::{Errand, Report};
 use super::replica::Departure;
@@ -101,7 +101,8 @@ pub struct SnapshotPart {
 pub enum Order {
     /// Begin the snapshot with this number, and say so in the log.
     Cut(u64),
-    /// Put these stores in the place of those of the cores, in their order, and these libraries in the place of theirs.
+    /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
+    /// place of all.
     Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
@@ -308,7 +309,7 @@ pub enum Answer {
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3], SaveFacts)>),
+    Replication(Box<(NodeFigures, SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.
@@ -346,6 +347,8 @@ pub enum Notice {
     EndSnapshot,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
+    /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
+    EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.

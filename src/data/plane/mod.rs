@@ -212,6 +212,8 @@ pub struct Plane {
     pub standing: Arc<Standing>,
     /// Whether writes wait because nobody takes what they log.
     log_waits: bool,
+    /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
+    snapshot_functions: Vec<u8>,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -231,8 +233,6 @@ pub struct Plane {
     random: Xoshiro256PlusPlus,
     effects: Effects,
     log: log::Log,
-    /// What this core's share of the snapshot begins with.
-    snapshot_prelude: Vec<u8>,
     hops: Vec<Option<Box<hop::HopBatch>>>,
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
@@ -284,6 +284,7 @@ impl Plane {
             failover_pause: None,
             standing: Arc::default(),
             log_waits: false,
+            snapshot_functions: Vec::new(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
@@ -295,7 +296,6 @@ impl Plane {
             random: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             effects: Effects::default(),
             log: log::Log::new(options.core),
-            snapshot_prelude: Vec::new(),
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
             batches_away: 0,

@@ -136,18 +136,30 @@ impl Plane {
 
     /// Makes the next part of snapshot `number`, for the bus core.
     pub(super) fn continue_snapshot(&mut self, number: u64) {
-        let mut bytes = std::mem::take(&mut self.snapshot_prelude);
+        let mut bytes = std::mem::take(&mut self.snapshot_functions);
         let progress = self.stores.home_mut().snapshot_step(limits::SNAPSHOT_PART, &mut bytes);
         self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, progress }));
     }
 
     /// The client waits for the bus core no more.
     pub(super) fn stop_waiting_for_bus(&mut self, at: u32) {
-        let session = &self.clients[at].session;
-        let waits = session.executing.is_some_and(|command| command.spec.full_name() == "wait");
-        if waits && self.clients[at].hold == Some(Hold::Answer) {
-            let id = session.id;
+        if let Some(id) = self.waits_for_replicas(at) {
             self.send(self.bus(), Message::Tell(Notice::WaitNoMore(id)));
         }
+    }
+
+    /// CLIENT UNBLOCK of one that waits for replicas; whether it does.
+    pub(super) fn end_wait_for_bus(&mut self, at: u32, with_error: bool) -> bool {
+        let id = self.waits_for_replicas(at);
+        if let Some(id) = id {
+            self.send(self.bus(), Message::Tell(Notice::EndWait(id, with_error)));
+        }
+        id.is_some()
+    }
+
+    fn waits_for_replicas(&self, at: u32) -> Option<ClientId> {
+        let client = &self.clients[at];
+        let waits = client.session.executing.is_some_and(|command| command.spec.full_name() == "wait");
+        (waits && client.hold == Some(Hold::Answer)).then_some(client.session.id)
     }
 }

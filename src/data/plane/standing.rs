@@ -90,9 +90,11 @@ impl Plane {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
             Order::Replace(stores, functions) => {
-                let stores = self.replace(stores);
-                self.replace_functions(functions);
-                return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
+                let answer = match self.replace_functions(functions) {
+                    Ok(()) => Answer::Stores(self.replace(stores)),
+                    Err(error) => Answer::Reply(Err(error)),
+                };
+                return self.send(self.bus(), Message::Answer(number, answer));
             }
             Order::Apply(batch) => {
                 self.apply_here(&batch, bump);
@@ -116,7 +118,7 @@ impl Plane {
         for (_, store) in self.stores.iter_mut() {
             store.snapshot_begin(style, self.now.unix_ms);
         }
-        self.snapshot_prelude = self.functions_for_snapshot(style);
+        self.snapshot_functions = self.functions_for_snapshot(style);
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
     }

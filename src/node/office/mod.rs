@@ -228,8 +228,7 @@ impl Office for NodeOffice {
         match message {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
-                let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all(), self.saving.facts()));
+                let info = Box::new((self.node_figures(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
@@ -250,9 +249,14 @@ impl Office for NodeOffice {
             }
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
                 self.reloaded(number, outgoing);
+            }
+            Message::Answer(number, Answer::Reply(Err(error))) => {
+                self.refused(number, &error, outgoing);
+                self.not_replaced(number, &error, outgoing);
             }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);

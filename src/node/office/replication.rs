@@ -3,6 +3,7 @@
 //! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
 
 use super::connections::Connections;
+use super::shutdown::Ending;
 use super::{NodeOffice, Then, answer, now};
 use crate::base::ids::{ClientId, CoreId};
 use crate::cluster;
@@ -12,6 +13,7 @@ use crate::cores::{clock, wake::Bell};
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
+use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::client_filter::{ClientFilter, ClientType};
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
@@ -47,6 +49,8 @@ pub struct ReplicationDesk {
     pieces: HashMap<u64, usize>,
     /// Commands that are answered when the node stands as they want it to.
     pending: Vec<(Peer, u64)>,
+    /// Connections of replicas that came while this node is about to become a primary.
+    arriving: Vec<Departure>,
     /// Who waits for replicas.
     waiting: HashMap<u64, (Peer, u64)>,
     /// The connection to the primary, if it is to be read.
@@ -78,6 +82,7 @@ impl ReplicationDesk {
             kept: None,
             pieces: HashMap::new(),
             pending: Vec::new(),
+            arriving: Vec::new(),
             waiting: HashMap::new(),
             upstream: None,
             hasher,
@@ -133,7 +138,6 @@ pub fn options(config: &Config) -> Options {
         diskless: config.flag("repl-diskless-sync"),
         sync_delay: seconds("repl-diskless-sync-delay"),
         sync_replicas: config.number("repl-diskless-sync-max-replicas"),
-        disable_nodelay: config.flag("repl-disable-tcp-nodelay"),
         load: match config.choice("repl-diskless-load") {
             "swapdb" => Load::Beside,
             "on-empty-db" => Load::DirectIfEmpty,
@@ -157,7 +161,28 @@ impl NodeOffice {
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
             self.with_replication(outgoing, |replication| replication.follow(primary));
         }
-        self.with_replication(outgoing, |replication| replication.tick(now().mono_ms));
+        let held = self.writes_are_held();
+        self.with_replication(outgoing, |replication| {
+            replication.tick(now().mono_ms);
+            replication.advance_failover(held);
+        });
+        self.drain.set_role(if self.desk_of_replication.replication.is_replica() { 'S' } else { 'M' });
+    }
+
+    /// What INFO tells of it.
+    pub(super) fn node_figures(&self) -> NodeFigures {
+        let replication = &self.desk_of_replication.replication;
+        let (stream_bytes, replica_bytes) = replication.memory();
+        let ending = self.ending.as_ref();
+        let waiting = replication.waiting_clients() + ending.map_or(0, Ending::clients);
+        NodeFigures {
+            replication: replication.info(),
+            syncs: replication.counters.all(),
+            stream_bytes,
+            replica_bytes,
+            waiting: waiting as u64,
+            ends_in: ending.map(Ending::left),
+        }
     }
 
     /// Feeds replication something and does what it wants done.
@@ -171,6 +196,11 @@ impl NodeOffice {
             actions.into_iter().for_each(|action| self.carry_out(action, outgoing));
         }
         self.answer_pending(outgoing);
+        if !self.desk_of_replication.replication.is_leaving() {
+            for departure in std::mem::take(&mut self.desk_of_replication.arriving) {
+                self.arrived(departure, outgoing);
+            }
+        }
     }
 
     /// Answers commands that wanted the node to stand as it does now.
@@ -340,6 +370,13 @@ impl NodeOffice {
         }
     }
 
+    /// The snapshot that was loaded can't serve.
+    pub(super) fn refused(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
+        if self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number).is_some() {
+            self.with_replication(outgoing, |replication| replication.loaded(Err(error.to_string())));
+        }
+    }
+
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
         let SnapshotPart { number, core, bytes, progress } = part;
         self.with_replication(outgoing, |replication| match progress {
@@ -374,8 +411,27 @@ impl NodeOffice {
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
         let Departure { id, addr, laddr, introduction, command, said, fd } = departure;
         let Some(fd) = fd else { return };
+        if let [_, id, _, word, ..] = command.as_slice()
+            && word.eq_ignore_ascii_case(b"failover")
+        {
+            log::warn!("Failover request received for replid {}.", String::from_utf8_lossy(id));
+            let replication = &self.desk_of_replication.replication;
+            if !replication.is_replica() {
+                return refuse(fd, "ERR PSYNC FAILOVER can't be sent to a master.");
+            }
+            if !replication.is_history(id) {
+                return refuse(fd, "ERR PSYNC FAILOVER replid must match my replid.");
+            }
+            self.copy(None, None, outgoing);
+            log::info!("MASTER MODE enabled (failover request from '{addr}')");
+        }
         let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
         let replication = &mut self.desk_of_replication.replication;
+        if replication.is_leaving() {
+            // What its primary has sent is still being executed.
+            let departure = Departure { id, addr, laddr, introduction, command, said, fd: Some(fd) };
+            return self.desk_of_replication.arriving.push(departure);
+        }
         let link = replication.new_link();
         let next = command.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
         let from = command.get(1).zip(next).map(|(id, next)| (id.as_slice(), next));
@@ -396,6 +452,11 @@ impl NodeOffice {
         let (host, port) = (&command.args[1], &command.args[2]);
         if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
             return self.copy(None, Some((from, number)), outgoing);
+        }
+        if self.desk_of_replication.replication.is_failing_over() {
+            return answer(from, number, command, outgoing, |_| {
+                refused("ERR REPLICAOF not allowed while failing over.")
+            });
         }
         let host = String::from_utf8_lossy(host).into_owned();
         let port = std::str::from_utf8(port).ok().and_then(|text| text.parse::<i64>().ok());
@@ -441,6 +502,18 @@ impl NodeOffice {
     pub(super) fn wait_for_replicas(&mut self, client: ClientId, wanted: usize, timeout: u64, outgoing: &mut Outgoing) {
         if self.desk_of_replication.waiting.contains_key(&client.0) {
             self.with_replication(outgoing, |replication| replication.wait(client.0, wanted, timeout));
+        }
+    }
+
+    /// CLIENT UNBLOCK of one that waits for replicas.
+    pub(super) fn end_wait(&mut self, client: ClientId, with_error: bool, outgoing: &mut Outgoing) {
+        if !with_error {
+            return self.with_replication(outgoing, |replication| replication.end_wait(client.0));
+        }
+        if let Some((to, number)) = self.desk_of_replication.waiting.remove(&client.0) {
+            self.desk_of_replication.replication.wait_no_more(client.0);
+            let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
         }
     }
 

@@ -85,11 +85,6 @@ impl SavingDesk {
             bell,
         }
     }
-
-    /// What INFO tells.
-    pub fn facts(&self) -> SaveFacts {
-        SaveFacts { under_way: self.save.is_some(), ..self.facts }
-    }
 }
 
 impl NodeOffice {
@@ -164,6 +159,11 @@ impl NodeOffice {
 
     fn save_points(&self) -> &[(i64, i64)] {
         if let Value::Save(points) = self.config.value("save") { points } else { &[] }
+    }
+
+    /// What INFO tells of snapshots: one for replicas is one that is being made.
+    pub(super) fn save_facts(&self) -> SaveFacts {
+        SaveFacts { under_way: self.snapshot_is_made(), ..self.saving.facts }
     }
 
     fn snapshot_is_made(&self) -> bool {
@@ -328,6 +328,14 @@ impl NodeOffice {
         match reader {
             Ok(reader) => self.saving.reader = Some((reader, command)),
             Err(error) => refuse(command, &format!("ERR {error}"), outgoing),
+        }
+    }
+
+    /// The stores that were read can't serve.
+    pub(super) fn not_replaced(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
+        if let Some((_, command)) = self.saving.replacing.take_if(|(expected, _)| *expected == number) {
+            log::error!("Error trying to load the RDB dump: {error}");
+            refuse(command, "ERR Error trying to load the RDB dump", outgoing);
         }
     }
 
