@@ -7,12 +7,14 @@
 use crate::contract::settings::Settings;
 use crate::cores::wake::Bell;
 use crate::data::rdb::load::{Loaded, Loader, Plan};
+use crate::node::office::parts::microseconds;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, channel, sync_channel};
+use std::time::Duration;
 
 /// Pieces of bytes that may wait for the thread.
 const WAITING: usize = 64;
@@ -44,10 +46,10 @@ impl SnapshotLoader {
                 }
                 bytes
             });
-            let loader = Loader::new(plan, &settings);
+            let (loader, delay) = (Loader::new(plan, &settings), settings.key_load_delay);
             let result = match file {
-                Some(file) => load_from(file, incoming, loader),
-                None => load(incoming.map(Ok), loader),
+                Some(file) => load_from(file, incoming, loader, delay),
+                None => load(incoming.map(Ok), loader, delay),
             };
             let _ = outgoing.send(result);
             bell.ring();
@@ -97,10 +99,19 @@ impl SnapshotLoader {
     }
 }
 
-/// Loads what comes.
-fn load(pieces: impl Iterator<Item = io::Result<Vec<u8>>>, mut loader: Loader) -> Result<Box<Loaded>, String> {
+/// Loads what comes; each key takes `delay` µs longer than it needs.
+fn load(
+    pieces: impl Iterator<Item = io::Result<Vec<u8>>>,
+    mut loader: Loader,
+    delay: i64,
+) -> Result<Box<Loaded>, String> {
     for piece in pieces {
+        let before = loader.keys();
         let over = loader.push(&piece.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        let sleep = microseconds((loader.keys() - before) as usize, delay);
+        if sleep > 0 {
+            std::thread::sleep(Duration::from_micros(sleep));
+        }
         if over {
             break;
         }
@@ -109,7 +120,12 @@ fn load(pieces: impl Iterator<Item = io::Result<Vec<u8>>>, mut loader: Loader) -
 }
 
 /// Keeps what comes in a file, then loads it: when an empty piece says that all is there.
-fn load_from(mut file: File, pieces: impl Iterator<Item = Vec<u8>>, loader: Loader) -> Result<Box<Loaded>, String> {
+fn load_from(
+    mut file: File,
+    pieces: impl Iterator<Item = Vec<u8>>,
+    loader: Loader,
+    delay: i64,
+) -> Result<Box<Loaded>, String> {
     let mut whole = false;
     let kept = pieces.into_iter().try_for_each(|piece| {
         whole = piece.is_empty();
@@ -123,5 +139,5 @@ fn load_from(mut file: File, pieces: impl Iterator<Item = Vec<u8>>, loader: Load
         let mut piece = vec![0; PIECE];
         file.read(&mut piece).map(|length| (length > 0).then(|| piece[..length].to_vec())).transpose()
     });
-    load(read, loader)
+    load(read, loader, delay)
 }

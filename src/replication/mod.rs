@@ -38,7 +38,7 @@ use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
 use options::Options;
-use primary::{Replica, Snapshot, Waiter};
+use primary::{Remark, Replica, Snapshot, Waiter};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use stream::Stream;
 use upstream::Upstream;
@@ -128,10 +128,14 @@ pub struct Replication {
     actions: Vec<Action>,
     header: fn(&SnapshotFacts) -> Vec<u8>,
     target: TargetOf,
+    remark: RemarkOn,
 }
 
 /// Who executes a command.
 pub type TargetOf = Box<dyn Fn(&[&[u8]]) -> Target>;
+
+/// What is to be said of a command that came from a replica; nothing: it gets no reply.
+pub type RemarkOn = Box<dyn Fn(&[&[u8]]) -> Option<Remark>>;
 
 /// What INFO stats tells.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,6 +175,7 @@ impl Replication {
         random: Xoshiro256PlusPlus,
         header: fn(&SnapshotFacts) -> Vec<u8>,
         target: TargetOf,
+        remark: RemarkOn,
     ) -> Replication {
         Replication {
             options,
@@ -196,6 +201,7 @@ impl Replication {
             actions: Vec::new(),
             header,
             target,
+            remark,
         }
     }
 

@@ -244,6 +244,11 @@ impl Replication {
             match parse::parse(input, &mut replica.state_of_parser, &Limits::new(1024, true), &mut spans) {
                 Parsed::Command { consumed } => {
                     let args: Vec<&[u8]> = spans.iter().map(|span| span.of(input)).collect();
+                    if let Some(remark) = (self.remark)(&args) {
+                        remark.tell(&replica.name());
+                        malformed = true;
+                        break;
+                    }
                     if let Some(offset) = acknowledged(&args) {
                         replica.acked = replica.acked.max(offset);
                         replica.heard_at = self.now;
@@ -259,7 +264,15 @@ impl Replication {
                     replica.heard_at = self.now;
                     used += consumed;
                 }
-                Parsed::Inline { consumed, .. } => used += consumed,
+                Parsed::Inline { consumed, args } => {
+                    let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+                    if let Some(remark) = (self.remark)(&args) {
+                        remark.tell(&replica.name());
+                        malformed = true;
+                        break;
+                    }
+                    used += consumed;
+                }
                 Parsed::Incomplete { .. } => break,
                 Parsed::Error(_) => {
                     malformed = true;
@@ -310,9 +323,12 @@ impl Replication {
     pub(super) fn tend_replicas(&mut self) {
         let (now, timeout) = (self.now, self.options.timeout);
         let streaming = self.upstream.is_none();
-        if streaming && !self.replicas.is_empty() && now >= self.pinged_at + self.options.ping_period {
+        if now >= self.pinged_at + self.options.ping_period {
+            let quiet = self.replicas.is_empty() || self.failover.is_some() || self.pinged_at == 0;
             self.pinged_at = now;
-            self.stream.append(b"*1\r\n$4\r\nPING\r\n");
+            if streaming && !quiet {
+                self.stream.append(b"*1\r\n$4\r\nPING\r\n");
+            }
         }
         let mut late = Vec::new();
         for replica in &mut self.replicas {
@@ -322,15 +338,19 @@ impl Replication {
                     self.actions.push(Action::Send(replica.link, b"\n".to_vec()));
                 }
                 State::Receiving | State::Sending(_) if replica.in_flight > 0 && now > replica.took_at + timeout => {
-                    late.push((replica.link, "timeout (full sync)"));
+                    late.push((replica.link, "full sync"));
                 }
                 State::Settling | State::Online if !replica.who.is_old && now > replica.heard_at + timeout => {
-                    late.push((replica.link, "timeout (streaming sync)"));
+                    late.push((replica.link, "streaming sync"));
                 }
                 _ => {}
             }
         }
-        late.into_iter().for_each(|(link, reason)| self.close_replica(link, reason));
+        for (link, reason) in late {
+            let name = self.replicas.iter().find(|replica| replica.link == link).map(Replica::name);
+            log::warn!("Disconnecting timedout replica ({reason}): {}", name.unwrap_or_default());
+            self.close_replica(link, "timeout");
+        }
         let unused = streaming && self.replicas.is_empty() && self.stream.is_active();
         let ttl = self.options.backlog_ttl;
         if unused && ttl > 0 && now > self.alone_since + ttl {
@@ -376,6 +396,28 @@ impl Replication {
     /// The replicas.
     pub fn replicas(&self) -> &[Replica] {
         &self.replicas
+    }
+}
+
+/// What a command of a replica would have made of it, had it been a client's. Replicas get no replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The command.
+    pub name: &'static str,
+    /// The error it is answered with, if it is.
+    pub error: Option<&'static str>,
+}
+
+impl Remark {
+    fn tell(self, replica: &str) {
+        let name = self.name;
+        if let Some(error) = self.error {
+            log::warn!(
+                "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command \
+                 '{name}'"
+            );
+        }
+        log::warn!("Replica generated a reply to command '{name}', disconnecting it: {replica}");
     }
 }
 

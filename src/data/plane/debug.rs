@@ -50,8 +50,10 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"sleep", [seconds]) => {
             let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
             let time = Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default();
-            // The whole node sleeps, as Redis's one thread does.
-            plane.tell_all_and_ok(at, Inquiry::Sleep(time))
+            // The whole node sleeps, as Redis's one thread does; the bus core answers before it does.
+            let bus = std::iter::once(plane.bus());
+            let then = Box::new(move |plane: &mut Plane, at, _| plane.tell_all_and_ok(at, Inquiry::Sleep(time)));
+            plane.ask_then(at, bus, Inquiry::Sleep(time), then)
         }
         (b"set-active-expire", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;

@@ -93,6 +93,8 @@ pub struct SnapshotPart {
     pub core: CoreId,
     /// Whole records.
     pub bytes: Vec<u8>,
+    /// How many keys these are.
+    pub keys: usize,
     /// Whether there is more to come.
     pub progress: Progress,
 }

@@ -103,6 +103,8 @@ fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let is_sync = request.args.len() == 1;
     if !is_sync && number::parse_i64(request.args[2]).is_none() {
+        let replica = &plane.clients[at].session.addr;
+        log::warn!("Replica {replica} asks for synchronization but with a wrong offset");
         return Err(Error::NotAnInteger);
     }
     let client = &mut plane.clients[at];
@@ -137,8 +139,10 @@ impl Plane {
     /// Makes the next part of snapshot `number`, for the bus core.
     pub(super) fn continue_snapshot(&mut self, number: u64) {
         let mut bytes = std::mem::take(&mut self.snapshot_functions);
-        let progress = self.stores.home_mut().snapshot_step(limits::SNAPSHOT_PART, &mut bytes);
-        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, progress }));
+        // Whoever wants it slow wants to see it go on, too.
+        let budget = if self.settings.rdb_key_save_delay == 0 { limits::SNAPSHOT_PART } else { 0 };
+        let (progress, keys) = self.stores.home_mut().snapshot_step(budget, &mut bytes);
+        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, keys, progress }));
     }
 
     /// The client waits for the bus core no more.

@@ -114,6 +114,11 @@ impl Loader {
         self.reader.position()
     }
 
+    /// Keys loaded so far.
+    pub fn keys(&self) -> u64 {
+        self.loaded.keys
+    }
+
     /// What came after the end.
     pub fn rest(&self) -> &[u8] {
         self.reader.rest()

@@ -79,7 +79,9 @@ mod tests {
         assert_eq!(wanted, Wanted { target, timeout: Some(100), force: true, abort: false });
         assert_eq!(read_line("").unwrap(), Wanted::default());
         assert!(read_line("abort").unwrap().abort);
-        for bad in ["abort force", "to host", "to a 1 to b 2", "timeout 1 timeout 2", "timeout 0", "soon", "force force"] {
+        for bad in
+            ["abort force", "to host", "to a 1 to b 2", "timeout 1 timeout 2", "timeout 0", "soon", "force force"]
+        {
             assert!(read_line(bad).is_err(), "{bad}");
         }
     }

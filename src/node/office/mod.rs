@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod control;
 mod failover;
+pub mod parts;
 mod replication;
 mod saving;
 mod shutdown;
@@ -29,11 +30,13 @@ use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
 use control::{Held, Writes};
+use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::{SavingDesk, plan};
 use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -88,6 +91,9 @@ pub struct NodeOffice {
     cores: usize,
     /// Whether writes are held back for a failover or the end.
     writes: Writes,
+    held_parts: HeldParts,
+    /// DEBUG SLEEP: how long this core sleeps when it turns next.
+    sleepy: Option<Duration>,
     /// The end that waits for replicas.
     ending: Option<Ending>,
     drain: LogDrain,
@@ -110,6 +116,8 @@ impl NodeOffice {
             listeners,
             cores,
             writes: Writes::Free,
+            held_parts: HeldParts::default(),
+            sleepy: None,
             ending: None,
             drain,
             pending: HashMap::new(),
@@ -231,6 +239,10 @@ impl Office for NodeOffice {
                 let info = Box::new((self.node_figures(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
+            Message::Ask(number, Inquiry::Sleep(time)) => {
+                self.sleepy = Some(time);
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+            }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
                 let lines = self.client_lines(&filter);
                 outgoing.push((from, Message::Answer(number, Answer::Clients(lines))));
@@ -242,11 +254,7 @@ impl Office for NodeOffice {
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
-            Message::Snapshot(part) => {
-                if let Some(part) = self.part_for_file(part, outgoing) {
-                    self.snapshot_part(part, outgoing);
-                }
-            }
+            Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
@@ -283,8 +291,12 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
+        if let Some(time) = self.sleepy.take() {
+            std::thread::sleep(time);
+        }
         self.drain.drain();
         self.courier.tick();
+        self.hand_out_parts(outgoing);
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);

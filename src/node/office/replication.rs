@@ -10,11 +10,12 @@ use crate::cluster;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::streams::StreamCommand;
 use crate::cores::{clock, wake::Bell};
+use crate::data::command::spec::flag;
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
-use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::client_filter::{ClientFilter, ClientType};
+use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
 use crate::data::rdb::load::{Loaded, Plan};
@@ -24,6 +25,7 @@ use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
 use crate::replication::feed::{Piece, Target};
 use crate::replication::options::{Load, Options};
+use crate::replication::primary::Remark;
 use crate::replication::{Action, LinkId, Replication, SnapshotFacts};
 use crate::resp::Error;
 use crate::slot::Slot;
@@ -76,7 +78,14 @@ impl ReplicationDesk {
         let owners = OwnerMap::even(cores);
         let target = Box::new(move |args: &[&[u8]]| target(registry, &owners, args));
         ReplicationDesk {
-            replication: Replication::new(options(config), cores, random, header, target),
+            replication: Replication::new(
+                options(config),
+                cores,
+                random,
+                header,
+                target,
+                Box::new(|args| remark(registry, args)),
+            ),
             loader: None,
             replacing: None,
             kept: None,
@@ -104,6 +113,23 @@ fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
         (0, ..) if matches!(command.run, Run::Keyed(_)) => Target::Core(CoreId(0)),
         (0, ..) => Target::All,
         _ => Target::Several,
+    }
+}
+
+/// What is to be said of a command of a replica.
+fn remark(registry: &Registry, args: &[&[u8]]) -> Option<Remark> {
+    let Some(command) = registry.find(args) else {
+        return Some(Remark { name: "unknown", error: Some("ERR unknown command") });
+    };
+    let name = command.spec.full_name();
+    let silent: &[&[u8]] = &[b"ack", b"getack"];
+    match name {
+        "replconf" if args.get(1).is_some_and(|word| silent.contains(&&*word.to_ascii_lowercase())) => None,
+        "psync" | "sync" => None,
+        _ if command.spec.is(flag::WRITE | flag::READONLY) => {
+            Some(Remark { name, error: Some("ERR Replica can't interact with the keyspace") })
+        }
+        _ => Some(Remark { name, error: None }),
     }
 }
 
@@ -378,7 +404,7 @@ impl NodeOffice {
     }
 
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let SnapshotPart { number, core, bytes, progress } = part;
+        let SnapshotPart { number, core, bytes, progress, .. } = part;
         self.with_replication(outgoing, |replication| match progress {
             Progress::Lost => replication.snapshot_lost(number),
             Progress::More => replication.snapshot_part(number, core, bytes, false),

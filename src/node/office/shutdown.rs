@@ -5,7 +5,7 @@
 //! asked -> writes held, until every replica has all there is or shutdown-timeout is over -> saving -> the end
 //! ```
 
-use super::{NodeOffice, After, answer, now};
+use super::{After, NodeOffice, answer, now};
 use crate::cores::bus_core::Outgoing;
 use crate::data::plane::message::{Answer, BusCommand, Message, Peer};
 use crate::resp::Error;

@@ -218,7 +218,9 @@ impl Replication {
         };
         let place = if upstream.way == Way::Spooled { "disk" } else { "parser" };
         match &end {
-            End::After(length) => log::info!("MASTER <-> REPLICA sync: receiving {length} bytes from master to {place}"),
+            End::After(length) => {
+                log::info!("MASTER <-> REPLICA sync: receiving {length} bytes from master to {place}")
+            }
             _ => log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to {place}"),
         }
         transfer.end = end;
