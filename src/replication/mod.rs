@@ -38,7 +38,7 @@ use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
 use options::Options;
-use primary::{Remark, Replica, Snapshot, Waiter};
+use primary::{FileCut, Remark, Replica, Snapshot, Waiter};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use stream::Stream;
 use upstream::Upstream;
@@ -54,6 +54,8 @@ pub enum Action {
     Stand(Standing),
     /// Begin the snapshot with this number at one point in time on all cores, and let them log where that is.
     Cut(u64),
+    /// The snapshot with this number, for a file, is of this point in time.
+    FileCut(u64, Option<SnapshotFacts>),
     /// The snapshot that is being made is wanted no more.
     Abandon,
     /// Let this core make the next part of the snapshot with this number.
@@ -108,6 +110,7 @@ pub struct Replication {
     selected: Option<usize>,
     replicas: Vec<Replica>,
     snapshot: Option<Snapshot>,
+    file_cut: FileCut,
     /// Whether no snapshot may begin now.
     held: bool,
     snapshots: u64,
@@ -185,6 +188,7 @@ impl Replication {
             selected: None,
             replicas: Vec::new(),
             snapshot: None,
+            file_cut: FileCut::None,
             held: false,
             snapshots: 0,
             waiters: Vec::new(),
@@ -314,6 +318,7 @@ impl Replication {
             self.connect_upstream();
             self.begin_snapshot();
         }
+        self.begin_file_cut();
     }
 
     /// Whether a snapshot is being made.

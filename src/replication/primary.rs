@@ -15,7 +15,7 @@ use super::{Action, LinkId, Replication};
 use crate::base::limits;
 use crate::contract::introduction::Introduction;
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
-pub use snapshot::Snapshot;
+pub use snapshot::{FileCut, Snapshot};
 pub use wait::Waiter;
 
 /// How far a replica is.
@@ -89,8 +89,8 @@ impl Replica {
     /// Its state, in INFO's word.
     pub fn state_name(&self) -> &'static str {
         match self.state {
-            State::Waiting | State::Kept => "wait_bgsave",
-            State::Receiving | State::Sending(_) => "send_bulk",
+            State::Waiting | State::Kept | State::Receiving => "wait_bgsave",
+            State::Sending(_) => "send_bulk",
             State::Settling | State::Online => "online",
         }
     }

@@ -12,7 +12,7 @@ mod greeting;
 
 use super::feed::{Feed, Piece};
 use super::options::Load;
-use super::{Action, LinkId, Replication};
+use super::{Action, LinkId, Replication, SnapshotFacts};
 use crate::base::limits;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -203,6 +203,11 @@ impl Upstream {
         self.link == Some(link)
     }
 
+    /// Whether the data is what the stream says.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.consistent
+    }
+
     /// The database that is selected at the end of what was executed.
     pub(super) fn db(&self) -> usize {
         self.db
@@ -273,6 +278,33 @@ impl Replication {
         self.leave_upstream();
         self.stand();
         self.advance();
+    }
+
+    /// The data is that of this place in a stream: it was loaded when the node started. A replica goes on from there; the
+    /// replicas that a primary had can do so. `expired`: keys that died before they were loaded, which those have still.
+    pub fn resume(&mut self, place: SnapshotFacts, replica: bool, expired: &[(usize, Vec<u8>)]) {
+        let SnapshotFacts { db, id, offset } = place;
+        self.stream.restart(offset);
+        if replica {
+            self.history.id = id;
+            self.history.forget_former();
+            if let Some(upstream) = &mut self.upstream {
+                upstream.db = usize::try_from(db).unwrap_or(0);
+                upstream.feed = Feed::new(upstream.db);
+            }
+            return;
+        }
+        self.history.follow_on(id, offset);
+        self.stream.activate();
+        self.alone_since = self.now;
+        for (db, key) in expired {
+            let mut command = format!("*2\r\n$3\r\nDEL\r\n${}\r\n", key.len()).into_bytes();
+            command.extend_from_slice(key);
+            command.extend_from_slice(b"\r\n");
+            self.append_on(*db, &command);
+        }
+        self.trim();
+        self.stand();
     }
 
     /// Becomes a primary when all is done that the former one has sent.

@@ -113,6 +113,8 @@ pub struct SaveFacts {
     pub last: u64,
     /// How much had changed by then.
     pub changed: u64,
+    /// Keys of the snapshot that was loaded last: those that live, and those that had died.
+    pub loaded: (u64, u64),
 }
 
 impl Figures {

@@ -206,6 +206,8 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "rdb_last_save_time", saves.last);
     field(out, "rdb_last_bgsave_status", if saves.failed { "err" } else { "ok" });
     field(out, "rdb_saves", saves.saves);
+    field(out, "rdb_last_load_keys_expired", saves.loaded.1);
+    field(out, "rdb_last_load_keys_loaded", saves.loaded.0);
     field(out, "aof_enabled", 0);
     field(out, "aof_rewrite_in_progress", 0);
     field(out, "aof_last_bgrewrite_status", "ok");

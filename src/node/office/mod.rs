@@ -60,8 +60,6 @@ enum Then {
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
-    /// The snapshot with this number has begun.
-    Cut(u64),
     /// The sum is how many keys there are.
     Counted,
     /// Nothing.
@@ -136,13 +134,6 @@ impl NodeOffice {
         }
     }
 
-    /// Has core 0 carry out an order, when it has all stores.
-    fn order(&mut self, order: Order, then: Then, outgoing: &mut Outgoing) {
-        self.last += 1;
-        self.pending.insert(self.last, Pending { missing: 1, sum: 0, then });
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
-    }
-
     /// All data cores have answered.
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
@@ -153,7 +144,6 @@ impl NodeOffice {
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
-            Then::Cut(number) => self.write_snapshot(number, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Nothing => {}
         }

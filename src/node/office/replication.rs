@@ -18,7 +18,7 @@ use crate::data::plane::client_filter::{ClientFilter, ClientType};
 use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
-use crate::data::rdb::load::{Loaded, Plan};
+use crate::data::rdb::load::{Facts, Loaded, Plan};
 use crate::data::rdb::write;
 use crate::data::store::{Progress, Store};
 use crate::node::config::Config;
@@ -63,6 +63,8 @@ pub struct ReplicationDesk {
     connections: Connections,
     /// Whether the primary that is configured was told.
     begun: bool,
+    /// What the snapshot that was loaded at the start tells of the stream, and the keys that died before.
+    pub resumption: Option<(Facts, Vec<(usize, Vec<u8>)>)>,
 }
 
 impl ReplicationDesk {
@@ -82,7 +84,7 @@ impl ReplicationDesk {
                 options(config),
                 cores,
                 random,
-                header,
+                |facts| header(Some(facts)),
                 target,
                 Box::new(|args| remark(registry, args)),
             ),
@@ -98,6 +100,7 @@ impl ReplicationDesk {
             bell,
             connections: Connections::default(),
             begun: false,
+            resumption: None,
         }
     }
 }
@@ -133,19 +136,27 @@ fn remark(registry: &Registry, args: &[&[u8]]) -> Option<Remark> {
     }
 }
 
-/// The beginning of a snapshot for replicas.
-fn header(facts: &SnapshotFacts) -> Vec<u8> {
+/// The beginning of a snapshot, and which place in the stream it is of.
+pub(super) fn header(facts: Option<&SnapshotFacts>) -> Vec<u8> {
     let mut bytes = Vec::new();
     write::header(&mut bytes);
     let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
     aux("redis-ver", crate::base::limits::REDIS_VERSION);
     aux("redis-bits", "64");
     aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
-    aux("repl-stream-db", &facts.db.to_string());
-    aux("repl-id", &facts.id);
-    aux("repl-offset", &facts.offset.to_string());
+    if let Some(facts) = facts {
+        aux("repl-stream-db", &facts.db.to_string());
+        aux("repl-id", &facts.id);
+        aux("repl-offset", &facts.offset.to_string());
+    }
     aux("aof-base", "0");
     bytes
+}
+
+/// The place in a stream that a snapshot says it is of.
+fn place_of(facts: &Facts) -> Option<SnapshotFacts> {
+    let offset = u64::try_from(facts.replication_offset?).ok()?;
+    Some(SnapshotFacts { db: facts.replication_db.unwrap_or(0), id: facts.replication_id.clone()?, offset })
 }
 
 /// The directives of replication.
@@ -185,7 +196,13 @@ impl NodeOffice {
             self.desk_of_replication.begun = true;
             let primary = self.config.replica_of();
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
+            let replica = primary.is_some() || self.desk.as_ref().is_some_and(|desk| desk.cluster.is_replica());
             self.with_replication(outgoing, |replication| replication.follow(primary));
+            if let Some((facts, expired)) = self.desk_of_replication.resumption.take()
+                && let Some(place) = place_of(&facts)
+            {
+                self.with_replication(outgoing, |replication| replication.resume(place, replica, &expired));
+            }
         }
         let held = self.writes_are_held();
         self.with_replication(outgoing, |replication| {
@@ -244,6 +261,7 @@ impl NodeOffice {
         match action {
             Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
+            Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
             Action::Abandon => {
                 for core in 0..self.cores as u16 {
                     outgoing.push((Peer(core), Message::Tell(Notice::EndSnapshot)));

@@ -20,12 +20,24 @@ pub struct Snapshot {
     pub(super) kept: u64,
 }
 
+/// The point in time of a snapshot for a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileCut {
+    /// Nobody wants one.
+    #[default]
+    None,
+    /// It waits until what is being executed is done.
+    Wanted(u64),
+    /// The cores were told.
+    Under(u64),
+}
+
 impl Replication {
     /// Begins a snapshot if somebody waits for one and the time has come.
     pub(in crate::replication) fn begin_snapshot(&mut self) {
         let waiting = self.replicas.iter().filter(|replica| replica.state == State::Waiting);
         let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else {
-            if self.snapshot.is_none() {
+            if self.snapshot.is_none() && self.file_cut == FileCut::None {
                 self.go_on_executing();
             }
             return;
@@ -46,8 +58,40 @@ impl Replication {
         self.actions.push(Action::Cut(self.snapshots));
     }
 
+    /// Begins the snapshot with this number, which is for a file; [`Action::FileCut`] tells what belongs to it.
+    pub fn cut_for_file(&mut self, number: u64) {
+        self.file_cut = FileCut::Wanted(number);
+        self.begin_file_cut();
+    }
+
+    pub(in crate::replication) fn begin_file_cut(&mut self) {
+        if let FileCut::Wanted(number) = self.file_cut
+            && self.may_cut()
+        {
+            self.file_cut = FileCut::Under(number);
+            self.actions.push(Action::Cut(number));
+        }
+    }
+
+    /// What a file must tell so that the stream can be gone on with; nothing: there is no stream.
+    fn facts(&self) -> Option<SnapshotFacts> {
+        let db = match &self.upstream {
+            Some(upstream) if !upstream.is_consistent() => return None,
+            Some(upstream) => upstream.db() as i64,
+            None if !self.stream.is_active() => return None,
+            // A primary that starts anew begins with a SELECT.
+            None => self.selected.unwrap_or(0) as i64,
+        };
+        Some(SnapshotFacts { db, id: self.history.id.clone(), offset: self.stream.end() })
+    }
+
     /// The snapshot's point in time is this one.
     pub(in crate::replication) fn cut_made(&mut self, number: u64) {
+        if self.file_cut == FileCut::Under(number) {
+            self.file_cut = FileCut::None;
+            self.actions.push(Action::FileCut(number, self.facts()));
+            return self.go_on_executing();
+        }
         let offset = self.stream.end();
         let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
         snapshot.cut = true;
