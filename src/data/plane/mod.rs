@@ -30,6 +30,7 @@ pub mod gather;
 pub mod hop;
 pub mod info;
 pub mod introspection;
+pub mod invalidation;
 pub mod log;
 pub mod message;
 pub mod migrate;
@@ -41,6 +42,7 @@ pub mod script_call;
 pub mod scripting;
 pub mod server;
 pub mod standing;
+pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
 
@@ -182,6 +184,8 @@ pub struct Plane {
     pub registry: &'static Registry,
     /// Subscribers of this core.
     pub pubsub: pubsub::PubSub,
+    /// Clients that track keys, and what they are to be told.
+    pub invalidations: invalidation::Invalidations,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -269,6 +273,7 @@ impl Plane {
             clients: Clients::default(),
             registry,
             pubsub: pubsub::PubSub::default(),
+            invalidations: invalidation::Invalidations::new(options.cores),
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
@@ -332,6 +337,12 @@ impl Plane {
         (0..self.options.cores as u16).map(Peer)
     }
 
+    /// All data cores but this one.
+    fn other_cores(&self) -> impl Iterator<Item = Peer> + use<> {
+        let me = Peer::from(self.core());
+        self.data_cores().filter(move |peer| *peer != me)
+    }
+
     /// All data cores and the bus core.
     pub fn everybody(&self) -> impl Iterator<Item = Peer> + use<> {
         (0..=self.options.cores as u16).map(Peer)
@@ -348,6 +359,11 @@ impl Plane {
     pub fn message_to(&mut self, at: u32) -> Reply<'_> {
         let client = &mut self.clients[at];
         let proto = client.session.proto;
+        if client.waiting.is_some() && client.queue.len() == 1 {
+            // It waits for a key: that may take long, and its reply is still to be made.
+            self.out.open(client);
+            return Reply::new(&mut self.out.bytes, proto);
+        }
         Reply::new(self.out.ordered_buffer_for(client), proto)
     }
 
@@ -379,6 +395,7 @@ impl Plane {
             store.configure(&self.settings);
             store.record_removed |= log;
             store.keep_expired = paused || replica;
+            store.set_heard_prefixes(self.invalidations.every_prefix());
         }
     }
 }
