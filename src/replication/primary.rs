@@ -49,7 +49,7 @@ pub struct Replica {
     heard_at: u64,
     /// Bytes that its socket has not taken yet.
     in_flight: usize,
-    /// When it last took some.
+    /// When it last took some of what it asked for, or asked.
     took_at: u64,
     over_soft_since: Option<u64>,
     input: Vec<u8>,
@@ -64,7 +64,10 @@ impl Replica {
 
     pub(super) fn taken(&mut self, count: usize, now: u64) {
         self.in_flight = self.in_flight.saturating_sub(count);
-        self.took_at = now;
+        // While it waits for a snapshot, that is the time it asked, from which the delay of the snapshot counts.
+        if self.state != State::Waiting {
+            self.took_at = now;
+        }
     }
 
     fn name(&self) -> String {

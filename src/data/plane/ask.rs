@@ -280,6 +280,10 @@ impl Plane {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
         let core = CoreId(core as u8);
+        if let Inquiry::DropSlots(slots) = inquiry {
+            self.drop_slots(core, slots);
+            return Answer::Done;
+        }
         let (_, end) = self.routes.owners().range(core);
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
@@ -314,13 +318,6 @@ impl Plane {
                     store.slot_keys(0, slot, *limit, |key| keys.push(key));
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
-            }
-            Inquiry::DropSlots(slots) => {
-                let (routes, mine) = (&self.routes, slots.iter());
-                for slot in mine.filter(|slot| routes.owners().of(**slot) == core) {
-                    store.flush_slot(*slot);
-                }
-                Answer::Done
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);

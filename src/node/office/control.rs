@@ -2,7 +2,8 @@
 //!
 //! What it decides is done strictly in order. A list of actions that has come to [`Action::SaveConfig`] waits until
 //! the text is on the disk, and all later lists behind it: no vote and no claim leaves before it would survive a
-//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write.
+//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write. Nobody waits for
+//! an [`Action::SaveConfigSoon`]: a disk takes some ten milliseconds, and a slot is moved in half a dozen commands.
 //!
 //! When a write fails, the rest of its list is dropped (a vote does not leave, a command is answered with an error) and
 //! the control plane is told, so that it tries again.
@@ -30,6 +31,8 @@ pub struct ClusterDesk {
     /// What was decided and is not done yet.
     lists: VecDeque<List>,
     last: u64,
+    /// The newest text that is not being written yet, and the list it belongs to.
+    unsaved: Option<(u64, String)>,
     /// The last list whose text is being written.
     saving: Option<u64>,
     /// The last list whose text is on the disk.
@@ -72,33 +75,46 @@ impl ClusterDesk {
     /// A desk for `cluster`, whose configuration `saver` writes.
     pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
         let lists = VecDeque::new();
-        ClusterDesk { cluster, saver, lists, last: 0, saving: None, saved: 0 }
+        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, saved: 0 }
     }
 
-    /// Takes the result of a write; true: it failed.
-    fn take_result(&mut self) -> bool {
-        let Some(result) = self.saver.result() else { return false };
-        let through = self.saving.take();
-        match result {
-            Ok(()) => self.saved = through.unwrap_or(self.saved),
-            Err(error) => {
-                log::error!("The cluster configuration file can't be written: {error}");
-                return true;
+    /// Adds a list. Its text, if there is one, holds what those of all earlier lists do.
+    fn add(&mut self, actions: Vec<Action>, then: Then) {
+        self.last += 1;
+        let text = actions.iter().rev().find_map(|action| match action {
+            Action::SaveConfig(text) | Action::SaveConfigSoon(text) => Some(text.clone()),
+            _ => None,
+        });
+        if let Some(text) = text {
+            self.unsaved = Some((self.last, text));
+        }
+        self.lists.push_back(List { number: self.last, actions: actions.into(), then });
+    }
+
+    /// Takes the result of a write, and has the next one made. Returns the last list whose text could not be written.
+    fn save(&mut self) -> Option<u64> {
+        let mut failed = None;
+        if let Some(result) = self.saver.result() {
+            let through = self.saving.take();
+            match result {
+                Ok(()) => self.saved = through.unwrap_or(self.saved),
+                Err(error) => {
+                    log::error!("The cluster configuration file can't be written: {error}");
+                    failed = through;
+                }
             }
         }
-        false
+        if self.saving.is_none() {
+            self.save_rest();
+        }
+        failed
     }
 
-    /// Has the newest text written, which holds what the older ones do.
-    fn save(&mut self) {
-        if self.saving.is_some() {
-            return;
-        }
-        let actions = self.lists.iter().flat_map(|list| &list.actions);
-        let newest = actions.filter_map(|action| if let Action::SaveConfig(text) = action { Some(text) } else { None });
-        if let Some(text) = newest.reduce(|_, newer| newer) {
-            self.saver.save(text.clone());
-            self.saving = Some(self.last);
+    /// Has the newest text written.
+    pub(super) fn save_rest(&mut self) {
+        if let Some((number, text)) = self.unsaved.take() {
+            self.saver.save(text);
+            self.saving = Some(number);
         }
     }
 }
@@ -183,26 +199,21 @@ impl NodeOffice {
         if actions.is_empty() && matches!(then, Then::Nothing) {
             return;
         }
-        desk.last += 1;
-        desk.lists.push_back(List { number: desk.last, actions: actions.into(), then });
+        desk.add(actions, then);
         self.proceed(outgoing);
     }
 
     /// Goes on with what was decided, as far as it may be done by now.
     pub(super) fn proceed(&mut self, outgoing: &mut Outgoing) {
         let Some(desk) = &mut self.desk else { return };
-        let failed = desk.take_result();
-        if failed {
-            self.give_up_list(outgoing);
+        if let Some(failed) = desk.save() {
+            self.give_up_list(failed, outgoing);
         }
         while let Some(desk) = &mut self.desk {
             let Some(list) = desk.lists.front_mut() else { return };
             match list.actions.pop_front() {
                 Some(Action::SaveConfig(_)) if list.number <= desk.saved => {}
-                Some(save @ Action::SaveConfig(_)) => {
-                    list.actions.push_front(save);
-                    return desk.save();
-                }
+                Some(save @ Action::SaveConfig(_)) => return list.actions.push_front(save),
                 Some(action) => self.perform(action, outgoing),
                 None => {
                     let Some(List { then, .. }) = desk.lists.pop_front() else { return };
@@ -215,11 +226,12 @@ impl NodeOffice {
         }
     }
 
-    /// The list that waited for a write is not to be done.
-    fn give_up_list(&mut self, outgoing: &mut Outgoing) {
+    /// The first list is not to be done if it waited for the write that failed.
+    fn give_up_list(&mut self, failed: u64, outgoing: &mut Outgoing) {
         let Some(desk) = &mut self.desk else { return };
         desk.cluster.save_failed();
-        if let Some(List { then: Then::Reply(to, number, _), .. }) = desk.lists.pop_front() {
+        let waited = desk.lists.pop_front_if(|list| list.number <= failed);
+        if let Some(List { then: Then::Reply(to, number, _), .. }) = waited {
             let error = Error::new("ERR the cluster configuration file can't be written; see the log");
             outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
         }
@@ -227,7 +239,7 @@ impl NodeOffice {
 
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
-            Action::SaveConfig(_) => {}
+            Action::SaveConfig(_) | Action::SaveConfigSoon(_) => {}
             Action::StopReplication => self.replicate(None, outgoing),
             Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),

@@ -25,7 +25,7 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
@@ -36,7 +36,6 @@ use saving::After;
 pub use saving::{SavingDesk, plan};
 use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -90,8 +89,6 @@ pub struct NodeOffice {
     /// Whether writes are held back for a failover or the end.
     writes: Writes,
     held_parts: HeldParts,
-    /// DEBUG SLEEP: how long this core sleeps when it turns next.
-    sleepy: Option<Duration>,
     /// The end that waits for replicas.
     ending: Option<Ending>,
     drain: LogDrain,
@@ -115,7 +112,6 @@ impl NodeOffice {
             cores,
             writes: Writes::Free,
             held_parts: HeldParts::default(),
-            sleepy: None,
             ending: None,
             drain,
             pending: HashMap::new(),
@@ -229,10 +225,6 @@ impl Office for NodeOffice {
                 let info = Box::new((self.node_figures(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
-            Message::Ask(number, Inquiry::Sleep(time)) => {
-                self.sleepy = Some(time);
-                outgoing.push((from, Message::Answer(number, Answer::Done)));
-            }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
                 let lines = self.client_lines(&filter);
                 outgoing.push((from, Message::Answer(number, Answer::Clients(lines))));
@@ -240,6 +232,10 @@ impl Office for NodeOffice {
             Message::Ask(number, Inquiry::ClientKill(filter)) => {
                 let killed = self.kill_clients(&filter, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
+            }
+            Message::Ask(number, Inquiry::Sleep(time)) => {
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+                outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
@@ -281,9 +277,6 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
-        if let Some(time) = self.sleepy.take() {
-            std::thread::sleep(time);
-        }
         self.drain.drain();
         self.courier.tick();
         self.hand_out_parts(outgoing);
@@ -291,6 +284,14 @@ impl Office for NodeOffice {
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
         self.tick_shutdown(outgoing);
+    }
+
+    fn alarm_at(&self) -> Option<u64> {
+        self.desk.as_ref().and_then(|desk| desk.cluster.wake_at())
+    }
+
+    fn alarm(&mut self, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.wake(now()));
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {

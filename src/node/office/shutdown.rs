@@ -140,6 +140,9 @@ impl NodeOffice {
 
     pub(super) fn end(&mut self) {
         self.listeners.close();
+        if let Some(desk) = &mut self.desk {
+            desk.save_rest();
+        }
         log::warn!("Redis is now ready to exit, bye bye...");
         self.over = true;
     }

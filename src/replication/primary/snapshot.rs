@@ -119,6 +119,7 @@ impl Replication {
                 to_keep = true;
             }
             replica.in_flight += bytes.len();
+            replica.took_at = self.now;
             self.actions.push(Action::Send(replica.link, bytes));
         }
         if to_keep {
