@@ -160,6 +160,10 @@ pub struct Settings {
     pub rdb_compression: bool,
     /// Snapshots end with a checksum, and it is verified.
     pub rdb_checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; less than 0: one for so many keys.
+    pub rdb_key_save_delay: i64,
+    /// `key-load-delay`, the same.
+    pub key_load_delay: i64,
     /// Whether writes are logged to disk.
     pub appendonly: bool,
     /// When they are synced.
@@ -252,6 +256,8 @@ impl Default for Settings {
             enable_debug_command: 0,
             rdb_compression: true,
             rdb_checksum: true,
+            rdb_key_save_delay: 0,
+            key_load_delay: 0,
             appendonly: false,
             appendfsync: Fsync::EverySecond,
             replica_read_only: true,

@@ -26,7 +26,7 @@ use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
 use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
-use crate::data::rdb::load::Loaded;
+use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
 use crate::ring::{Ring, RingOptions};
@@ -78,7 +78,11 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
     let users = Arc::new(config.initial_users()?);
-    let mut stores = loaded(&config, cores, hasher, &settings)?.into_iter();
+    let loaded = loaded(&config, cores, hasher, &settings)?;
+    let counts = loaded.as_ref().map_or((0, 0), |loaded| (loaded.keys, loaded.expired.len() as u64));
+    let (stores, resumption) =
+        loaded.map_or_else(Default::default, |loaded| (loaded.stores, Some((loaded.facts, loaded.expired))));
+    let mut stores = stores.into_iter();
     let topology = Arc::new(topology);
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
@@ -133,8 +137,9 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
-    let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
-    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
+    let mut replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    replication.resumption = resumption;
+    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?, counts);
     let courier = Courier::new(bus_bell.try_clone()?);
     let desks = Desks { cluster: desk, replication, saving, courier };
     let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
@@ -222,18 +227,19 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
 }
 
 /// The stores of the data cores as the snapshot's file has them; none: there is no such file.
-fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Vec<Store>, StartError> {
+fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Option<Loaded>, StartError> {
     let started = clock::monotonic_ns();
     let path = config.dir().join(String::from_utf8_lossy(config.text("dbfilename")).into_owned());
-    let loaded = snapshot_file::load(&path, office::plan(cores, hasher), settings);
+    let plan = Plan { keep_expired: config.replica_of().is_some(), ..office::plan(cores, hasher) };
+    let loaded = snapshot_file::load(&path, plan, settings);
     let Some(loaded) = loaded.map_err(|error| format!("Fatal error loading the DB: {error}. Exiting."))? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let Loaded { keys, expired, empty, stores, .. } = loaded;
+    let (keys, expired, empty) = (loaded.keys, loaded.expired.len(), loaded.empty);
     log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}.");
     let seconds = (clock::monotonic_ns() - started) as f64 / 1e9;
     log::info!("DB loaded from disk: {seconds:.3} seconds");
-    Ok(stores)
+    Ok(Some(loaded))
 }
 
 /// The directives of the control plane.

@@ -8,7 +8,7 @@ use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
     Plane, acl, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server,
-    transaction,
+    tracking, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -88,7 +88,14 @@ impl Registry {
         for name in script::COMMANDS {
             add(name, Run::Script);
         }
-        let session = [acl::HANDLERS, connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS];
+        let session = [
+            acl::HANDLERS,
+            connection::HANDLERS,
+            transaction::HANDLERS,
+            pubsub::HANDLERS,
+            server::HANDLERS,
+            tracking::HANDLERS,
+        ];
         for (name, handler) in session.into_iter().flatten() {
             add(name, Run::Session(*handler));
         }
@@ -97,6 +104,7 @@ impl Registry {
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
+            tracking::NODE_HANDLERS,
             replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,

@@ -28,6 +28,7 @@ use crate::data::command::Run;
 use crate::data::command::spec::flag;
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::origin::Origin;
 use crate::data::route::Manner;
 use crate::data::waiter::{Waiter, WaiterId};
 use crate::resp::{Error, Reply};
@@ -171,7 +172,7 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
         }
         let goes_on = self.effects.block.take().is_some();
-        self.settle(waiter.db, args);
+        self.settle(waiter.db, args, Some(Origin { core: waiter.id.home, client: waiter.id.client }));
         if goes_on {
             return;
         }
@@ -360,7 +361,7 @@ impl Plane {
     pub(super) fn unblock_client(&mut self, id: ClientId, with_error: bool) -> bool {
         let Some(client) = self.clients.iter().find(|client| client.session.id == id) else { return false };
         let at = client.reference.index;
-        let Some(waiting) = &client.waiting else { return false };
+        let Some(waiting) = &client.waiting else { return self.end_wait_for_bus(at, with_error) };
         let timeout_reply = waiting.timeout_reply;
         if with_error {
             self.unblock_with(at, &Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"));

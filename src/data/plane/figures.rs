@@ -61,6 +61,10 @@ pub struct Figures {
     pub clients: u64,
     /// Subscribers among them.
     pub subscribers: u64,
+    /// Those that track keys.
+    pub trackers: u64,
+    /// Keys that have readers, and readers of keys.
+    pub read: (usize, usize),
     /// Those that wait for the end of a pause.
     pub blocked: u64,
     /// Bytes of clients' buffers.
@@ -81,14 +85,29 @@ pub struct Figures {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
-    /// The fields of INFO replication.
-    pub replication: String,
-    /// Full, partial and refused synchronisations.
-    pub syncs: [u64; 3],
+    /// Replication, and what else the bus core tells.
+    pub node: NodeFigures,
     /// Snapshots in a file.
     pub saves: SaveFacts,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What only the bus core knows.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFigures {
+    /// The fields of INFO replication.
+    pub replication: String,
+    /// Full, partial and refused synchronisations.
+    pub syncs: [u64; 3],
+    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    pub stream_bytes: u64,
+    /// Bytes that connections of replicas have taken and not sent.
+    pub replica_bytes: u64,
+    /// Clients that wait for replicas.
+    pub waiting: u64,
+    /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
+    pub ends_in: Option<u64>,
 }
 
 /// What INFO tells of snapshots in a file.
@@ -104,6 +123,8 @@ pub struct SaveFacts {
     pub last: u64,
     /// How much had changed by then.
     pub changed: u64,
+    /// Keys of the snapshot that was loaded last: those that live, and those that had died.
+    pub loaded: (u64, u64),
 }
 
 impl Figures {
@@ -121,7 +142,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs, sum.saves) = told.unwrap_or_default();
+        (sum.node, sum.saves) = told.unwrap_or_default();
         sum
     }
 
@@ -133,6 +154,8 @@ impl Figures {
         self.clients += other.clients;
         self.subscribers += other.subscribers;
         self.blocked += other.blocked;
+        self.trackers += other.trackers;
+        self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
         self.client_bytes += other.client_bytes;
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
@@ -186,6 +209,8 @@ impl Plane {
             output_per_second,
             clients: self.clients.len() as u64,
             subscribers: 0,
+            trackers: self.invalidations.clients.len() as u64,
+            read: (0, 0),
             blocked: 0,
             client_bytes: 0,
             longest_input: 0,
@@ -196,9 +221,8 @@ impl Plane {
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
             errors: self.errors.clone(),
-            replication: String::new(),
+            node: NodeFigures::default(),
             saves: SaveFacts::default(),
-            syncs: [0; 3],
             cores: Vec::new(),
         };
         for client in self.clients.iter() {
@@ -212,6 +236,7 @@ impl Plane {
         if let Some(store) = self.stores.at(core) {
             figures.used_bytes = store.used_bytes() as u64;
             figures.store = store.stats;
+            figures.read = store.read_counts();
             figures.databases = (0..store.databases()).map(|db| KeyspaceCounts::of(store, db)).collect();
         }
         let keys = figures.databases.iter().map(|database| database.keys).sum();

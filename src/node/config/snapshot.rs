@@ -52,6 +52,8 @@ impl Config {
             enable_debug_command: self.debug_command(),
             rdb_compression: self.flag("rdbcompression"),
             rdb_checksum: self.flag("rdbchecksum"),
+            rdb_key_save_delay: self.number("rdb-key-save-delay"),
+            key_load_delay: self.number("key-load-delay"),
             appendonly: self.flag("appendonly"),
             appendfsync: self.appendfsync(),
             replica_read_only: self.flag("replica-read-only"),
