@@ -1,61 +1,61 @@
-//! Secrets in commands: what the slow log, and whoever else shows commands, shows in their place.
+//! Which arguments of a command are secrets, so that neither the slow log nor MONITOR shows them.
 
-const REDACTED: &[u8] = b"(redacted)";
+use super::spec::Spec;
 
-/// Directives whose values are secrets.
-const SECRET: [&str; 5] = ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+/// What is shown in the place of a secret.
+const HIDDEN: &[u8] = b"(redacted)";
 
-/// `args` without their secrets.
-pub fn redacted<'a>(args: &[&'a [u8]]) -> Vec<&'a [u8]> {
-    let mut shown = args.to_vec();
-    let is =
-        |place: usize, word: &str| args.get(place).is_some_and(|arg: &&[u8]| arg.eq_ignore_ascii_case(word.as_bytes()));
-    let mut hide = |place: usize| {
-        if let Some(arg) = shown.get_mut(place) {
-            *arg = REDACTED;
-        }
+/// Directives whose values are secrets. Source: Redis 7.0 `SENSITIVE_CONFIG`.
+const SECRET_DIRECTIVES: &[&str] =
+    &["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+
+/// The arguments as they may be shown; none: as they are.
+pub fn redacted<'a>(spec: &Spec, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    let is_secret: fn(&[&[u8]], usize) -> bool = match spec.full_name() {
+        "auth" => |_, _| true,
+        "acl|setuser" => |_, at| at >= 2,
+        "hello" => |args, at| follows(args, at, b"auth", 2, 2),
+        "config|set" => |args, at| at % 2 == 1 && at >= 3 && is_secret_directive(args[at - 1]),
+        "migrate" => |args, at| follows(args, at, b"auth", 1, 6) || follows(args, at, b"auth2", 2, 6),
+        _ => return None,
     };
-    if is(0, "auth") || is(0, "acl") && (is(1, "setuser") || is(1, "deluser") || is(1, "getuser")) {
-        let first = if is(0, "auth") { 1 } else { 2 };
-        (first..args.len()).for_each(hide);
-    } else if is(0, "hello") {
-        if let Some(place) = (2..args.len()).find(|place| is(*place, "auth")) {
-            [place + 1, place + 2].into_iter().for_each(hide);
-        }
-    } else if is(0, "config") && is(1, "set") {
-        let secret = |place: &usize| SECRET.iter().any(|name| is(*place, name));
-        (2..args.len()).step_by(2).filter(secret).for_each(|place| hide(place + 1));
-    } else if is(0, "migrate") {
-        // Behind KEYS there are only keys.
-        let end = (6..args.len()).find(|place| is(*place, "keys")).unwrap_or(args.len());
-        match (6..end).find(|place| is(*place, "auth") || is(*place, "auth2")) {
-            Some(place) if is(place, "auth2") => [place + 1, place + 2].into_iter().for_each(hide),
-            Some(place) => hide(place + 1),
-            None => {}
-        }
-    }
-    shown
+    let shown = |(at, arg): (usize, &&'a [u8])| if at > 0 && is_secret(args, at) { HIDDEN } else { *arg };
+    Some(args.iter().enumerate().map(shown).collect())
+}
+
+/// Whether argument `at` is one of the `count` behind `word`, which may come from argument `first` on.
+fn follows(args: &[&[u8]], at: usize, word: &[u8], count: usize, first: usize) -> bool {
+    (1..=count).any(|back| at >= first + back && args[at - back].eq_ignore_ascii_case(word))
+}
+
+fn is_secret_directive(name: &[u8]) -> bool {
+    SECRET_DIRECTIVES.iter().any(|secret| secret.as_bytes().eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::lookup;
     use super::*;
 
     fn shown(line: &str) -> String {
         let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        String::from_utf8_lossy(&redacted(&args).join(&b' ')).into_owned()
+        let spec = lookup(&args).expect(line);
+        String::from_utf8(redacted(spec, &args).unwrap_or(args).join(&b' ')).expect("text")
     }
 
     #[test]
-    fn secrets_are_not_shown_and_all_else_is() {
-        assert_eq!(shown("AUTH u p"), "AUTH (redacted) (redacted)");
-        assert_eq!(shown("acl setuser u +get"), "acl setuser (redacted) (redacted)");
-        assert_eq!(shown("acl whoami"), "acl whoami");
-        assert_eq!(shown("hello 3 setname n auth u p"), "hello 3 setname n auth (redacted) (redacted)");
-        assert_eq!(shown("config set port 1 requirepass p"), "config set port 1 requirepass (redacted)");
-        assert_eq!(shown("migrate h 1 k 9 5 copy AUTH p"), "migrate h 1 k 9 5 copy AUTH (redacted)");
-        assert_eq!(shown("migrate h 1 k 9 5 AUTH2 u p"), "migrate h 1 k 9 5 AUTH2 (redacted) (redacted)");
-        assert_eq!(shown("migrate h 1 k 9 5 keys auth a"), "migrate h 1 k 9 5 keys auth a");
-        assert_eq!(shown("set auth p"), "set auth p");
+    fn secrets_are_not_shown() {
+        assert_eq!(shown("AUTH pw"), "AUTH (redacted)");
+        assert_eq!(shown("AUTH user pw"), "AUTH (redacted) (redacted)");
+        assert_eq!(shown("ACL SETUSER u >pw on"), "ACL SETUSER (redacted) (redacted) (redacted)");
+        assert_eq!(shown("ACL GETUSER u"), "ACL GETUSER u");
+        assert_eq!(shown("HELLO 2 AUTH user pw SETNAME n"), "HELLO 2 AUTH (redacted) (redacted) SETNAME n");
+        assert_eq!(shown("CONFIG SET hz 10 RequirePass pw"), "CONFIG SET hz 10 RequirePass (redacted)");
+        assert_eq!(shown("MIGRATE h 1 auth 0 9 AUTH pw"), "MIGRATE h 1 auth 0 9 AUTH (redacted)");
+        assert_eq!(
+            shown("MIGRATE h 1 k 0 9 AUTH2 u pw KEYS a"),
+            "MIGRATE h 1 k 0 9 AUTH2 (redacted) (redacted) KEYS a"
+        );
+        assert_eq!(shown("SET auth x"), "SET auth x");
     }
 }

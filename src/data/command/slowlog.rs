@@ -5,7 +5,6 @@
 
 use super::help;
 use super::number::parse_i64;
-use super::redact::redacted;
 use crate::contract::settings::Settings;
 use crate::resp::{Error, Reply};
 use std::collections::VecDeque;
@@ -62,7 +61,7 @@ impl SlowLog {
         now: u64,
         settings: &Settings,
     ) {
-        let (args, id) = (shorten(&redacted(args)), self.next_id);
+        let (args, id) = (shorten(args), self.next_id);
         self.next_id += self.step;
         self.newest_first.push_front(Entry { id, at: now, microseconds, args, peer: peer.into(), name: name.into() });
         self.newest_first.truncate(settings.slowlog_max_len);

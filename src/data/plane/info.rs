@@ -92,7 +92,7 @@ pub(super) fn field(out: &mut String, name: &str, value: impl std::fmt::Display)
     let _ = write!(out, "{name}:{value}\r\n");
 }
 
-fn server(out: &mut String, plane: &Plane, _: &Figures) {
+fn server(out: &mut String, plane: &Plane, figures: &Figures) {
     let facts = &plane.options.facts;
     let uptime = plane.now.unix_ms.saturating_sub(facts.started) / 1000;
     field(out, "redis_version", REDIS_VERSION);
@@ -120,6 +120,9 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "executable", &facts.executable);
     field(out, "config_file", &facts.config_file);
     field(out, "io_threads_active", 0);
+    if let Some(milliseconds) = figures.node.ends_in {
+        field(out, "shutdown_in_milliseconds", milliseconds);
+    }
 }
 
 fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
@@ -128,7 +131,7 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "maxclients", plane.settings.maxclients);
     field(out, "client_recent_max_input_buffer", figures.longest_input);
     field(out, "client_recent_max_output_buffer", figures.longest_output);
-    field(out, "blocked_clients", figures.blocked);
+    field(out, "blocked_clients", figures.blocked + figures.node.waiting);
     field(out, "tracking_clients", figures.trackers);
     field(out, "clients_in_timeout_table", 0);
 }
@@ -142,6 +145,8 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "rdb_last_save_time", saves.last);
     field(out, "rdb_last_bgsave_status", if saves.failed { "err" } else { "ok" });
     field(out, "rdb_saves", saves.saves);
+    field(out, "rdb_last_load_keys_expired", saves.loaded.1);
+    field(out, "rdb_last_load_keys_loaded", saves.loaded.0);
     field(out, "aof_enabled", 0);
     field(out, "aof_rewrite_in_progress", 0);
     field(out, "aof_last_bgrewrite_status", "ok");
@@ -162,9 +167,9 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "instantaneous_input_repl_kbps", "0.00");
     field(out, "instantaneous_output_repl_kbps", "0.00");
     field(out, "rejected_connections", counters.rejected_connections);
-    field(out, "sync_full", figures.syncs[0]);
-    field(out, "sync_partial_ok", figures.syncs[1]);
-    field(out, "sync_partial_err", figures.syncs[2]);
+    field(out, "sync_full", figures.node.syncs[0]);
+    field(out, "sync_partial_ok", figures.node.syncs[1]);
+    field(out, "sync_partial_err", figures.node.syncs[2]);
     field(out, "expired_keys", figures.store.expired);
     field(out, "expired_stale_perc", "0.00");
     field(out, "expired_time_cap_reached_count", 0);
@@ -199,6 +204,9 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "io_threaded_reads_processed", 0);
     field(out, "io_threaded_writes_processed", 0);
     field(out, "acl_access_denied_auth", counters.denied_auths);
+    field(out, "acl_access_denied_cmd", counters.denied_commands);
+    field(out, "acl_access_denied_key", counters.denied_keys);
+    field(out, "acl_access_denied_channel", counters.denied_channels);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);
     field(out, "client_output_buffer_limit_disconnections", counters.output_buffer_limit_disconnections);
     field(out, "reply_buffer_shrinks", 0);
@@ -206,7 +214,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
 }
 
 fn replication(out: &mut String, _: &Plane, figures: &Figures) {
-    out.push_str(&figures.replication);
+    out.push_str(&figures.node.replication);
 }
 
 fn cpu(out: &mut String, _: &Plane, _: &Figures) {

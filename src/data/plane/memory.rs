@@ -31,7 +31,7 @@ struct Sums {
 impl Sums {
     fn of(figures: &Figures) -> Sums {
         let (scripts, interpreters) = (figures.scripts.bytes, figures.scripts.interpreter_bytes);
-        let used = figures.used_bytes + figures.client_bytes + scripts;
+        let used = figures.used_bytes + figures.client_bytes + figures.node.stream_bytes + scripts;
         Sums { used, resident: resident(), scripts, interpreters }
     }
 }
@@ -98,8 +98,8 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "mem_fragmentation_bytes", resident as i64 - used as i64);
     field(out, "mem_not_counted_for_evict", 0);
     field(out, "mem_replication_backlog", 0);
-    field(out, "mem_total_replication_buffers", 0);
-    field(out, "mem_clients_slaves", 0);
+    field(out, "mem_total_replication_buffers", figures.node.stream_bytes);
+    field(out, "mem_clients_slaves", figures.node.replica_bytes);
     field(out, "mem_clients_normal", figures.client_bytes);
     field(out, "mem_cluster_links", 0);
     field(out, "mem_aof_buffer", 0);
@@ -163,7 +163,7 @@ fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
             ("total.allocated", used),
             ("startup.allocated", 0),
             ("replication.backlog", 0),
-            ("clients.slaves", 0),
+            ("clients.slaves", figures.node.replica_bytes),
             ("clients.normal", figures.client_bytes),
             ("cluster.links", 0),
             ("aof.buffer", 0),

@@ -139,6 +139,20 @@ impl Plane {
         }
     }
 
+    /// Deletes the keys of those of `slots` that core `core` owns: they are another node's now. Replicas are told key by
+    /// key, as from Redis 7.2 (those of 7.0 keep such keys); subscribers and watchers are not, as the keys go on
+    /// elsewhere.
+    pub(super) fn drop_slots(&mut self, core: CoreId, slots: &[Slot]) {
+        let Some(store) = self.stores.at(core) else { return };
+        for slot in slots.iter().filter(|slot| self.routes.owners().of(**slot) == core) {
+            if self.log.is_on() {
+                store.slot_keys(0, *slot, usize::MAX, |key| self.log.command(0, &[b"DEL", key]));
+            }
+            self.stats.changed += store.slot_len(0, *slot) as u64;
+            store.flush_slot(*slot);
+        }
+    }
+
     /// A command is done: the client's ASKING counts for one, or for one transaction.
     pub(super) fn forget_asking(&mut self, at: u32) {
         let outside = |client: &&Client| client.session.asking && client.session.multi.is_none();
