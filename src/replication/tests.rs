@@ -18,8 +18,7 @@ fn primary(sync_delay: u64) -> Replication {
         diskless: true,
         sync_delay,
         sync_replicas: 0,
-        disable_nodelay: false,
-        keep_old_data: false,
+        load: options::Load::Spooled,
         priority: 100,
         read_only: true,
         announced: true,
@@ -28,7 +27,7 @@ fn primary(sync_delay: u64) -> Replication {
         output_limit: crate::contract::settings::Settings::default().output_limit_replica,
     };
     let random = Xoshiro256PlusPlus::seed_from_u64(1);
-    Replication::new(options, 1, random, |_| Vec::new(), Box::new(|_| Target::Core(CoreId(0))))
+    Replication::new(options, 1, random, |_| Vec::new(), Box::new(|_| Target::Core(CoreId(0))), Box::new(|_| None))
 }
 
 /// Does what needs no other party: whether a snapshot began.
