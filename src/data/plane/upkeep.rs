@@ -77,6 +77,7 @@ impl Plane {
         if !self.is_paused() {
             self.release_held(bump);
         }
+        self.apply_after_pause(bump);
         if self.cron_paused {
             return self.idle_work();
         }
