@@ -162,6 +162,8 @@ pub struct Settings {
     pub rdb_compression: bool,
     /// Snapshots end with a checksum, and it is verified.
     pub rdb_checksum: bool,
+    /// Microseconds to wait at each key of a snapshot, for tests.
+    pub rdb_key_save_delay: i64,
     /// Whether writes are logged to disk.
     pub appendonly: bool,
     /// When they are synced.
@@ -255,6 +257,7 @@ impl Default for Settings {
             enable_debug_command: 0,
             rdb_compression: true,
             rdb_checksum: true,
+            rdb_key_save_delay: 0,
             appendonly: false,
             appendfsync: Fsync::EverySecond,
             replica_read_only: true,

@@ -275,6 +275,7 @@ impl Plane {
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
             Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
+            Inquiry::AllKeys => Answer::Count((0..store.databases()).map(|db| store.len(db) as u64).sum()),
             Inquiry::Keys { db, pattern } => Answer::Keys(keyspace::keys(store, *db, pattern, now)),
             Inquiry::Flush(scope) => {
                 let keys = match scope {
@@ -413,7 +414,11 @@ impl Plane {
             Notice::MakePart(number) => self.continue_snapshot(number),
             Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
             // The driver, or the bus core, takes these.
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
+            Notice::Stop
+            | Notice::WaitNoMore(_)
+            | Notice::Broadcast { .. }
+            | Notice::Logged(_)
+            | Notice::HoldWrites(_) => {}
         }
     }
 }
@@ -424,6 +429,7 @@ impl Inquiry {
         matches!(
             self,
             Inquiry::Size { .. }
+                | Inquiry::AllKeys
                 | Inquiry::Keys { .. }
                 | Inquiry::Flush(_)
                 | Inquiry::Swap(..)

@@ -93,6 +93,8 @@ pub struct SnapshotPart {
     pub core: CoreId,
     /// Whole records.
     pub bytes: Vec<u8>,
+    /// How many keys they are.
+    pub keys: u64,
     /// Whether there is more to come.
     pub progress: Progress,
 }
@@ -126,6 +128,8 @@ pub enum Inquiry {
         /// Which database.
         db: usize,
     },
+    /// How many keys there are in all databases.
+    AllKeys,
     /// KEYS.
     Keys {
         /// Which database.
@@ -361,6 +365,10 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// The append-only log has what the receiver logged up to the batch with this number.
+    Logged(u64),
+    /// Whether writes have to wait: the append-only log does not take them as fast as they come.
+    HoldWrites(bool),
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.

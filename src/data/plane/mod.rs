@@ -373,6 +373,7 @@ impl Plane {
         self.free =
             !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
         self.log.set_on(log);
+        self.log.set_of_replica(replica);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {

@@ -137,8 +137,13 @@ impl Plane {
     /// Makes the next part of snapshot `number`, for the bus core.
     pub(super) fn continue_snapshot(&mut self, number: u64) {
         let mut bytes = std::mem::take(&mut self.snapshot_functions);
-        let progress = self.stores.home_mut().snapshot_step(limits::SNAPSHOT_PART, &mut bytes);
-        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, progress }));
+        let store = self.stores.home_mut();
+        let before = store.snapshot_keys();
+        // Where every key is waited at, parts are small.
+        let size = if self.settings.rdb_key_save_delay > 0 { 0 } else { limits::SNAPSHOT_PART };
+        let progress = store.snapshot_step(size, &mut bytes);
+        let keys = store.snapshot_keys() - before;
+        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, keys, progress }));
     }
 
     /// The client waits for the bus core no more.

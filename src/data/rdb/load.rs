@@ -109,6 +109,11 @@ impl Loader {
         Ok(false)
     }
 
+    /// Keys loaded so far.
+    pub fn keys(&self) -> u64 {
+        self.loaded.keys
+    }
+
     /// Bytes loaded so far.
     pub fn position(&self) -> u64 {
         self.reader.position()

@@ -145,6 +145,8 @@ pub struct Store {
     random: Random,
     watches: Watches,
     snapshot: Option<Box<Snapshot>>,
+    /// Keys that snapshots have written.
+    snapshot_keys: u64,
     /// Whether writes are to be told: keys are watched, or a snapshot is under way. One question on the way of a write.
     observed: bool,
     waits: Waits,
@@ -180,6 +182,7 @@ impl Store {
             random: Random::new(options.seed),
             watches: Watches::default(),
             snapshot: None,
+            snapshot_keys: 0,
             observed: false,
             waits: Waits::default(),
             graveyard: Graveyard::default(),

@@ -31,6 +31,8 @@ pub struct Snapshot {
     now: u64,
     /// What was written and not yet taken away: whole records.
     out: Vec<u8>,
+    /// How many keys they are.
+    keys: u64,
     /// The database that was selected in `out`.
     selected: Option<usize>,
     /// The slot the walk is at, and the line in its table.
@@ -61,6 +63,7 @@ impl Store {
             style,
             now,
             out: Vec::new(),
+            keys: 0,
             selected: None,
             db: 0,
             slot: 0,
@@ -77,6 +80,7 @@ impl Store {
         let Some(mut snapshot) = self.snapshot.take() else { return Progress::Lost };
         let complete = snapshot.walk(self, budget.max(LEAST));
         out.append(&mut snapshot.out);
+        self.snapshot_keys += std::mem::take(&mut snapshot.keys);
         snapshot.selected = None;
         self.snapshot = (!complete).then_some(snapshot);
         self.refresh_observed();
@@ -92,6 +96,11 @@ impl Store {
     /// Whether a snapshot is under way.
     pub fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
+    }
+
+    /// Keys that snapshots of this store have written.
+    pub fn snapshot_keys(&self) -> u64 {
+        self.snapshot_keys
     }
 
     /// Bytes of a snapshot that wait to be taken away.
@@ -211,6 +220,7 @@ impl Snapshot {
 
     fn write(&mut self, store: &Store, db: usize, handle: u32) {
         let handle = Handle(handle);
+        self.keys += 1;
         if self.selected.replace(db) != Some(db) {
             write::select(&mut self.out, db);
         }

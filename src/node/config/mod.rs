@@ -24,7 +24,7 @@ mod get;
 mod include;
 mod load;
 mod machine;
-mod quote;
+pub mod quote;
 mod reference;
 mod rewrite;
 mod set;

@@ -55,6 +55,7 @@ impl Config {
             rdb_checksum: self.flag("rdbchecksum"),
             appendonly: self.flag("appendonly"),
             appendfsync: self.appendfsync(),
+            rdb_key_save_delay: self.number("rdb-key-save-delay"),
             replica_read_only: self.flag("replica-read-only"),
             replica_serve_stale_data: self.flag("replica-serve-stale-data"),
             replica_ignore_maxmemory: self.flag("replica-ignore-maxmemory"),

@@ -4,9 +4,12 @@
 //! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
 //! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
+mod appending;
 mod config;
 mod connections;
 mod control;
+mod ending;
+mod loading;
 mod replication;
 mod saving;
 
@@ -22,13 +25,17 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
+use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
+pub use appending::{AppendingDesk, names as log_names};
 pub use control::ClusterDesk;
 use control::Held;
+use ending::Ending;
+pub use loading::LoadingDesk;
 pub use replication::ReplicationDesk;
-pub use saving::{SavingDesk, plan};
+pub use saving::SavingDesk;
 use std::collections::HashMap;
 
 /// Something that goes on when all data cores have answered.
@@ -53,8 +60,14 @@ enum Then {
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
-    /// The snapshot with this number has begun.
-    Cut(u64),
+    /// The snapshot with this number has begun; the sum is how many keys there are.
+    Keys(u64),
+    /// The data was loaded; the sum is how much has changed.
+    Loaded,
+    /// A step on the way to data that stands still; the sum is how many writes are under way.
+    Quiet(loading::Quiet),
+    /// The append-only log has all that it is to have.
+    CloseLog,
     /// Nothing.
     Nothing,
 }
@@ -65,8 +78,12 @@ pub struct Desks {
     pub cluster: Option<ClusterDesk>,
     /// For replication.
     pub replication: ReplicationDesk,
-    /// For snapshots in a file.
+    /// For files of the whole data.
     pub saving: SavingDesk,
+    /// For the append-only log.
+    pub appending: AppendingDesk,
+    /// For loading from disk.
+    pub loading: LoadingDesk,
     /// For MIGRATE.
     pub courier: Courier,
 }
@@ -77,7 +94,12 @@ pub struct NodeOffice {
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
     saving: SavingDesk,
+    appending: AppendingDesk,
+    loading: LoadingDesk,
     courier: Courier,
+    /// What clients' writes are held for.
+    held: Option<loading::Held>,
+    ending: Option<Ending>,
     listeners: Listeners,
     cores: usize,
     drain: LogDrain,
@@ -90,13 +112,17 @@ pub struct NodeOffice {
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
     pub fn new(config: Config, desks: Desks, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
-        let Desks { cluster: desk, replication: desk_of_replication, saving, courier } = desks;
+        let Desks { cluster: desk, replication: desk_of_replication, saving, appending, loading, courier } = desks;
         NodeOffice {
             config,
             desk,
             desk_of_replication,
             saving,
+            appending,
+            loading,
             courier,
+            held: None,
+            ending: None,
             listeners,
             cores,
             drain,
@@ -133,7 +159,10 @@ impl NodeOffice {
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
-            Then::Cut(number) => self.write_snapshot(number, outgoing),
+            Then::Keys(number) => self.keys_counted(number, sum),
+            Then::Loaded => self.nothing_has_changed(sum),
+            Then::Quiet(step) => self.quiet(step, sum, outgoing),
+            Then::CloseLog => self.close_log(),
             Then::Nothing => {}
         }
     }
@@ -158,6 +187,10 @@ impl NodeOffice {
             b"debug" if command.args[1].eq_ignore_ascii_case(b"reload") => {
                 self.reload(from, number, &command, outgoing);
             }
+            b"debug" if command.args[1].eq_ignore_ascii_case(b"loadaof") => {
+                self.load_log_command(from, number, &command, outgoing);
+            }
+            b"bgrewriteaof" => self.rewrite_command(from, number, &command, outgoing),
             b"debug" => {
                 let done = self.debug(&command.args[1..]);
                 answer(from, number, &command, outgoing, |reply| {
@@ -177,6 +210,11 @@ impl NodeOffice {
         }
     }
 
+    /// What INFO tells of this node's disk.
+    fn save_facts(&self) -> SaveFacts {
+        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), ..self.saving.facts() }
+    }
+
     /// Those DEBUG subcommands that are about what the bus core has.
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
@@ -184,6 +222,11 @@ impl NodeOffice {
             (b"config-rewrite-force-all", []) => self.config.rewrite(true),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
+                Ok(())
+            }
+            (b"aof-flush-sleep", [time]) => {
+                let time = std::str::from_utf8(time).ok().and_then(|time| time.parse().ok());
+                self.sleep_before_writes(time.ok_or(Error::NotAnInteger)?);
                 Ok(())
             }
             (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
@@ -200,28 +243,6 @@ impl NodeOffice {
         }
         Ok(())
     }
-
-    fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        let words: Vec<Vec<u8>> = command.args[1..].iter().map(|word| word.to_ascii_lowercase()).collect();
-        let known: [&[u8]; 5] = [b"nosave", b"save", b"now", b"force", b"abort"];
-        let has = |word: &[u8]| words.iter().any(|given| given == word);
-        let bad = words.iter().any(|word| !known.contains(&word.as_slice()));
-        if bad || has(b"save") && has(b"nosave") || has(b"abort") && words.len() > 1 {
-            return answer(from, number, command, outgoing, |_| Err(Error::Syntax));
-        }
-        if has(b"abort") {
-            return answer(from, number, command, outgoing, |_| Err(Error::new("ERR No shutdown in progress.")));
-        }
-        log::warn!("User requested shutdown...");
-        let wanted = has(b"save") || self.has_save_points() && !has(b"nosave");
-        self.save_and_end(wanted, Some((from, number)), outgoing);
-    }
-
-    fn end(&mut self) {
-        self.listeners.close();
-        log::warn!("Redis is now ready to exit, bye bye...");
-        self.over = true;
-    }
 }
 
 impl Office for NodeOffice {
@@ -230,7 +251,7 @@ impl Office for NodeOffice {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
                 let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all(), self.saving.facts()));
+                let info = Box::new((replication.info(), replication.counters.all(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
@@ -253,11 +274,11 @@ impl Office for NodeOffice {
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
-                self.reloaded(number, outgoing);
+                self.placed(number, Ok(()), outgoing);
             }
             Message::Answer(number, Answer::Reply(Err(error))) => {
                 self.refused(number, &error, outgoing);
-                self.not_replaced(number, &error, outgoing);
+                self.placed(number, Err(&error), outgoing);
             }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);
@@ -286,8 +307,11 @@ impl Office for NodeOffice {
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
         self.courier.tick();
+        self.tick_loading(outgoing);
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
+        self.tick_appending(outgoing);
+        self.tick_ending(outgoing);
         self.tick_cluster(loads, outgoing);
     }
 
@@ -295,6 +319,8 @@ impl Office for NodeOffice {
         self.drain.drain();
         self.look_after_loader(outgoing);
         self.look_after_files(outgoing);
+        self.look_after_loading(outgoing);
+        self.look_after_log(outgoing);
         for (to, number, report) in self.courier.reports() {
             outgoing.push((to, Message::Report(number, report)));
         }
@@ -349,7 +375,7 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, outgoing: &mut Outgoing) {
         log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.save_and_end(self.has_save_points(), None, outgoing);
+        self.begin_end(self.has_save_points(), false, false, None, outgoing);
     }
 
     fn is_over(&self) -> bool {

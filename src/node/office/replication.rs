@@ -16,7 +16,6 @@ use crate::data::plane::client_filter::{ClientFilter, ClientType};
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
 use crate::data::rdb::load::{Loaded, Plan};
-use crate::data::rdb::write;
 use crate::data::store::{Progress, Store};
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
@@ -46,12 +45,14 @@ pub struct ReplicationDesk {
     /// For each piece that the cores execute, how many have not answered.
     pieces: HashMap<u64, usize>,
     /// Commands that are answered when the node stands as they want it to.
-    pending: Vec<(Peer, u64)>,
+    pub(super) pending: Vec<(Peer, u64)>,
     /// Who waits for replicas.
     waiting: HashMap<u64, (Peer, u64)>,
     /// The connection to the primary, if it is to be read.
     upstream: Option<LinkId>,
     hasher: KeyHasher,
+    /// The commands there are.
+    pub(super) registry: &'static Registry,
     bell: Bell,
     /// The connections there are, as clients are told of them.
     connections: Connections,
@@ -81,6 +82,7 @@ impl ReplicationDesk {
             waiting: HashMap::new(),
             upstream: None,
             hasher,
+            registry,
             bell,
             connections: Connections::default(),
             begun: false,
@@ -89,7 +91,7 @@ impl ReplicationDesk {
 }
 
 /// Who executes a command of the primary.
-fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
+pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
     let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
     let cores: BTreeSet<CoreId> =
@@ -104,17 +106,7 @@ fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
 
 /// The beginning of a snapshot for replicas.
 fn header(facts: &SnapshotFacts) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write::header(&mut bytes);
-    let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
-    aux("redis-ver", crate::base::limits::REDIS_VERSION);
-    aux("redis-bits", "64");
-    aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
-    aux("repl-stream-db", &facts.db.to_string());
-    aux("repl-id", &facts.id);
-    aux("repl-offset", &facts.offset.to_string());
-    aux("aof-base", "0");
-    bytes
+    super::saving::header(Some(facts), false)
 }
 
 /// The directives of replication.
@@ -147,7 +139,7 @@ pub fn options(config: &Config) -> Options {
 impl NodeOffice {
     /// The regular work.
     pub(super) fn tick_replication(&mut self, outgoing: &mut Outgoing) {
-        if !self.desk_of_replication.begun {
+        if !self.desk_of_replication.begun && !self.is_loading() {
             self.desk_of_replication.begun = true;
             let primary = self.config.replica_of();
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
@@ -167,6 +159,7 @@ impl NodeOffice {
             actions.into_iter().for_each(|action| self.carry_out(action, outgoing));
         }
         self.answer_pending(outgoing);
+        self.begin_loading(outgoing);
     }
 
     /// Answers commands that wanted the node to stand as it does now.
@@ -228,6 +221,7 @@ impl NodeOffice {
                 desk.replacing = None;
             }
             Action::Apply(number, piece) => self.apply(number, piece, outgoing),
+            Action::Record(batch, facts) => self.record(&batch, facts.as_ref(), outgoing),
             Action::Waited(ticket, count) => {
                 if let Some((to, number)) = desk.waiting.remove(&ticket) {
                     let reply = format!(":{count}\r\n").into_bytes();
@@ -238,7 +232,7 @@ impl NodeOffice {
     }
 
     /// Spreads a piece over the cores it concerns.
-    fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
+    pub(super) fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
         let messages = spread(number, piece, self.cores);
         self.desk_of_replication.pieces.insert(number, messages.len());
         outgoing.messages.extend(messages);
@@ -251,6 +245,9 @@ impl NodeOffice {
         *missing -= 1;
         if *missing == 0 {
             pieces.remove(&batch.window);
+            if self.piece_loaded(batch.window, outgoing) {
+                return;
+            }
             self.with_replication(outgoing, |replication| replication.applied(batch.window));
         }
     }
@@ -310,6 +307,7 @@ impl NodeOffice {
 
     fn put_in_place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
         log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
+        self.saving.facts.loaded = (loaded.expired, loaded.keys);
         let db = loaded.facts.replication_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
         self.last += 1;
@@ -339,7 +337,7 @@ impl NodeOffice {
     }
 
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let SnapshotPart { number, core, bytes, progress } = part;
+        let SnapshotPart { number, core, bytes, progress, .. } = part;
         self.with_replication(outgoing, |replication| match progress {
             Progress::Lost => replication.snapshot_lost(number),
             Progress::More => replication.snapshot_part(number, core, bytes, false),
