@@ -39,13 +39,11 @@ pub struct Standing {
     pub disk: Disk,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
-    /// Whether writes wait for the end of a FAILOVER.
-    pub failing_over: bool,
 }
 
 impl Standing {
     /// Whether there are commands that may not be executed now.
     pub fn restricts(&self) -> bool {
-        self.replica || self.loading || self.failing_over || self.disk.error.is_some()
+        self.replica || self.loading || self.disk.error.is_some()
     }
 }

@@ -143,6 +143,7 @@ impl DataCore {
         if !self.completions.is_empty() {
             self.last_work_ns = started;
         }
+        self.plane.weigh_changed();
         while !self.withheld.is_full()
             && let Some(completion) = self.completions.pop_front()
         {
@@ -154,6 +155,7 @@ impl DataCore {
         if more {
             self.plane.take_up_leftovers(&self.bump);
         }
+        self.plane.weigh_changed();
         more |= self.upkeep(started);
         self.act();
         self.hand_over();
@@ -272,7 +274,7 @@ impl DataCore {
 
     fn adopt(&mut self, new: NewClient) {
         let settings = &self.plane.settings;
-        if settings.protected_mode && settings.requirepass.is_empty() && !new.local {
+        if settings.protected_mode && self.plane.users.default_user().is_without_password() && !new.local {
             refuse(new, PROTECTED);
             return;
         }
@@ -370,6 +372,7 @@ impl DataCore {
 
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
+        self.plane.tell_changes();
         self.plane.flush_hops();
         let awaited = self.plane.awaited_batch();
         self.plane.flush_log();

@@ -22,6 +22,7 @@ use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
 use crate::cores::{bus_core, clock};
+use crate::data::acl::Users;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
@@ -78,6 +79,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let settings = Arc::new(config.settings());
     let log = Directory::open(office::log_names(&config))?;
     let loads = has_data(&config);
+    let users = Arc::new(config.initial_users()?);
     let topology = Arc::new(topology);
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
@@ -109,6 +111,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let signals = signals()?;
     let shared = Arc::new(Shared {
         settings,
+        users: users.clone(),
         topology,
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
@@ -137,7 +140,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);
     let loading = LoadingDesk::new(loads);
     let desks = Desks { cluster: desk, replication, saving, appending, loading, courier };
-    let office = NodeOffice::new(config, desks, listeners, cores, drain);
+    let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -172,6 +175,7 @@ struct Seat {
 /// What all data cores' threads share while they start.
 struct Shared {
     settings: Arc<Settings>,
+    users: Arc<Users>,
     topology: Arc<Topology>,
     registry: &'static Registry,
     /// Each core's ring, or why it has none.
@@ -204,6 +208,7 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let mut store = Store::new(StoreOptions { databases, hasher, seed });
     store.configure(&shared.settings);
     let mut plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    plane.adopt_users(shared.users.clone(), None);
     plane.begin_loading(seat.loads);
     let mut doors = Doors::new().map_err(|error| error.to_string())?;
     doors.replace(seat.share).map_err(|error| error.to_string())?;

@@ -10,6 +10,7 @@ use crate::data::rdb::checksum::Checksum;
 use crate::data::rdb::load::{Loaded, Loader, Plan};
 use crate::data::rdb::rewrite::Rewriter;
 use crate::data::rdb::write;
+use crate::node::office::parts::microseconds;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -23,10 +24,6 @@ const PIECE: usize = 1 << 20;
 const SLOW_PIECE: usize = 1 << 10;
 /// Bytes after which what was written so far is synced. Source: Redis 7.0 `REDIS_AUTOSYNC_BYTES`.
 const SYNC_EVERY: usize = 4 << 20;
-
-/// How long loading waits at each key, for tests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pace(pub Duration);
 
 /// How the file is written.
 #[derive(Clone, Copy)]
@@ -206,19 +203,19 @@ pub fn load_from(
     file: &mut File,
     plan: Plan,
     settings: &Settings,
-    pace: Pace,
     progress: impl Fn(u64),
 ) -> Result<(Loaded, u64), String> {
     let mut loader = Loader::new(plan, settings);
-    let mut piece = vec![0; if pace.0.is_zero() { PIECE } else { SLOW_PIECE }];
+    let delay = settings.key_load_delay;
+    let mut piece = vec![0; if delay == 0 { PIECE } else { SLOW_PIECE }];
     let mut keys = 0;
     loop {
         let length = file.read(&mut piece).map_err(|error| error.to_string())?;
         let over = loader.push(&piece[..length]).map_err(|error| error.to_string())?;
         progress(loader.position());
         let more = loader.keys() - std::mem::replace(&mut keys, loader.keys());
-        if !pace.0.is_zero() {
-            std::thread::sleep(pace.0.saturating_mul(more as u32));
+        if delay != 0 {
+            std::thread::sleep(Duration::from_micros(microseconds(more as usize, delay)));
         }
         if over || length == 0 {
             let end = loader.position();
@@ -247,13 +244,7 @@ impl SnapshotReader {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub fn start(
-        path: PathBuf,
-        plan: Plan,
-        settings: Arc<Settings>,
-        pace: Pace,
-        bell: Bell,
-    ) -> io::Result<SnapshotReader> {
+    pub fn start(path: PathBuf, plan: Plan, settings: Arc<Settings>, bell: Bell) -> io::Result<SnapshotReader> {
         let (outgoing, events) = channel();
         std::thread::Builder::new().name("loader".into()).spawn(move || {
             let tell = |event| {
@@ -261,7 +252,7 @@ impl SnapshotReader {
                 let _ = outgoing.send(event);
                 bell.ring();
             };
-            tell(read(&path, plan, &settings, pace, &tell));
+            tell(read(&path, plan, &settings, &tell));
         })?;
         Ok(SnapshotReader(events))
     }
@@ -272,14 +263,14 @@ impl SnapshotReader {
     }
 }
 
-fn read(path: &Path, plan: Plan, settings: &Settings, pace: Pace, tell: &impl Fn(Read)) -> Read {
+fn read(path: &Path, plan: Plan, settings: &Settings, tell: &impl Fn(Read)) -> Read {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Read::All(None),
         Err(error) => return Read::Failed(error.to_string()),
     };
     tell(Read::Total(file.metadata().map_or(0, |found| found.len())));
-    match load_from(&mut file, plan, settings, pace, |bytes| tell(Read::Progress(bytes))) {
+    match load_from(&mut file, plan, settings, |bytes| tell(Read::Progress(bytes))) {
         Ok((loaded, _)) => Read::All(Some(Box::new(loaded))),
         Err(error) => Read::Failed(error),
     }

@@ -92,7 +92,13 @@ fn outside(object: &Object, digest: &mut Digest) {
                 xor(digest, &element);
             }
         }
-        Object::Stream(_) => {}
+        Object::Stream(stream) => {
+            stream.each(Id::ZERO, Id { ms: u64::MAX, seq: u64::MAX }, false, |entry| {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                entry.texts().for_each(|text| mix(digest, text.text(&mut buffer)));
+                ControlFlow::Continue(())
+            });
+        }
     }
 }
 

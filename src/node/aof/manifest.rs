@@ -6,8 +6,8 @@
 //! file appendonly.aof.2.incr.aof seq 2 type i      what changed since then, in order; the last is being written
 //! ```
 
-use crate::node::config::quote::quote;
 use crate::resp::inline::split_args;
+use crate::resp::quote::quote;
 
 /// The longest line. Source: Redis 7.0 `MANIFEST_MAX_LINE`.
 const LONGEST_LINE: usize = 1024;

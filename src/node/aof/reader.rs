@@ -10,7 +10,7 @@ use crate::cores::wake::Bell;
 use crate::data::command::Registry;
 use crate::data::rdb::load::{Loaded, Loader, Plan};
 use crate::data::rdb::write;
-use crate::node::snapshot_file::{Pace, load_from};
+use crate::node::snapshot_file::load_from;
 use crate::replication::feed::{Feed, Piece, Target};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -51,8 +51,6 @@ pub struct Request {
     pub settings: Arc<Settings>,
     /// `aof-load-truncated`.
     pub may_truncate: bool,
-    /// `key-load-delay`.
-    pub pace: Pace,
     /// The commands there are.
     pub registry: &'static Registry,
     /// Who executes a command.
@@ -206,7 +204,7 @@ impl LogFile<'_> {
         let plan = Plan { keep_expired: true, ..self.request.plan.clone() };
         let (tell, before) = (self.tell, self.before);
         let progress = |bytes| tell.event(Event::Progress(before + bytes));
-        let (loaded, end) = load_from(file, plan, &self.request.settings, self.request.pace, progress)?;
+        let (loaded, end) = load_from(file, plan, &self.request.settings, progress)?;
         self.based = true;
         self.tell.event(Event::Base(Box::new(loaded)));
         Ok(end)

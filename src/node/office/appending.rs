@@ -19,7 +19,6 @@ use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, 
 use crate::node::aof::directory::{Directory, Names};
 use crate::node::aof::writer::{Event, LogWriter, Sizes, Task};
 use crate::node::config::Config;
-use crate::replication::SnapshotFacts;
 use crate::resp::Error;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -166,8 +165,7 @@ pub fn names(config: &Config) -> Names {
 
 impl NodeOffice {
     /// Something is next in the one order of all cores.
-    /// `facts`: where the cut in it is in the stream of replication.
-    pub(super) fn record(&mut self, batch: &LogBatch, facts: Option<&SnapshotFacts>, outgoing: &mut Outgoing) {
+    pub(super) fn record(&mut self, batch: &LogBatch, outgoing: &mut Outgoing) {
         let stamps = self.config.flag("aof-timestamp-enabled");
         let mut start = 0;
         for part in &batch.parts {
@@ -178,7 +176,7 @@ impl NodeOffice {
                     }
                     start = end;
                 }
-                LogPart::Cut(number) => self.cut_came(number, facts, outgoing),
+                LogPart::Cut(number) => self.cut_came(number, outgoing),
             }
         }
         let desk = &mut self.appending;
@@ -258,7 +256,7 @@ impl NodeOffice {
 
     /// Begins what was scheduled, if it can be.
     pub(super) fn begin_scheduled(&mut self, outgoing: &mut Outgoing) {
-        if self.snapshot_is_made() || self.is_loading() || self.is_ending() {
+        if self.snapshot_is_made() || self.is_loading() || self.ending.is_some() {
             return;
         }
         let now = clock::unix_us() / 1_000_000;

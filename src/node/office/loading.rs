@@ -16,17 +16,16 @@ use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::data::plane::figures::LoadFacts;
 use crate::data::plane::message::{BusCommand, Inquiry, Message, Order, Peer};
-use crate::data::rdb::load::Loaded;
+use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::Store;
 use crate::node::aof::directory::Directory;
 use crate::node::aof::reader::{self, LogReader};
 use crate::node::log::last_words;
-use crate::node::snapshot_file::{Pace, Read, SnapshotReader};
+use crate::node::snapshot_file::{Read, SnapshotReader};
 use crate::replication::feed::Piece;
 use crate::resp::Error;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Pieces that come from the disk have this bit in their number, those of a primary have not.
 const FROM_DISK: u64 = 1 << 63;
@@ -55,6 +54,8 @@ pub struct LoadingDesk {
     load: Option<Load>,
     /// Whether the data of the start is there, or was never to be.
     started: bool,
+    /// A DEBUG RELOAD that waits until no write is under way, and whether it saves first.
+    quiet: Option<(bool, (Peer, u64))>,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -115,13 +116,22 @@ impl NodeOffice {
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
         } else if has(b"noflush") || has(b"merge") {
             "ERR DEBUG RELOAD takes no option here but NOSAVE"
-        } else if self.is_loading() || self.is_held() {
+        } else if self.is_loading() || self.loading.quiet.is_some() {
             "ERR Background save already in progress"
         } else {
-            let after = if has(b"nosave") { Held::Load(from, number) } else { Held::Reload(from, number) };
-            return self.hold_writes(after, outgoing);
+            self.loading.quiet = Some((!has(b"nosave"), (from, number)));
+            return self.pause_writes(Some(u64::MAX), outgoing);
         };
         answer(from, number, command, outgoing, |_| Err(Error::new(refusal)));
+    }
+
+    /// No write is under way any more: DEBUG RELOAD goes on, if one waits for that.
+    pub(super) fn writes_stand_still(&mut self, outgoing: &mut Outgoing) {
+        match self.loading.quiet.take() {
+            Some((true, (to, number))) => self.save_and(After::Reload(to, number), outgoing),
+            Some((false, (to, number))) => self.want(Wanted::Snapshot(to, number), outgoing),
+            None => {}
+        }
     }
 
     /// The snapshot for DEBUG RELOAD is there, or could not be made.
@@ -129,14 +139,14 @@ impl NodeOffice {
         if saved {
             self.want(Wanted::Snapshot(command.0, command.1), outgoing);
         } else {
-            self.release_writes(outgoing);
+            self.pause_writes(None, outgoing);
             refuse(command, "ERR", outgoing);
         }
     }
 
     /// DEBUG LOADAOF: what was logged so far is written first.
     pub(super) fn load_log_command(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        if self.is_loading() || self.is_held() {
+        if self.is_loading() || self.loading.quiet.is_some() {
             let error = Error::new("ERR Background save already in progress");
             return answer(from, number, command, outgoing, |_| Err(error));
         }
@@ -204,14 +214,14 @@ impl NodeOffice {
     }
 
     fn source(&self, log: bool) -> std::io::Result<Source> {
-        let plan = plan(self.cores, self.saving.hasher);
+        // What a replica deletes is its primary's to say.
+        let keep_expired = self.config.replica_of().is_some();
+        let plan = Plan { keep_expired, ..plan(self.cores, self.saving.hasher) };
         let settings = Arc::new(self.config.settings());
-        let delay: i64 = self.config.number("key-load-delay");
-        let pace = Pace(Duration::from_micros(delay.max(0) as u64));
         let bell = self.saving.bell.try_clone()?;
         if !log {
             let path = self.config.dir().join(String::from_utf8_lossy(self.config.text("dbfilename")).into_owned());
-            return SnapshotReader::start(path, plan, settings, pace, bell).map(Source::Snapshot);
+            return SnapshotReader::start(path, plan, settings, bell).map(Source::Snapshot);
         }
         let (registry, owners) = (self.desk_of_replication.registry, plan.owners.clone());
         let request = reader::Request {
@@ -219,7 +229,6 @@ impl NodeOffice {
             plan,
             settings,
             may_truncate: self.config.flag("aof-load-truncated"),
-            pace,
             registry,
             target: Box::new(move |args| super::replication::target(registry, &owners, args)),
         };
@@ -278,12 +287,18 @@ impl NodeOffice {
 
     /// Puts new stores in the place of the old ones.
     fn place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
-        let Loaded { keys, expired, empty, functions, stores, .. } = loaded;
-        log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}.");
-        self.saving.facts.loaded = (expired, keys);
+        let Loaded { keys, expired, empty, functions, stores, facts } = loaded;
+        log::info!(
+            "Done loading RDB, keys loaded: {keys}, keys expired: {}, empty keys skipped: {empty}.",
+            expired.len()
+        );
+        self.saving.facts.loaded = (keys, expired.len() as u64);
         self.last += 1;
         if let Some(load) = &mut self.loading.load {
             load.replacing = Some(self.last);
+            if load.wanted == Wanted::Start && matches!(load.source, Source::Snapshot(_)) {
+                self.desk_of_replication.resumption = Some((facts, expired));
+            }
             if let Source::Snapshot(_) = load.source {
                 load.ended = Some(None);
             }
@@ -321,7 +336,7 @@ impl NodeOffice {
         let seconds = clock::monotonic_ns().saturating_sub(load.began_ns) as f64 / 1e9;
         match load.wanted {
             Wanted::Snapshot(to, number) => {
-                self.release_writes(outgoing);
+                self.pause_writes(None, outgoing);
                 ok((to, number), outgoing);
             }
             Wanted::Log(to, number) => {
@@ -376,7 +391,9 @@ impl NodeOffice {
             Wanted::Log(to, number) => ((to, number), "ERR Error trying to load the AOF files, check server logs"),
         };
         log::error!("{text}: {reason}");
-        self.release_writes(outgoing);
+        if let Wanted::Snapshot(..) = wanted {
+            self.pause_writes(None, outgoing);
+        }
         self.tell_disk(outgoing);
         refuse(command, text, outgoing);
     }
@@ -386,61 +403,5 @@ impl NodeOffice {
         self.drain.drain();
         last_words(reason);
         std::process::exit(1);
-    }
-}
-
-/// What is done while clients' writes are held.
-#[derive(Clone, Copy, Debug)]
-pub enum Held {
-    /// DEBUG RELOAD saves, and then loads.
-    Reload(Peer, u64),
-    /// DEBUG RELOAD NOSAVE loads.
-    Load(Peer, u64),
-    /// The node ends.
-    End,
-}
-
-/// How far holding writes is.
-#[derive(Clone, Copy, Debug)]
-pub enum Quiet {
-    /// All data cores hold them.
-    Held,
-    /// So many are under way.
-    UnderWay,
-    /// What these changed has come here.
-    Logged,
-}
-
-impl NodeOffice {
-    /// Has clients' writes wait, and goes on with `then` when none is under way any more.
-    pub(super) fn hold_writes(&mut self, then: Held, outgoing: &mut Outgoing) {
-        self.held = Some(then);
-        self.ask_all(&Inquiry::PauseWrites(Some(u64::MAX)), Then::Quiet(Quiet::Held), outgoing);
-    }
-
-    /// Whether writes are held for something.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
-    }
-
-    pub(super) fn release_writes(&mut self, outgoing: &mut Outgoing) {
-        if self.held.take().is_some() {
-            self.ask_all(&Inquiry::PauseWrites(None), Then::Nothing, outgoing);
-        }
-    }
-
-    /// A step on the way to data that stands still.
-    pub(super) fn quiet(&mut self, step: Quiet, under_way: u64, outgoing: &mut Outgoing) {
-        let Some(held) = self.held else { return };
-        match (step, held) {
-            (Quiet::Held, _) => self.ask_all(&Inquiry::WritesUnderWay, Then::Quiet(Quiet::UnderWay), outgoing),
-            (Quiet::UnderWay, _) if under_way > 0 => {
-                self.ask_all(&Inquiry::WritesUnderWay, Then::Quiet(Quiet::UnderWay), outgoing);
-            }
-            (Quiet::UnderWay, _) => self.ask_all(&Inquiry::Barrier, Then::Quiet(Quiet::Logged), outgoing),
-            (Quiet::Logged, Held::Reload(to, number)) => self.save_and(After::Reload(to, number), outgoing),
-            (Quiet::Logged, Held::Load(to, number)) => self.want(Wanted::Snapshot(to, number), outgoing),
-            (Quiet::Logged, Held::End) => self.end_in_peace(outgoing),
-        }
     }
 }

@@ -4,14 +4,18 @@
 //! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
 //! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
+mod acl;
 mod appending;
 mod config;
 mod connections;
 mod control;
-mod ending;
+mod failover;
 mod loading;
+mod oom_score;
+pub mod parts;
 mod replication;
 mod saving;
+mod shutdown;
 
 use super::config::Config;
 use super::courier::Courier;
@@ -25,18 +29,22 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
+use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use appending::{AppendingDesk, names as log_names};
 pub use control::ClusterDesk;
-use control::Held;
-use ending::Ending;
+use control::{Held, Writes};
 pub use loading::LoadingDesk;
+use parts::HeldParts;
 pub use replication::ReplicationDesk;
+use saving::After;
 pub use saving::SavingDesk;
+use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -60,12 +68,12 @@ enum Then {
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
+    /// The sum is how many keys there are.
+    Counted,
     /// The snapshot with this number has begun; the sum is how many keys there are.
     Keys(u64),
     /// The data was loaded; the sum is how much has changed.
     Loaded,
-    /// A step on the way to data that stands still; the sum is how many writes are under way.
-    Quiet(loading::Quiet),
     /// The append-only log has all that it is to have.
     CloseLog,
     /// Nothing.
@@ -91,18 +99,22 @@ pub struct Desks {
 /// See the module's header.
 pub struct NodeOffice {
     config: Config,
+    users: Arc<Users>,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
     saving: SavingDesk,
     appending: AppendingDesk,
     loading: LoadingDesk,
     courier: Courier,
-    /// What clients' writes are held for.
-    held: Option<loading::Held>,
-    ending: Option<Ending>,
     listeners: Listeners,
     cores: usize,
+    /// Whether writes are held back for a failover or the end.
+    writes: Writes,
+    held_parts: HeldParts,
+    /// The end that waits for replicas.
+    ending: Option<Ending>,
     drain: LogDrain,
+    oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -111,21 +123,31 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desks: Desks, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        users: Arc<Users>,
+        desks: Desks,
+        listeners: Listeners,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         let Desks { cluster: desk, replication: desk_of_replication, saving, appending, loading, courier } = desks;
         NodeOffice {
             config,
+            users,
             desk,
             desk_of_replication,
             saving,
             appending,
             loading,
             courier,
-            held: None,
-            ending: None,
             listeners,
             cores,
+            writes: Writes::Free,
+            held_parts: HeldParts::default(),
+            ending: None,
             drain,
+            oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -142,13 +164,6 @@ impl NodeOffice {
         }
     }
 
-    /// Has core 0 carry out an order, when it has all stores.
-    fn order(&mut self, order: Order, then: Then, outgoing: &mut Outgoing) {
-        self.last += 1;
-        self.pending.insert(self.last, Pending { missing: 1, sum: 0, then });
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
-    }
-
     /// All data cores have answered.
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
@@ -159,9 +174,9 @@ impl NodeOffice {
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
+            Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Keys(number) => self.keys_counted(number, sum),
             Then::Loaded => self.nothing_has_changed(sum),
-            Then::Quiet(step) => self.quiet(step, sum, outgoing),
             Then::CloseLog => self.close_log(),
             Then::Nothing => {}
         }
@@ -170,6 +185,7 @@ impl NodeOffice {
     fn execute(&mut self, from: Peer, number: u64, command: Box<BusCommand>, outgoing: &mut Outgoing) {
         let name = command.args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         match name.as_slice() {
+            b"acl" => self.acl(from, number, &command, outgoing),
             b"config" => self.config(from, number, &command, outgoing),
             b"cluster" => {
                 let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
@@ -178,7 +194,7 @@ impl NodeOffice {
                 }
                 let inquiry = match Wanted::of(&args) {
                     Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
-                    Wanted::Keys => Inquiry::Size { db: 0 },
+                    Wanted::Keys => Inquiry::Size(Scope::One(0)),
                     Wanted::KeysInSlot(slot) => Inquiry::SlotKeys { slot: slot.number(), limit: 0 },
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
@@ -204,6 +220,14 @@ impl NodeOffice {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())
             }),
+            b"failover" => {
+                let done = self.fail_over(&command, outgoing);
+                answer(from, number, &command, outgoing, |reply| {
+                    done?;
+                    reply.ok();
+                    Ok(())
+                });
+            }
             b"wait" => self.wait(from, number, &command, outgoing),
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
@@ -219,7 +243,7 @@ impl NodeOffice {
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
-            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
                 Ok(())
@@ -250,8 +274,7 @@ impl Office for NodeOffice {
         match message {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
-                let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all(), self.save_facts()));
+                let info = Box::new((self.node_figures(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
@@ -262,16 +285,17 @@ impl Office for NodeOffice {
                 let killed = self.kill_clients(&filter, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
             }
+            Message::Ask(number, Inquiry::Sleep(time)) => {
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+                outgoing.sleep = Some(time);
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
-            Message::Snapshot(part) => {
-                if let Some(part) = self.part_for_file(part, outgoing) {
-                    self.snapshot_part(part, outgoing);
-                }
-            }
+            Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
                 self.placed(number, Ok(()), outgoing);
@@ -307,12 +331,21 @@ impl Office for NodeOffice {
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
         self.courier.tick();
+        self.hand_out_parts(outgoing);
         self.tick_loading(outgoing);
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_appending(outgoing);
-        self.tick_ending(outgoing);
         self.tick_cluster(loads, outgoing);
+        self.tick_shutdown(outgoing);
+    }
+
+    fn alarm_at(&self) -> Option<u64> {
+        self.desk.as_ref().and_then(|desk| desk.cluster.wake_at())
+    }
+
+    fn alarm(&mut self, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.wake(now()));
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
@@ -375,7 +408,7 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, outgoing: &mut Outgoing) {
         log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.begin_end(self.has_save_points(), false, false, None, outgoing);
+        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
     }
 
     fn is_over(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::cores::bus_core::Outgoing;
 use crate::cores::{clock, wake::Bell};
 use crate::data::key::KeyHasher;
 use crate::data::plane::figures::{SaveFacts, SaveProgress};
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, SnapshotPart};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope, SnapshotPart};
 use crate::data::rdb::load::Plan;
 use crate::data::rdb::write;
 use crate::data::store::Progress;
@@ -30,8 +30,6 @@ use std::path::PathBuf;
 const FOR_FILE: u64 = 1 << 63;
 /// Seconds after which a save point tries again when a snapshot failed. Source: Redis 7.0 `CONFIG_BGSAVE_RETRY_DELAY`.
 const RETRY: u64 = 5;
-/// Microseconds of a delay, for tests, that are not worth waiting for the next tick.
-const SLACK: u64 = 100_000;
 
 /// What the office has for files of the whole data.
 pub struct SavingDesk {
@@ -70,22 +68,18 @@ struct Save {
     is_snapshot: bool,
     /// Cores that have parts to come.
     missing: usize,
-    /// Whether the writer was told that there are none.
-    ended: bool,
     /// Cores whose last part is being written, in the order of the parts; none: that was the last.
     written: VecDeque<Option<CoreId>>,
-    /// Cores that may make their next part, when it is time.
-    ready: Vec<CoreId>,
     /// Keys written, and how many there are.
     keys: u64,
     of: u64,
-    /// Keys at which was waited already, and since when they are counted, Unix microseconds.
-    waited: (u64, u64),
+    /// Where the data is in the stream of replication.
+    place: Option<SnapshotFacts>,
     then: After,
 }
 
 /// What follows a snapshot.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// Nothing.
     Nothing,
@@ -94,7 +88,7 @@ pub enum After {
     /// DEBUG RELOAD goes on.
     Reload(Peer, u64),
     /// The node ends.
-    End(Option<(Peer, u64)>),
+    End,
 }
 
 impl SavingDesk {
@@ -114,7 +108,7 @@ impl SavingDesk {
     }
 
     /// What INFO tells, less what others know.
-    pub fn facts(&self) -> SaveFacts {
+    pub(super) fn facts(&self) -> SaveFacts {
         let progress = self.save.as_ref().map(|save| SaveProgress {
             for_log: save.purpose == Purpose::Base,
             began: save.began,
@@ -189,6 +183,24 @@ impl NodeOffice {
         if let Value::Save(points) = self.config.value("save") { points } else { &[] }
     }
 
+    /// Saves before the node ends, if that is wanted; otherwise it ends now.
+    pub(super) fn save_and_end(&mut self, wanted: bool, outgoing: &mut Outgoing) {
+        if !wanted {
+            return self.end(outgoing);
+        }
+        log::warn!("Saving the final RDB snapshot before exiting.");
+        // One that is being made lacks what came since.
+        self.abandon_save(outgoing);
+        self.save_and(After::End, outgoing);
+    }
+
+    /// What was to follow a snapshot is not wanted any more, but something else.
+    pub(super) fn then_after_save(&mut self, instead_of: After, then: After) {
+        let desk = &mut self.saving;
+        let under_way = desk.save.iter_mut().map(|save| &mut save.then);
+        under_way.chain(&mut desk.waiting).filter(|after| **after == instead_of).for_each(|after| *after = then);
+    }
+
     /// Whether writes are refused because the last snapshot failed.
     pub(super) fn snapshots_fail(&self) -> bool {
         self.saving.facts.failed && self.has_save_points() && self.config.flag("stop-writes-on-bgsave-error")
@@ -206,7 +218,6 @@ impl NodeOffice {
 
     /// Looks once a second whether a save point was reached.
     pub(super) fn tick_saving(&mut self, outgoing: &mut Outgoing) {
-        self.make_parts(outgoing);
         let now = clock::unix_us() / 1_000_000;
         let free = !self.snapshot_is_made() && !self.is_loading();
         if now != self.saving.looked && self.has_save_points() && free {
@@ -244,17 +255,15 @@ impl NodeOffice {
             path: PathBuf::new(),
             is_snapshot: true,
             missing: self.cores,
-            ended: false,
             written: VecDeque::new(),
-            ready: Vec::new(),
             keys: 0,
             of: 0,
-            waited: (0, now),
+            place: None,
             then,
         });
         self.desk_of_replication.replication.hold_snapshots(true);
         self.ask_all(&Inquiry::Changes, Then::Save(number), outgoing);
-        self.ask_all(&Inquiry::AllKeys, Then::Keys(number), outgoing);
+        self.ask_all(&Inquiry::Size(Scope::All), Then::Keys(number), outgoing);
     }
 
     /// There are so many keys.
@@ -268,11 +277,18 @@ impl NodeOffice {
     pub(super) fn cut_for_file(&mut self, number: u64, changed: u64, outgoing: &mut Outgoing) {
         let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) else { return };
         save.changed = changed;
-        self.order(Order::Cut(number), Then::Nothing, outgoing);
+        self.with_replication(outgoing, |replication| replication.cut_for_file(number));
+    }
+
+    /// The snapshot will be of this place in the stream of replication.
+    pub(super) fn place_told(&mut self, number: u64, place: Option<SnapshotFacts>) {
+        if let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) {
+            save.place = place;
+        }
     }
 
     /// All cores have begun the snapshot: what comes next in their logs is not in it.
-    pub(super) fn cut_came(&mut self, number: u64, facts: Option<&SnapshotFacts>, outgoing: &mut Outgoing) {
+    pub(super) fn cut_came(&mut self, number: u64, outgoing: &mut Outgoing) {
         let Some(save) = self.saving.save.as_ref().filter(|save| save.number == number) else { return };
         let base = save.purpose == Purpose::Base;
         if base {
@@ -285,11 +301,12 @@ impl NodeOffice {
         let bell = self.saving.bell.try_clone();
         match bell.and_then(|bell| SnapshotWriter::start(destination, bell)) {
             Ok(writer) => {
-                writer.push(header(facts.filter(|_| !base), base));
+                writer.push(header(save.place.as_ref().filter(|_| !base), base));
                 save.written.push_back(None);
                 save.writer = Some(writer);
-                save.ready = (0..self.cores as u8).map(CoreId).collect();
-                self.make_parts(outgoing);
+                for core in 0..self.cores as u16 {
+                    outgoing.push((Peer(core), Message::Tell(Notice::MakePart(number))));
+                }
             }
             Err(error) => self.end_save(Err(error.to_string()), outgoing),
         }
@@ -321,27 +338,6 @@ impl NodeOffice {
         }
     }
 
-    /// Lets cores go on that may, unless there is to be a delay at each key (`rdb-key-save-delay`).
-    fn make_parts(&mut self, outgoing: &mut Outgoing) {
-        let delay: i64 = self.config.number("rdb-key-save-delay");
-        let Some(save) = &mut self.saving.save else { return };
-        let (now, (waited, since)) = (clock::unix_us(), save.waited);
-        let due = since.saturating_add((save.keys - waited).saturating_mul(delay.max(0) as u64));
-        if due > now + SLACK {
-            return;
-        }
-        if delay <= 0 {
-            save.waited = (save.keys, now);
-        }
-        for core in save.ready.drain(..) {
-            outgoing.push((core.into(), Message::Tell(Notice::MakePart(save.number))));
-        }
-        if let Some(writer) = save.writer.as_ref().filter(|_| save.missing == 0 && !save.ended) {
-            save.ended = true;
-            writer.end();
-        }
-    }
-
     /// A core made a part; whether it was for the file.
     pub(super) fn part_for_file(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) -> Option<SnapshotPart> {
         if part.number & FOR_FILE == 0 {
@@ -354,11 +350,13 @@ impl NodeOffice {
             return None;
         }
         writer.push(part.bytes);
-        save.keys += part.keys;
+        save.keys += part.keys as u64;
         if part.progress == Progress::Complete {
             save.missing -= 1;
             save.written.push_back(None);
-            self.make_parts(outgoing);
+            if save.missing == 0 {
+                writer.end();
+            }
         } else {
             save.written.push_back(Some(part.core));
         }
@@ -372,8 +370,7 @@ impl NodeOffice {
                 None => break,
                 Some(Ok(Written::Piece)) => {
                     if let Some(Some(core)) = save.written.pop_front() {
-                        save.ready.push(core);
-                        self.make_parts(outgoing);
+                        outgoing.push((core.into(), Message::Tell(Notice::MakePart(save.number))));
                     }
                 }
                 Some(Ok(Written::All)) => self.end_save(Ok(()), outgoing),
@@ -437,7 +434,8 @@ impl NodeOffice {
             (After::Answer(to, number), Ok(())) => ok((to, number), outgoing),
             (After::Answer(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
             (After::Reload(to, number), result) => self.saved_for_reload((to, number), result.is_ok(), outgoing),
-            (After::End(command), result) => self.saved_for_end(command, result.is_ok(), outgoing),
+            (After::End, Ok(())) => self.end(outgoing),
+            (After::End, Err(_)) => self.cannot_end(outgoing),
         }
     }
 
