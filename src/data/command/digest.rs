@@ -3,7 +3,9 @@
 
 use crate::base::double;
 use crate::data::store::{Handle, Object, Store, Value};
+use crate::data::types::stream::Id;
 use sha1_smol::Sha1;
+use std::ops::ControlFlow;
 
 /// A digest.
 pub type Digest = [u8; 20];
