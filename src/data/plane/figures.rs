@@ -85,6 +85,8 @@ pub struct Figures {
     pub syncs: [u64; 3],
     /// Snapshots in a file.
     pub saves: SaveFacts,
+    /// Connections that are kept for MIGRATE.
+    pub couriers: usize,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
 }
@@ -119,7 +121,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs, sum.saves) = told.unwrap_or_default();
+        (sum.replication, sum.syncs, sum.saves, sum.couriers) = told.unwrap_or_default();
         sum
     }
 
@@ -197,6 +199,7 @@ impl Plane {
             errors: self.errors.clone(),
             replication: String::new(),
             saves: SaveFacts::default(),
+            couriers: 0,
             syncs: [0; 3],
             cores: Vec::new(),
         };

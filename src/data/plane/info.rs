@@ -231,6 +231,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
+    field(out, "migrate_cached_sockets", figures.couriers);
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());

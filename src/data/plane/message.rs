@@ -319,8 +319,9 @@ pub enum Answer {
     Client(Option<ClientRef>),
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
-    /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3], SaveFacts)>),
+    /// The bus core's: the fields of INFO replication; the full, partial and refused synchronisations; snapshots in a file;
+    /// connections kept for MIGRATE.
+    Replication(Box<(String, [u64; 3], SaveFacts, usize)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
     /// Latency events.

@@ -233,7 +233,8 @@ impl Office for NodeOffice {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
                 let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all(), self.saving.facts()));
+                let saves = self.saving.facts();
+                let info = Box::new((replication.info(), replication.counters.all(), saves, self.courier.kept()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
