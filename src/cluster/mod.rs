@@ -271,6 +271,11 @@ impl Cluster {
         self.myself().id
     }
 
+    /// Whether this node copies another.
+    pub fn is_replica(&self) -> bool {
+        self.myself().replicaof.is_some()
+    }
+
     /// Writes our own entry as the directives announce it.
     fn announce(&mut self) {
         let (options, myself) = (&self.options, &mut self.nodes[self.me]);

@@ -265,7 +265,7 @@ impl DataCore {
 
     fn adopt(&mut self, new: NewClient) {
         let settings = &self.plane.settings;
-        if settings.protected_mode && settings.requirepass.is_empty() && !new.local {
+        if settings.protected_mode && self.plane.users.default_user().is_without_password() && !new.local {
             refuse(new, PROTECTED);
             return;
         }

@@ -283,6 +283,23 @@ fn a_manual_failover_waits_for_the_offset_of_the_paused_primary() {
 }
 
 #[test]
+fn writes_that_were_held_back_go_on_when_they_are_sent_to_the_new_primary_not_before() {
+    let mut network = three_shards(Options::default());
+    network.says(3, "CLUSTER FAILOVER");
+    network.run(300);
+    tell(&mut network, 3, 1, 0);
+    let (now, me) = (network.now, &mut network.members[0].cluster);
+    let successor = me.nodes.iter().find(|(_, node)| node.replicaof == Some(me.me)).map(|(ix, _)| ix).unwrap();
+    me.slots.unassign_all_of(me.me);
+    me.become_replica_of(successor);
+    let actions = me.settle(now);
+    let place = |wanted: fn(&Action) -> bool| actions.iter().position(wanted);
+    let told = place(|action| matches!(action, Action::PublishTopology(_)));
+    let released = place(|action| matches!(action, Action::PauseWrites(None)));
+    assert!(told.is_some() && told < released, "{actions:?}");
+}
+
+#[test]
 fn a_manual_failover_that_takes_too_long_is_given_up_by_both() {
     let mut network = three_shards(Options::default());
     network.says(3, "CLUSTER FAILOVER");

@@ -3,6 +3,7 @@
 use super::Plane;
 use super::dispatch::{Outcome, Request};
 use crate::data::command::Command;
+use crate::data::command::redact::redacted;
 use crate::data::command::slowlog::SlowLog;
 use crate::data::command::spec::flag;
 
@@ -38,7 +39,8 @@ impl Plane {
         let logged = SlowLog::is_slow(microseconds, &self.settings) && !command.spec.is(flag::SKIP_SLOWLOG);
         if let (true, Some(client)) = (logged, self.clients.at(at)) {
             let peer = (client.session.addr.as_str(), client.session.name.as_slice());
-            self.slowlog.record(request.args, microseconds, peer, now, &self.settings);
+            let shown = redacted(command.spec, request.args);
+            self.slowlog.record(shown.as_deref().unwrap_or(request.args), microseconds, peer, now, &self.settings);
         }
     }
 }

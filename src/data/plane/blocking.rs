@@ -361,7 +361,7 @@ impl Plane {
     pub(super) fn unblock_client(&mut self, id: ClientId, with_error: bool) -> bool {
         let Some(client) = self.clients.iter().find(|client| client.session.id == id) else { return false };
         let at = client.reference.index;
-        let Some(waiting) = &client.waiting else { return false };
+        let Some(waiting) = &client.waiting else { return self.end_wait_for_bus(at, with_error) };
         let timeout_reply = waiting.timeout_reply;
         if with_error {
             self.unblock_with(at, &Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"));

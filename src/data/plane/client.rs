@@ -11,11 +11,13 @@ use super::tracking::{Mode, Tracking};
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::contract::introduction::Introduction;
+use crate::data::acl::User;
 use crate::data::command::Command;
 use crate::data::command::spec::Spec;
 use crate::resp::Proto;
 use crate::resp::parse::ParseState;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A client's place in its core's table, with a generation that tells it from earlier users of the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +108,11 @@ pub struct Session {
     pub db: usize,
     /// RESP2 or RESP3.
     pub proto: Proto,
-    /// Whether it may use commands that need a password.
+    /// As whom it acts.
+    pub user: Arc<User>,
+    /// Whether it has said so with a password, or needed none when it came.
+    pub identified: bool,
+    /// Whether it may use commands that need a password: it is identified, or the default user needs none now.
     pub authenticated: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
@@ -181,7 +187,8 @@ pub const NO_SEGMENT: u32 = u32::MAX;
 
 impl Session {
     /// A session that has said nothing yet.
-    pub fn new(id: ClientId, now: u64, authenticated: bool) -> Session {
+    pub fn new(id: ClientId, now: u64, user: Arc<User>) -> Session {
+        let open = user.is_open();
         Session {
             id,
             name: Vec::new(),
@@ -191,7 +198,9 @@ impl Session {
             fd: -1,
             db: 0,
             proto: Proto::default(),
-            authenticated,
+            user,
+            identified: open,
+            authenticated: open,
             reply_mode: ReplyMode::default(),
             no_evict: false,
             readonly: false,
@@ -207,6 +216,11 @@ impl Session {
             subscriptions: None,
             tracking: None,
         }
+    }
+
+    /// It acts as this user from now on.
+    pub fn become_user(&mut self, user: Arc<User>) {
+        (self.user, self.identified, self.authenticated) = (user, true, true);
     }
 }
 
@@ -245,7 +259,8 @@ impl Client {
             && session.multi.is_none()
             && session.reply_mode == ReplyMode::On
             && session.subscriptions.is_none()
-            && session.tracking.is_none();
+            && session.tracking.is_none()
+            && session.user.is_unrestricted();
     }
 
     /// Takes the next place in the order of replies for a reply that others will make; its number.

@@ -50,8 +50,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"sleep", [seconds]) => {
             let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
             let time = Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default();
-            // The whole node sleeps, as Redis's one thread does.
-            plane.tell_all_and_ok(at, Inquiry::Sleep(time))
+            sleep(plane, at, time)
         }
         (b"set-active-expire", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
@@ -152,6 +151,13 @@ impl Plane {
             "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         ))
     }
+}
+
+/// The whole node sleeps, as Redis's one thread does. Other nodes are to notice: the bus core says yes and sleeps, then
+/// the data cores do.
+fn sleep(plane: &mut Plane, at: u32, time: Duration) -> Result<Flow, Error> {
+    let next: Next = Box::new(move |plane, at, _| plane.tell_all_and_ok(at, Inquiry::Sleep(time)));
+    plane.ask_then(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), next)
 }
 
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.

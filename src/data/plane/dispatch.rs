@@ -366,6 +366,9 @@ impl Plane {
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
             return self.queue_where_keys_are(at, request, command);
         }
+        if let Err(error) = self.admit_sort(at, request, command) {
+            return self.refuse(at, request, error);
+        }
         match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
             Run::Keyed(handler) => self.keyed(at, request, command, *handler),
@@ -389,7 +392,12 @@ impl Plane {
         if !session.authenticated && !command.spec.is(flag::NO_AUTH) {
             return Err(Error::new("NOAUTH Authentication required."));
         }
-        if session.multi.is_some() {
+        let in_multi = session.multi.is_some();
+        if in_multi && command.spec.is(flag::NO_MULTI) {
+            return Err(Error::new("ERR Command not allowed inside a transaction"));
+        }
+        self.admit_user(at, request, command)?;
+        if in_multi {
             self.admit_to_transaction(at, request, command)?;
         } else if self.standing.restricts() || self.lacks_replicas {
             // In Redis's order: another node may do what this one can't.

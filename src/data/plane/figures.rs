@@ -26,6 +26,12 @@ pub struct Counters {
     pub changed: u64,
     /// Wrong passwords.
     pub denied_auths: u64,
+    /// Commands that users may not use.
+    pub denied_commands: u64,
+    /// Keys that users may not touch.
+    pub denied_keys: u64,
+    /// Channels that users may not use.
+    pub denied_channels: u64,
     /// Clients closed for `client-query-buffer-limit`.
     pub query_buffer_limit_disconnections: u64,
     /// Clients closed for `client-output-buffer-limit`.
@@ -79,16 +85,31 @@ pub struct Figures {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
+    /// Replication, and what else the bus core tells.
+    pub node: NodeFigures,
+    /// Snapshots in a file.
+    pub saves: SaveFacts,
+    /// Each core's share: clients, commands, keys, bytes of data.
+    pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What only the bus core knows.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFigures {
     /// The fields of INFO replication.
     pub replication: String,
     /// Full, partial and refused synchronisations.
     pub syncs: [u64; 3],
-    /// Snapshots in a file.
-    pub saves: SaveFacts,
+    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    pub stream_bytes: u64,
+    /// Bytes that connections of replicas have taken and not sent.
+    pub replica_bytes: u64,
+    /// Clients that wait for replicas.
+    pub waiting: u64,
+    /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
+    pub ends_in: Option<u64>,
     /// Connections that are kept for MIGRATE.
     pub couriers: usize,
-    /// Each core's share: clients, commands, keys, bytes of data.
-    pub cores: Vec<(u64, u64, u64, u64)>,
 }
 
 /// What INFO tells of snapshots in a file.
@@ -104,6 +125,8 @@ pub struct SaveFacts {
     pub last: u64,
     /// How much had changed by then.
     pub changed: u64,
+    /// Keys of the snapshot that was loaded last: those that live, and those that had died.
+    pub loaded: (u64, u64),
 }
 
 impl Figures {
@@ -121,7 +144,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs, sum.saves, sum.couriers) = told.unwrap_or_default();
+        (sum.node, sum.saves) = told.unwrap_or_default();
         sum
     }
 
@@ -164,6 +187,9 @@ impl Counters {
         self.rejected_connections += other.rejected_connections;
         self.changed += other.changed;
         self.denied_auths += other.denied_auths;
+        self.denied_commands += other.denied_commands;
+        self.denied_keys += other.denied_keys;
+        self.denied_channels += other.denied_channels;
         self.query_buffer_limit_disconnections += other.query_buffer_limit_disconnections;
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
         self.evicted_clients += other.evicted_clients;
@@ -197,10 +223,8 @@ impl Plane {
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
             errors: self.errors.clone(),
-            replication: String::new(),
+            node: NodeFigures::default(),
             saves: SaveFacts::default(),
-            couriers: 0,
-            syncs: [0; 3],
             cores: Vec::new(),
         };
         for client in self.clients.iter() {

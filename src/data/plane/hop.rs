@@ -5,6 +5,7 @@
 //! within a queue, so two commands of a client for one core are executed in the order they were sent.
 
 use super::Plane;
+use super::acl::Behalf;
 use super::client::{ClientRef, Hold, Owed};
 use super::dispatch::{Flow, Outcome, Request};
 use super::message::{Message, Peer};
@@ -63,6 +64,8 @@ pub struct HopBatch {
     pub replies: Vec<u8>,
     /// Where each reply ends.
     pub ends: Vec<usize>,
+    /// Whose rights a script has that is sent alone, if not all.
+    pub behalf: Option<Box<Behalf>>,
     /// The commands that wait for a key, whose replies come later.
     pub deferred: Vec<Deferred>,
 }
@@ -113,6 +116,7 @@ impl HopBatch {
         self.replies.shrink_to(KEEP);
         self.ends.clear();
         self.deferred.clear();
+        self.behalf = None;
     }
 }
 
@@ -135,8 +139,9 @@ impl Plane {
     }
 
     /// Sends off a command alone, behind what is for the same core already: it can take long, and is answered later.
-    pub(super) fn send_alone(&mut self, core: CoreId, command: HopCommand, args: &[&[u8]]) {
+    fn send_alone(&mut self, core: CoreId, command: HopCommand, args: &[&[u8]], behalf: Option<Box<Behalf>>) {
         let mut alone = self.spare_batches.pop().unwrap_or_default();
+        alone.behalf = behalf;
         alone.push(command, args);
         for batch in [self.hops[core.index()].take(), Some(alone)].into_iter().flatten() {
             self.stats.hops += batch.commands.len() as u64;
@@ -176,7 +181,8 @@ impl Plane {
             manner,
         };
         if matches!(command.run, Run::Script) {
-            self.send_alone(core, entry, request.args);
+            let behalf = self.behalf_of(at);
+            self.send_alone(core, entry, request.args, behalf);
             return Flow::Done;
         }
         self.batch_for(core).push(entry, request.args);

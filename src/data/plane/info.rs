@@ -92,7 +92,7 @@ fn field(out: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = write!(out, "{name}:{value}\r\n");
 }
 
-fn server(out: &mut String, plane: &Plane, _: &Figures) {
+fn server(out: &mut String, plane: &Plane, figures: &Figures) {
     let facts = &plane.options.facts;
     let uptime = plane.now.unix_ms.saturating_sub(facts.started) / 1000;
     field(out, "redis_version", REDIS_VERSION);
@@ -119,6 +119,9 @@ fn server(out: &mut String, plane: &Plane, _: &Figures) {
     field(out, "executable", &facts.executable);
     field(out, "config_file", &facts.config_file);
     field(out, "io_threads_active", 0);
+    if let Some(milliseconds) = figures.node.ends_in {
+        field(out, "shutdown_in_milliseconds", milliseconds);
+    }
 }
 
 fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
@@ -127,7 +130,7 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "maxclients", plane.settings.maxclients);
     field(out, "client_recent_max_input_buffer", figures.longest_input);
     field(out, "client_recent_max_output_buffer", figures.longest_output);
-    field(out, "blocked_clients", figures.blocked);
+    field(out, "blocked_clients", figures.blocked + figures.node.waiting);
     field(out, "tracking_clients", figures.trackers);
     field(out, "clients_in_timeout_table", 0);
 }
@@ -147,7 +150,7 @@ fn resident() -> u64 {
 }
 
 fn memory(out: &mut String, plane: &Plane, figures: &Figures) {
-    let used = figures.used_bytes + figures.client_bytes;
+    let used = figures.used_bytes + figures.client_bytes + figures.node.stream_bytes;
     let rss = resident();
     let total = plane.options.facts.total_memory;
     let maxmemory = plane.settings.maxmemory;
@@ -170,8 +173,9 @@ fn memory(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
     field(out, "mem_fragmentation_ratio", format!("{:.2}", ratio(rss, used)));
     field(out, "mem_not_counted_for_evict", 0);
-    field(out, "mem_clients_slaves", 0);
+    field(out, "mem_clients_slaves", figures.node.replica_bytes);
     field(out, "mem_clients_normal", figures.client_bytes);
+    field(out, "mem_total_replication_buffers", figures.node.stream_bytes);
     field(out, "mem_cluster_links", 0);
     field(out, "mem_aof_buffer", 0);
     field(out, "mem_allocator", "slots");
@@ -202,6 +206,8 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "rdb_last_save_time", saves.last);
     field(out, "rdb_last_bgsave_status", if saves.failed { "err" } else { "ok" });
     field(out, "rdb_saves", saves.saves);
+    field(out, "rdb_last_load_keys_expired", saves.loaded.1);
+    field(out, "rdb_last_load_keys_loaded", saves.loaded.0);
     field(out, "aof_enabled", 0);
     field(out, "aof_rewrite_in_progress", 0);
     field(out, "aof_last_bgrewrite_status", "ok");
@@ -218,9 +224,9 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "instantaneous_input_kbps", format!("{:.2}", figures.input_per_second as f64 / 1024.0));
     field(out, "instantaneous_output_kbps", format!("{:.2}", figures.output_per_second as f64 / 1024.0));
     field(out, "rejected_connections", counters.rejected_connections);
-    field(out, "sync_full", figures.syncs[0]);
-    field(out, "sync_partial_ok", figures.syncs[1]);
-    field(out, "sync_partial_err", figures.syncs[2]);
+    field(out, "sync_full", figures.node.syncs[0]);
+    field(out, "sync_partial_ok", figures.node.syncs[1]);
+    field(out, "sync_partial_err", figures.node.syncs[2]);
     field(out, "expired_keys", figures.store.expired);
     field(out, "evicted_keys", figures.store.evicted);
     field(out, "evicted_clients", counters.evicted_clients);
@@ -231,12 +237,15 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
-    field(out, "migrate_cached_sockets", figures.couriers);
+    field(out, "migrate_cached_sockets", figures.node.couriers);
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
     field(out, "total_error_replies", figures.errors.total());
     field(out, "acl_access_denied_auth", counters.denied_auths);
+    field(out, "acl_access_denied_cmd", counters.denied_commands);
+    field(out, "acl_access_denied_key", counters.denied_keys);
+    field(out, "acl_access_denied_channel", counters.denied_channels);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);
     field(out, "client_output_buffer_limit_disconnections", counters.output_buffer_limit_disconnections);
     field(out, "reply_buffer_shrinks", 0);
@@ -244,7 +253,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
 }
 
 fn replication(out: &mut String, _: &Plane, figures: &Figures) {
-    out.push_str(&figures.replication);
+    out.push_str(&figures.node.replication);
 }
 
 fn cpu(out: &mut String, _: &Plane, _: &Figures) {

@@ -3,7 +3,7 @@
 use super::apply::ApplyBatch;
 use super::blocking::Woken;
 use super::client::ClientRef;
-use super::figures::SaveFacts;
+use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
 use super::invalidation::Invalidation;
 use super::migrate::{Errand, Report};
@@ -13,6 +13,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{Entry, Users};
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
@@ -95,6 +96,8 @@ pub struct SnapshotPart {
     pub core: CoreId,
     /// Whole records.
     pub bytes: Vec<u8>,
+    /// How many keys these are.
+    pub keys: usize,
     /// Whether there is more to come.
     pub progress: Progress,
 }
@@ -124,10 +127,7 @@ pub enum Scope {
 pub enum Inquiry {
     // ---- to the store
     /// DBSIZE.
-    Size {
-        /// Which database.
-        db: usize,
-    },
+    Size(Scope),
     /// KEYS.
     Keys {
         /// Which database.
@@ -188,6 +188,12 @@ pub enum Inquiry {
     ClientList(Arc<super::client_filter::ClientFilter>),
     /// CLIENT KILL: how many were.
     ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// A new table of users to go by, and the client who made it, if one did.
+    AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// ACL LOG.
+    Denials,
+    /// ACL LOG RESET.
+    DenialsReset,
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
     /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
@@ -319,11 +325,12 @@ pub enum Answer {
     Client(Option<ClientRef>),
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
-    /// The bus core's: the fields of INFO replication; the full, partial and refused synchronisations; snapshots in a file;
-    /// connections kept for MIGRATE.
-    Replication(Box<(String, [u64; 3], SaveFacts, usize)>),
+    /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
+    Replication(Box<(NodeFigures, SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// What was denied.
+    Denials(Vec<Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Digests of databases or values, where there are any.
@@ -376,6 +383,8 @@ pub enum Notice {
     EndSnapshot,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
+    /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
+    EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.

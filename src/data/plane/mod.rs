@@ -16,6 +16,7 @@
 //! - Everything a client can make grow has a bound (`base::limits`).
 
 pub mod account;
+pub mod acl;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
@@ -57,6 +58,7 @@ use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{DenialLog, Users};
 use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::command::{Registry, latency, slowlog::SlowLog};
 use crate::data::exec::Effects;
@@ -170,6 +172,10 @@ pub struct Plane {
     pub now: Now,
     /// Settings by which this core goes.
     pub settings: Arc<Settings>,
+    /// Users whom this core knows.
+    pub users: Arc<Users>,
+    /// What was denied here lately.
+    pub denials: DenialLog,
     /// Topology by which this core goes.
     pub topology: Arc<Topology>,
     /// For each slot, the core that serves it; made from `topology`.
@@ -314,6 +320,8 @@ impl Plane {
             next_serial: 1,
             warned_of_http: 0,
             upkeep: upkeep::Upkeep::default(),
+            users: Arc::new(Users::new(b"")),
+            denials: DenialLog::default(),
             settings,
             topology,
             options,

@@ -44,6 +44,9 @@ impl Plane {
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
+        if standing.loading_beside && command.spec.is(flag::NO_ASYNC_LOADING) {
+            return Err(Error::new("LOADING Redis is loading the dataset in memory"));
+        }
         if standing.loading && !command.spec.is(flag::LOADING) && !tells_of_cluster(command) {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }

@@ -172,9 +172,6 @@ impl Plane {
         request: &Request<'_>,
         command: &'static Command,
     ) -> Result<(), Error> {
-        if command.spec.is(flag::NO_MULTI) {
-            return Err(Error::new("ERR Command not allowed inside a transaction"));
-        }
         if command.spec.full_name() != "exec" {
             self.admit_slot(at, request, command)?;
         }
@@ -334,6 +331,10 @@ impl Plane {
             let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
             let request = self.resolve(args, bump);
             let Some(command) = request.command else { continue };
+            if let Err(error) = self.admit_queued(at, &request, command) {
+                self.reply_error(at, &error);
+                continue;
+            }
             let flow = match &command.run {
                 Run::Keyed(handler) => {
                     let flow = self.execute(at, &request, *handler);

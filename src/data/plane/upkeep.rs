@@ -253,7 +253,7 @@ impl Plane {
         self.next_serial += 1;
         self.stats.connections += 1;
         let now = self.now.unix_ms;
-        let fresh = Session::new(id, now, self.settings.requirepass.is_empty());
+        let fresh = Session::new(id, now, self.users.default_user().clone());
         let session = Session { addr, laddr, local, fd, ..fresh };
         self.clients.insert(Client::new(reference, session));
     }

@@ -24,17 +24,22 @@ impl NodeOffice {
                 Ok(())
             }),
             b"rewrite" => answer(from, number, command, outgoing, |reply| {
-                self.config.rewrite(false)?;
+                self.config.rewrite(false, self.user_lines())?;
                 reply.ok();
                 Ok(())
             }),
             _ => {
                 let caller = Caller { local: command.local, loading: false };
-                let changed = self.config.set(&args[2..], caller).and_then(|changes| self.follow(changes, outgoing));
+                let changed = self.config.set(&args[2..], caller);
+                let password = changed.as_ref().is_ok_and(|changes| changes.contains("requirepass"));
+                let changed = changed.and_then(|changes| self.follow(changes, outgoing));
                 match changed {
                     Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
                     Ok(()) => {
                         self.reconfigured(outgoing);
+                        if password {
+                            self.password_set(outgoing);
+                        }
                         let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
                         self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
                     }

@@ -37,8 +37,6 @@ pub struct ClusterDesk {
     saving: Option<u64>,
     /// The last list whose text is on the disk.
     saved: u64,
-    /// Whether writes are held back for a manual failover.
-    writes: Writes,
 }
 
 /// What one call of the control plane decided.
@@ -51,7 +49,8 @@ struct List {
 /// Writes are held back in steps: every data core is told; when all are, they are asked for writes that were on their
 /// way already, until there are none; then everything these changed has come here before the next answers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writes {
+pub enum Writes {
+    /// They are not.
     Free,
     /// The data cores were told to hold them back until this time.
     Pausing(u64),
@@ -76,7 +75,7 @@ impl ClusterDesk {
     /// A desk for `cluster`, whose configuration `saver` writes.
     pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
         let lists = VecDeque::new();
-        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, saved: 0, writes: Writes::Free }
+        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, saved: 0 }
     }
 
     /// Adds a list. Its text, if there is one, holds what those of all earlier lists do.
@@ -135,6 +134,7 @@ impl NodeOffice {
 
     /// The control plane's regular work.
     pub(super) fn tick_cluster(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
+        self.check_writes(outgoing);
         if self.desk.is_none() {
             return;
         }
@@ -142,7 +142,6 @@ impl NodeOffice {
             outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));
             self.links_configured = true;
         }
-        self.check_writes(outgoing);
         let replication = self.replication();
         self.with_cluster(outgoing, |cluster| {
             for (link, bytes) in loads {
@@ -161,8 +160,7 @@ impl NodeOffice {
 
     /// The data's state, for the control plane.
     fn replication(&self) -> Replication {
-        let held = self.desk.as_ref().is_some_and(|desk| matches!(desk.writes, Writes::Held(_)));
-        self.desk_of_replication.standing_for_cluster(held)
+        self.desk_of_replication.standing_for_cluster(self.writes_are_held())
     }
 
     /// Has the data replicate the node at this address, or nobody.
@@ -269,35 +267,38 @@ impl NodeOffice {
         }
     }
 
-    fn pause_writes(&mut self, until: Option<u64>, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        desk.writes = until.map_or(Writes::Free, Writes::Pausing);
+    /// Has clients' writes wait until this time, or go on.
+    pub(super) fn pause_writes(&mut self, until: Option<u64>, outgoing: &mut Outgoing) {
+        self.writes = until.map_or(Writes::Free, Writes::Pausing);
         let then = until.map_or(Then::Nothing, |until| Then::Hold(Held::Paused(until)));
         self.ask_all(&Inquiry::PauseWrites(until), then, outgoing);
     }
 
+    /// Whether none is executed any more, and all that were have come here.
+    pub(super) fn writes_are_held(&self) -> bool {
+        matches!(self.writes, Writes::Held(_))
+    }
+
     /// A step on the way to a replication offset that stands still; see [`Writes`].
     pub(super) fn writes_held(&mut self, held: Held, under_way: u64, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        match (desk.writes, held) {
+        match (self.writes, held) {
             (Writes::Pausing(until), Held::Paused(ending)) if ending == until => {
-                desk.writes = Writes::Draining(until);
+                self.writes = Writes::Draining(until);
                 self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);
             }
             (Writes::Draining(until), Held::UnderWay(ending)) if ending == until && under_way == 0 => {
                 self.ask_all(&Inquiry::Barrier, Then::Hold(Held::Drained(until)), outgoing);
             }
-            (Writes::Draining(until), Held::Drained(ending)) if ending == until => desk.writes = Writes::Held(until),
+            (Writes::Draining(until), Held::Drained(ending)) if ending == until => self.writes = Writes::Held(until),
             _ => {}
         }
     }
 
     /// Asks again for writes under way; notices when the pause is over.
     fn check_writes(&mut self, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        match desk.writes {
+        match self.writes {
             Writes::Pausing(until) | Writes::Draining(until) | Writes::Held(until) if until <= now().unix_ms => {
-                desk.writes = Writes::Free;
+                self.writes = Writes::Free;
             }
             Writes::Draining(until) => {
                 self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);
