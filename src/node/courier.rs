@@ -125,13 +125,7 @@ impl Courier {
 }
 
 /// One errand. The connection, if it is still good, is left before the report: who hears that may have the next errand.
-fn run(
-    ticket: Ticket,
-    address: &Address,
-    kept: Option<Connection>,
-    cargo: &Receiver<Cargo>,
-    tell: impl Fn(News),
-) {
+fn run(ticket: Ticket, address: &Address, kept: Option<Connection>, cargo: &Receiver<Cargo>, tell: impl Fn(News)) {
     let was_kept = kept.is_some();
     let connection = kept.map_or_else(|| connect(address), |kept| prepare(kept, address));
     let mut connection = match connection {

@@ -260,7 +260,12 @@ impl NodeOffice {
     fn carry_out(&mut self, action: Action, outgoing: &mut Outgoing) {
         let desk = &mut self.desk_of_replication;
         match action {
-            Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
+            Action::Stand(standing) => {
+                if let Err(error) = self.adjust_oom_score() {
+                    log::warn!("Unable to write oom_score_adj: {error}");
+                }
+                self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
+            }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
             Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
             Action::Abandon => {
