@@ -379,6 +379,7 @@ impl Plane {
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
+            Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
             Message::Report(number, report) => self.reported(number, report, bump),
@@ -413,7 +414,7 @@ impl Plane {
             Notice::MakePart(number) => self.continue_snapshot(number),
             Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
             // The driver, or the bus core, takes these.
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
+            Notice::SlowScript(_) | Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod account;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
+pub mod busy_script;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -44,10 +45,12 @@ pub mod standing;
 pub mod transaction;
 pub mod upkeep;
 
+#[cfg(any(test, fuzzing))]
+pub mod any_command;
 #[cfg(test)]
 mod blocking_tests;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -367,8 +370,12 @@ impl Plane {
         let Standing { log, replica, good_replicas, .. } = *self.standing;
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
         self.lacks_replicas = !replica && good_replicas < wanted;
-        self.free =
-            !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
+        self.free = !self.locked
+            && !self.is_paused()
+            && !self.lacks_replicas
+            && !self.standing.restricts()
+            && !self.log_waits
+            && !self.scripts.is_busy();
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());

@@ -12,6 +12,7 @@ use crate::contract::log::LogBatch;
 use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, NO_NODE, NodeFlags, NodeId, NodeView, Topology};
 use crate::data::command::Registry;
+use crate::data::command::spec::Spec;
 use crate::data::command::testing::START;
 use crate::data::key::KeyHasher;
 use crate::data::store::{Store, StoreOptions};
@@ -82,6 +83,11 @@ impl Node {
             connections: 0,
             bump: Bump::new(),
         }
+    }
+
+    /// Whether there is code for exactly this command.
+    pub fn has(&self, spec: &Spec) -> bool {
+        REGISTRY.runs(spec)
     }
 
     /// A new client of core `core`.

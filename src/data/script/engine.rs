@@ -427,6 +427,27 @@ mod tests {
     }
 
     #[test]
+    fn arrays_are_told_from_maps_by_their_keys() {
+        let json = "return {cjson.encode({1, 'b', {3}}), cjson.encode({[1] = 5, a = 1.5}), #cjson.decode('[7, 8]')}";
+        let replies = ["$11\r\n[1,\"b\",[3]]", "$15\r\n{\"1\":5,\"a\":1.5}", ":2"];
+        assert_eq!(answer(json), format!("*3\r\n{}\r\n", replies.join("\r\n")));
+        assert_eq!(answer("return cmsgpack.pack({1, 2, {}})"), "$4\r\n\u{93}\u{1}\u{2}\u{90}\r\n");
+        let large = "local t = {} for i = 1, 20000 do t[tostring(i)] = 'v' .. i end
+                     return cmsgpack.unpack(cmsgpack.pack(t))['19999']";
+        assert_eq!(answer(large), "$6\r\nv19999\r\n");
+    }
+
+    #[test]
+    fn unpack_counts_without_overflow() {
+        for range in ["-2, 2147483647", "0, 2147483647", "-2147483648, -2", "0/0, 2147483647", "-1e300, 1e300"] {
+            let reply = answer(&format!("return {{unpack({{1}}, {range})}}"));
+            assert!(reply.contains("too many results to unpack"), "{range}: {reply}");
+        }
+        assert_eq!(answer("return select('#', unpack({1, 2, 3}, -1, 5))"), ":7\r\n");
+        assert_eq!(answer("return #{unpack({1, 2, 3}, '2')}"), ":2\r\n");
+    }
+
+    #[test]
     fn random_numbers_follow_from_the_seed_as_in_redis() {
         assert_eq!(
             answer("math.randomseed(10) return tostring(math.random(100)) .. ' ' .. math.random(100)"),
