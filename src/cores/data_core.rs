@@ -361,6 +361,7 @@ impl DataCore {
 
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
+        self.plane.tell_changes();
         self.plane.flush_hops();
         self.plane.flush_log();
         self.backlog.extend(self.plane.outgoing.drain(..));

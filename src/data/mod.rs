@@ -3,6 +3,7 @@
 pub mod command;
 pub mod exec;
 pub mod key;
+pub mod origin;
 pub mod plane;
 pub mod rdb;
 pub mod route;

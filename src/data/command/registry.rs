@@ -7,7 +7,7 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server,
+    Plane, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server, tracking,
     transaction,
 };
 use crate::resp::Error;
@@ -88,7 +88,8 @@ impl Registry {
         for name in script::COMMANDS {
             add(name, Run::Script);
         }
-        let session = [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS];
+        let session =
+            [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS, tracking::HANDLERS];
         for (name, handler) in session.into_iter().flatten() {
             add(name, Run::Session(*handler));
         }
@@ -96,6 +97,7 @@ impl Registry {
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
+            tracking::NODE_HANDLERS,
             replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,

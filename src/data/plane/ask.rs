@@ -251,6 +251,14 @@ impl Plane {
                 Answer::Done
             }
             Inquiry::Unblock { id, with_error } => Answer::Count(u64::from(self.unblock_client(*id, *with_error))),
+            Inquiry::FindClient(id) => {
+                let found = self.clients.iter().find(|client| client.session.id == *id);
+                Answer::Client(found.map(|client| client.reference))
+            }
+            Inquiry::HearOf(core, prefixes) => {
+                self.note_prefixes(*core, prefixes.clone());
+                Answer::Done
+            }
             Inquiry::Adopt(settings, topology) => {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
@@ -350,6 +358,7 @@ impl Plane {
             self.precise = settings.slowlog_log_slower_than >= 0 && settings.slowlog_log_slower_than < 1000;
             self.settings = settings;
             self.refresh();
+            self.limit_readers();
         }
         let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
@@ -380,6 +389,8 @@ impl Plane {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
+            Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
+            Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
             Message::Report(number, report) => self.reported(number, report, bump),
@@ -413,8 +424,12 @@ impl Plane {
             Notice::Woken(woken) => self.woken(woken),
             Notice::MakePart(number) => self.continue_snapshot(number),
             Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
-            // The driver, or the bus core, takes these.
-            Notice::SlowScript(_) | Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
+            Notice::Invalidate(what) => self.invalidate(&what),
+            Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
+            Notice::RedirectionBroke(client) => self.redirection_broke(client),
+            // Those depend on who says them. The others the driver, or the bus core, takes.
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
+            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
         }
     }
 }

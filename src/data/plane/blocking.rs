@@ -28,6 +28,7 @@ use crate::data::command::Run;
 use crate::data::command::spec::flag;
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::origin::Origin;
 use crate::data::route::Manner;
 use crate::data::waiter::{Waiter, WaiterId};
 use crate::resp::{Error, Reply};
@@ -171,7 +172,7 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
         }
         let goes_on = self.effects.block.take().is_some();
-        self.settle(waiter.db, args);
+        self.settle(waiter.db, args, Some(Origin { core: waiter.id.home, client: waiter.id.client }));
         if goes_on {
             return;
         }

@@ -7,6 +7,7 @@
 use super::blocking::Waiting;
 use super::pubsub::Subscriptions;
 use super::replica::Departure;
+use super::tracking::{Mode, Tracking};
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::contract::introduction::Introduction;
@@ -133,6 +134,8 @@ pub struct Session {
     pub introduction: Option<Box<Introduction>>,
     /// Channels and patterns it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// How it tracks keys.
+    pub tracking: Option<Box<Tracking>>,
 }
 
 /// One connection.
@@ -202,6 +205,7 @@ impl Session {
             watches: Vec::new(),
             introduction: None,
             subscriptions: None,
+            tracking: None,
         }
     }
 }
@@ -240,7 +244,8 @@ impl Client {
             && !session.asking
             && session.multi.is_none()
             && session.reply_mode == ReplyMode::On
-            && session.subscriptions.is_none();
+            && session.subscriptions.is_none()
+            && session.tracking.is_none();
     }
 
     /// Takes the next place in the order of replies for a reply that others will make; its number.
@@ -272,8 +277,12 @@ impl Client {
         let queued = session.multi.as_ref().map_or(0, |transaction| transaction.bytes);
         let watched: usize = session.watches.iter().map(|watch| size_of_val(watch) + watch.key.len()).sum();
         let heard = session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory());
+        let prefixes = match session.tracking.as_deref().map(|tracking| &tracking.mode) {
+            Some(Mode::Broadcast(prefixes)) => prefixes.iter().map(|prefix| size_of_val(prefix) + prefix.len()).sum(),
+            _ => 0,
+        };
         let input = self.input.capacity() + self.reading;
-        size_of_val(self) + session.name.len() + input + self.output_bytes() + queued + watched + heard
+        size_of_val(self) + session.name.len() + input + self.output_bytes() + queued + watched + heard + prefixes
     }
 
     /// Bytes of replies that wait for the socket or for earlier replies.

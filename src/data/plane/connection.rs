@@ -8,6 +8,7 @@ use super::client::{Hold, ReplyMode};
 use super::client_filter::{ClientFilter, ClientType};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry, Peer};
+use super::tracking::Mode;
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::data::command::{SessionHandler, help, number};
@@ -32,8 +33,6 @@ pub const HANDLERS: &[(&str, SessionHandler)] = &[
     ("client|reply", client_reply),
     ("client|no-evict", no_evict),
     ("client|info", client_info),
-    ("client|getredir", getredir),
-    ("client|trackinginfo", tracking_info),
     ("client|help", client_help),
 ];
 
@@ -197,6 +196,7 @@ fn reset(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     plane.end_transaction(at);
     plane.forget_watches(at);
     plane.drop_subscriptions(at);
+    plane.stop_tracking(at);
     let without_password = plane.settings.requirepass.is_empty();
     let session = &mut plane.clients[at].session;
     session.db = 0;
@@ -282,24 +282,6 @@ fn no_evict(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn client_info(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let line = plane.client_line(at);
     plane.reply(at).verbatim(format!("{line}\n").as_bytes());
-    Ok(Flow::Done)
-}
-
-fn getredir(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    plane.reply(at).int(-1);
-    Ok(Flow::Done)
-}
-
-fn tracking_info(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    let mut reply = plane.reply(at);
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.int(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
     Ok(Flow::Done)
 }
 
@@ -467,6 +449,15 @@ impl Plane {
         if session.multi.is_some() {
             flags.push('x');
         }
+        if let Some(tracking) = session.tracking.as_deref() {
+            flags.push('t');
+            if tracking.redirect.as_ref().is_some_and(|redirect| redirect.broken) {
+                flags.push('R');
+            }
+            if matches!(tracking.mode, Mode::Broadcast(_)) {
+                flags.push('B');
+            }
+        }
         if client.waiting.is_some() || client.hold == Some(Hold::Pause) {
             flags.push('b');
         }
@@ -487,7 +478,7 @@ impl Plane {
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={sub} psub={psub} ssub={ssub} \
              multi={multi} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} \
-             events=r cmd={} user=default redir=-1 resp={}",
+             events=r cmd={} user=default redir={} resp={}",
             session.id.0,
             session.addr,
             session.laddr,
@@ -502,6 +493,7 @@ impl Plane {
             client.queue.len(),
             client.output_bytes(),
             session.last.map_or("NULL", |spec| spec.full_name()),
+            session.redirection(),
             if session.proto == Proto::Resp3 { 3 } else { 2 },
         )
     }

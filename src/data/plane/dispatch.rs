@@ -12,6 +12,7 @@ use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
 use crate::data::key::Key;
+use crate::data::origin::Origin;
 use crate::data::route::{Route, Service};
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
 use crate::resp::{Error, Reply};
@@ -52,6 +53,8 @@ pub enum Outcome {
     Done,
     /// With an error.
     Failed,
+    /// And it waits for a key.
+    Waits,
 }
 
 /// A command with its arguments.
@@ -323,8 +326,13 @@ impl Plane {
             client.refresh_plain();
             self.unwanted.clear();
         }
+        let caching = self.begin_tracked(at, request);
         let flow = self.dispatch_in_order(at, request);
+        self.remember_read(at, request);
         if matches!(flow, Flow::Retry(_)) {
+            if let Some(caching) = caching {
+                self.restore_caching(at, caching);
+            }
             self.clients[at].session.reply_mode = mode;
             self.clients[at].refresh_plain();
         } else if request.command.is_none_or(|command| command.spec.full_name() != "asking") {
@@ -511,9 +519,10 @@ impl Plane {
             request.outcome.set(Outcome::Failed);
             self.errors.replied(error.to_string().as_bytes());
         }
-        self.settle(db, request.args);
+        let origin = Origin { core: self.options.core, client: self.clients[at].reference };
+        self.settle(db, request.args, Some(origin));
         if let Some(block) = self.effects.block.take() {
-            request.outcome.set(Outcome::Not);
+            request.outcome.set(Outcome::Waits);
             return self.wait_here(at, request, block);
         }
         self.serve_ready(request.bump);

@@ -55,6 +55,10 @@ pub struct Figures {
     pub clients: u64,
     /// Subscribers among them.
     pub subscribers: u64,
+    /// Those that track keys.
+    pub trackers: u64,
+    /// Keys that have readers, and readers of keys.
+    pub read: (usize, usize),
     /// Those that wait for the end of a pause.
     pub blocked: u64,
     /// Bytes of clients' buffers.
@@ -127,6 +131,8 @@ impl Figures {
         self.clients += other.clients;
         self.subscribers += other.subscribers;
         self.blocked += other.blocked;
+        self.trackers += other.trackers;
+        self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
         self.client_bytes += other.client_bytes;
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
@@ -177,6 +183,8 @@ impl Plane {
             output_per_second,
             clients: self.clients.len() as u64,
             subscribers: 0,
+            trackers: self.invalidations.clients.len() as u64,
+            read: (0, 0),
             blocked: 0,
             client_bytes: 0,
             longest_input: 0,
@@ -203,6 +211,7 @@ impl Plane {
         if let Some(store) = self.stores.at(core) {
             figures.used_bytes = store.used_bytes() as u64;
             figures.store = store.stats;
+            figures.read = store.read_counts();
             figures.databases = (0..store.databases()).map(|db| KeyspaceCounts::of(store, db)).collect();
         }
         let keys = figures.databases.iter().map(|database| database.keys).sum();

@@ -9,12 +9,14 @@ use super::client::{ClientRef, Hold, Owed};
 use super::dispatch::{Flow, Outcome, Request};
 use super::message::{Message, Peer};
 use super::redirect::command_keys;
+use super::tracking::reads;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::{Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::origin::Origin;
 use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
@@ -42,6 +44,8 @@ pub struct HopCommand {
     pub key: u32,
     /// How to write the reply.
     pub proto: Proto,
+    /// Whether the keys it reads are to be remembered.
+    pub tracks: bool,
     /// How the client says it, for slots that the node does not simply serve.
     pub manner: Manner,
 }
@@ -154,6 +158,8 @@ impl Plane {
         if client.queue.len() >= limits::MAX_OWED_REPLIES {
             return Flow::Retry(Hold::Backlog);
         }
+        let tracks = !client.plain && self.tracks_reads(at);
+        let client = &mut self.clients[at];
         let key = request.key.expect("a hop is routed by a key");
         let index = command.first_key(request.args).unwrap_or(1) as u32;
         let entry = HopCommand {
@@ -166,6 +172,7 @@ impl Plane {
             hash: key.hash,
             key: index,
             proto: client.session.proto,
+            tracks,
             manner,
         };
         if matches!(command.run, Run::Script) {
@@ -211,7 +218,7 @@ impl Plane {
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
             let args = &args[first..last];
-            outcomes.push(self.execute_hop(entry, args, &mut replies, bump));
+            outcomes.push(self.execute_hop(from, entry, args, &mut replies, bump));
             ends.push(replies.len());
             if let Some(block) = self.effects.block.take() {
                 let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);
@@ -268,7 +275,14 @@ impl Plane {
         Ok(())
     }
 
-    fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
+    fn execute_hop(
+        &mut self,
+        from: Peer,
+        entry: &HopCommand,
+        args: &[&[u8]],
+        replies: &mut Vec<u8>,
+        bump: &Bump,
+    ) -> Outcome {
         let start = replies.len();
         let handler = match (self.admit_hop(entry, args), &self.registry.by_id(entry.command).run) {
             (Ok(()), Run::Keyed(handler)) => *handler,
@@ -300,7 +314,12 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
             outcome = Outcome::Failed;
         }
-        self.settle(entry.db as usize, args);
+        let origin = Origin { core: CoreId(from.0 as u8), client: entry.client };
+        self.settle(entry.db as usize, args, Some(origin));
+        if entry.tracks && reads(self.registry.by_id(entry.command)) {
+            let command = self.registry.by_id(entry.command);
+            self.remember_reader(origin, command_keys(command, args).into_iter());
+        }
         if self.effects.block.is_some() { Outcome::Not } else { outcome }
     }
 

@@ -128,7 +128,7 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "client_recent_max_input_buffer", figures.longest_input);
     field(out, "client_recent_max_output_buffer", figures.longest_output);
     field(out, "blocked_clients", figures.blocked);
-    field(out, "tracking_clients", 0);
+    field(out, "tracking_clients", figures.trackers);
     field(out, "clients_in_timeout_table", 0);
 }
 
@@ -208,7 +208,7 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "aof_last_write_status", "ok");
 }
 
-fn stats(out: &mut String, _: &Plane, figures: &Figures) {
+fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     let counters = &figures.counters;
     field(out, "total_connections_received", counters.connections);
     field(out, "total_commands_processed", counters.commands);
@@ -231,6 +231,9 @@ fn stats(out: &mut String, _: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
+    field(out, "tracking_total_keys", figures.read.0);
+    field(out, "tracking_total_items", figures.read.1);
+    field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
     field(out, "total_error_replies", figures.errors.total());
     field(out, "acl_access_denied_auth", counters.denied_auths);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);

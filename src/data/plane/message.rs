@@ -5,6 +5,7 @@ use super::blocking::Woken;
 use super::client::ClientRef;
 use super::figures::SaveFacts;
 use super::hop::HopBatch;
+use super::invalidation::Invalidation;
 use super::migrate::{Errand, Report};
 use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
@@ -14,8 +15,9 @@ use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::origin::Origin;
 use crate::data::route::Service;
-use crate::data::store::{Progress, Store};
+use crate::data::store::{Prefixes, Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -101,8 +103,9 @@ pub struct SnapshotPart {
 pub enum Order {
     /// Begin the snapshot with this number, and say so in the log.
     Cut(u64),
-    /// Put these stores in the place of those of the cores, in their order.
-    Replace(Vec<Box<Store>>),
+    /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
+    /// place of all.
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
@@ -227,6 +230,10 @@ pub enum Inquiry {
         /// Whether it is to get an error, not what it gets when its time is up.
         with_error: bool,
     },
+    /// Where the client with this number is.
+    FindClient(ClientId),
+    /// What keys begin with that the clients of a core want to hear of from now on.
+    HearOf(CoreId, Prefixes),
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
     /// Answers when everything sent before has been seen.
@@ -308,6 +315,8 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// CLIENT LIST lines.
     Clients(Vec<(ClientId, String)>),
+    /// The client that was asked for.
+    Client(Option<ClientRef>),
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
@@ -341,6 +350,23 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// What clients of the receiver are to be told of keys that have changed.
+    Invalidate(Box<Invalidation>),
+    /// Keys (none: all) have changed of which another client is to be told in the place of one of the sender's.
+    Redirected {
+        /// The client that has named the other.
+        from: Origin,
+        /// The other.
+        to: ClientRef,
+        /// The keys.
+        keys: Option<Vec<Arc<[u8]>>>,
+    },
+    /// That client has named one to be told in its place which is gone.
+    RedirectionBroke(ClientRef),
+    /// How many keys of the sender's store have readers.
+    Readers(usize),
+    /// What keys begin with that the sender's clients want to hear of from now on.
+    HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
     Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.

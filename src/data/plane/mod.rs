@@ -31,6 +31,7 @@ pub mod gather;
 pub mod hop;
 pub mod info;
 pub mod introspection;
+pub mod invalidation;
 pub mod log;
 pub mod message;
 pub mod migrate;
@@ -42,6 +43,7 @@ pub mod script_call;
 pub mod scripting;
 pub mod server;
 pub mod standing;
+pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
 
@@ -185,6 +187,8 @@ pub struct Plane {
     pub registry: &'static Registry,
     /// Subscribers of this core.
     pub pubsub: pubsub::PubSub,
+    /// Clients that track keys, and what they are to be told.
+    pub invalidations: invalidation::Invalidations,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -215,6 +219,8 @@ pub struct Plane {
     pub standing: Arc<Standing>,
     /// Whether writes wait because nobody takes what they log.
     log_waits: bool,
+    /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
+    snapshot_functions: Vec<u8>,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -270,6 +276,7 @@ impl Plane {
             clients: Clients::default(),
             registry,
             pubsub: pubsub::PubSub::default(),
+            invalidations: invalidation::Invalidations::new(options.cores),
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
@@ -285,6 +292,7 @@ impl Plane {
             failover_pause: None,
             standing: Arc::default(),
             log_waits: false,
+            snapshot_functions: Vec::new(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
@@ -332,6 +340,12 @@ impl Plane {
         (0..self.options.cores as u16).map(Peer)
     }
 
+    /// All data cores but this one.
+    fn other_cores(&self) -> impl Iterator<Item = Peer> + use<> {
+        let me = Peer::from(self.core());
+        self.data_cores().filter(move |peer| *peer != me)
+    }
+
     /// All data cores and the bus core.
     pub fn everybody(&self) -> impl Iterator<Item = Peer> + use<> {
         (0..=self.options.cores as u16).map(Peer)
@@ -348,6 +362,11 @@ impl Plane {
     pub fn message_to(&mut self, at: u32) -> Reply<'_> {
         let client = &mut self.clients[at];
         let proto = client.session.proto;
+        if client.waiting.is_some() && client.queue.len() == 1 {
+            // It waits for a key: that may take long, and its reply is still to be made.
+            self.out.open(client);
+            return Reply::new(&mut self.out.bytes, proto);
+        }
         Reply::new(self.out.ordered_buffer_for(client), proto)
     }
 
@@ -383,6 +402,7 @@ impl Plane {
             store.configure(&self.settings);
             store.record_removed |= log;
             store.keep_expired = paused || replica;
+            store.set_heard_prefixes(self.invalidations.every_prefix());
         }
     }
 }

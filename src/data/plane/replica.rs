@@ -136,7 +136,7 @@ impl Plane {
 
     /// Makes the next part of snapshot `number`, for the bus core.
     pub(super) fn continue_snapshot(&mut self, number: u64) {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.snapshot_functions);
         let progress = self.stores.home_mut().snapshot_step(limits::SNAPSHOT_PART, &mut bytes);
         self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, progress }));
     }

@@ -24,6 +24,7 @@ use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
+use crate::data::origin::Origin;
 use crate::data::route::{Manner, Route};
 use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
@@ -81,6 +82,10 @@ pub(super) struct Job {
     pub(super) flags: Flags,
     /// Whether it has written.
     pub(super) wrote: bool,
+    /// Whose it is.
+    pub(super) origin: Origin,
+    /// The keys it was called with, if its client tracks what it reads.
+    pub(super) tracked: Option<Vec<Box<[u8]>>>,
     /// The slot of the keys it has named so far.
     pub(super) slot: Option<Slot>,
     /// The number of the command that called it.
@@ -251,6 +256,13 @@ impl Plane {
         };
         let Prepared { function, flags, name, keys, argv, read_only, is_function } = prepared;
         let in_transaction = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let (origin, tracks) = match &call.caller {
+            Caller::Client(client) => (Origin { core: self.core(), client: *client }, self.tracks_reads(client.index)),
+            Caller::Batch(from, batch) => {
+                let entry = &batch.commands[0];
+                (Origin { core: CoreId(from.0 as u8), client: entry.client }, entry.tracks)
+            }
+        };
         let began_ns = (self.options.clock)();
         let declared = !flags.any(Flags::COMPATIBLE);
         let job = Job {
@@ -265,6 +277,8 @@ impl Plane {
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),
             flags,
             wrote: false,
+            origin,
+            tracked: tracks.then(|| keys.iter().map(|key| Box::from(*key)).collect()),
             slot: keys.first().map(|key| Slot::of_key(key)),
             command: call.command.id(),
             began_ns,

@@ -8,6 +8,7 @@ use super::client::{Client, ClientRef, Owed, SCRIPT_CLIENT, Session};
 use super::dispatch::{Flow, Outcome, Request};
 use super::redirect::command_keys;
 use super::script::NO_ENGINE;
+use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::data::command::spec::flag;
@@ -75,6 +76,9 @@ impl Plane {
                     self.errors.replied(error.to_string().as_bytes());
                 }
                 self.settle_call(db, args, replicates);
+                if reads(command) {
+                    self.remember_script_keys();
+                }
                 self.count_script(command.id(), began, result.is_err());
                 return Some(reply);
             }
@@ -103,8 +107,20 @@ impl Plane {
         if !replicates {
             self.log.set_on(false);
         }
-        self.settle(db, args);
+        let origin = self.scripts.job.as_ref().map(|job| job.origin);
+        self.settle(db, args, origin);
         self.log.set_on(on);
+    }
+
+    /// A script of a client that tracks has read: all keys that it was called with count, as in Redis.
+    fn remember_script_keys(&mut self) {
+        let Some(job) = &mut self.scripts.job else { return };
+        let Some(keys) = job.tracked.take() else { return };
+        let origin = job.origin;
+        self.remember_reader(origin, keys.iter().map(|key| &**key));
+        if let Some(job) = &mut self.scripts.job {
+            job.tracked = Some(keys);
+        }
     }
 
     /// Whether a script may call this command now. Texts and order are Redis's (`script.c`, `scriptCall`).

@@ -89,9 +89,12 @@ impl Plane {
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
-            Order::Replace(stores) => {
-                let stores = self.replace(stores);
-                return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
+            Order::Replace(stores, functions) => {
+                let answer = match self.replace_functions(functions) {
+                    Ok(()) => Answer::Stores(self.replace(stores)),
+                    Err(error) => Answer::Reply(Err(error)),
+                };
+                return self.send(self.bus(), Message::Answer(number, answer));
             }
             Order::Apply(batch) => {
                 self.apply_here(&batch, bump);
@@ -115,6 +118,7 @@ impl Plane {
         for (_, store) in self.stores.iter_mut() {
             store.snapshot_begin(style, self.now.unix_ms);
         }
+        self.snapshot_functions = self.functions_for_snapshot(style);
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
     }

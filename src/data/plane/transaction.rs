@@ -335,7 +335,11 @@ impl Plane {
             let request = self.resolve(args, bump);
             let Some(command) = request.command else { continue };
             let flow = match &command.run {
-                Run::Keyed(handler) => self.execute(at, &request, *handler),
+                Run::Keyed(handler) => {
+                    let flow = self.execute(at, &request, *handler);
+                    self.remember_read(at, &request);
+                    flow
+                }
                 Run::Script => self.execute_script(at, &request, Vec::new()),
                 Run::Session(handler) | Run::Node(handler) => self.session(at, &request, *handler),
             };

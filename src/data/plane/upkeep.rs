@@ -31,6 +31,8 @@ pub struct Upkeep {
     more_to_free: bool,
     /// Whether the store may be above its share of `maxmemory`.
     more_to_evict: bool,
+    /// How many keys of this core's store have readers, as the other cores were told.
+    pub(super) readers_told: usize,
     /// Bytes of memory of this core's clients, as of the last tick.
     client_bytes: u64,
 }
@@ -79,6 +81,7 @@ impl Plane {
         }
         self.after_unlock(bump);
         self.expire_own();
+        self.tend_readers();
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
@@ -268,6 +271,7 @@ impl Plane {
         self.end_transaction(at);
         self.forget_watches(at);
         self.drop_subscriptions(at);
+        self.stop_tracking(at);
         self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {

@@ -151,7 +151,8 @@ impl Graveyard {
 impl Store {
     /// Frees a little of what was deleted, in at most `steps` steps of well under 200 us each; true: more is left.
     pub fn reclaim(&mut self, steps: usize) -> bool {
-        (0..steps).all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim())
+        (0..steps)
+            .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
     }
 
     /// Frees some entries of doomed tables; false: there are none.

@@ -131,7 +131,7 @@ impl Store {
 
     /// Takes note whether writes are to be told to anybody.
     pub(super) fn refresh_observed(&mut self) {
-        self.observed = self.snapshot.is_some() || !self.watches.is_empty();
+        self.observed = self.snapshot.is_some() || !self.watches.is_empty() || self.tracking.is_active();
     }
 }
 

@@ -255,6 +255,10 @@ impl Office for NodeOffice {
                 self.replaced(number, old, outgoing);
                 self.reloaded(number, outgoing);
             }
+            Message::Answer(number, Answer::Reply(Err(error))) => {
+                self.refused(number, &error, outgoing);
+                self.not_replaced(number, &error, outgoing);
+            }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(0))));

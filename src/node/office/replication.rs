@@ -314,7 +314,8 @@ impl NodeOffice {
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
         self.last += 1;
         self.desk_of_replication.replacing = Some((self.last, db));
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores)))));
+        let order = Order::Replace(stores, loaded.functions);
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
     }
 
     /// The old stores are back: the new ones serve.
@@ -327,6 +328,13 @@ impl NodeOffice {
         }
         if let Some((_, db)) = self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number) {
             self.with_replication(outgoing, |replication| replication.loaded(Ok(db)));
+        }
+    }
+
+    /// The snapshot that was loaded can't serve.
+    pub(super) fn refused(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
+        if self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number).is_some() {
+            self.with_replication(outgoing, |replication| replication.loaded(Err(error.to_string())));
         }
     }
 

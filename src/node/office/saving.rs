@@ -273,7 +273,8 @@ impl NodeOffice {
                 let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
                 self.last += 1;
                 self.saving.replacing = Some((self.last, command));
-                outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores)))));
+                let order = Order::Replace(stores, loaded.functions);
+                outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
             }
             Some(Ok(None)) => refuse(command, "ERR there is no snapshot file", outgoing),
             Some(Err(error)) => {
@@ -324,6 +325,14 @@ impl NodeOffice {
         match reader {
             Ok(reader) => self.saving.reader = Some((reader, command)),
             Err(error) => refuse(command, &format!("ERR {error}"), outgoing),
+        }
+    }
+
+    /// The stores that were read can't serve.
+    pub(super) fn not_replaced(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
+        if let Some((_, command)) = self.saving.replacing.take_if(|(expected, _)| *expected == number) {
+            log::error!("Error trying to load the RDB dump: {error}");
+            refuse(command, "ERR Error trying to load the RDB dump", outgoing);
         }
     }
 

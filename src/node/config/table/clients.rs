@@ -1,6 +1,6 @@
 //! Clients: how many, how much they may use, and who may do what.
 
-use super::{LONG, MIB, NO_ACL, NO_MODULES, NO_TRACKING, NOT_BUILT, UINT};
+use super::{LONG, MIB, NO_ACL, NO_MODULES, NOT_BUILT, UINT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 
 const PROTECTED: &[&str] = &["no", "yes", "local"];
@@ -42,8 +42,7 @@ pub(super) const ROWS: &[Directive] = &[
         LONG,
         "1000000",
         "How many keys client-side caching remembers; 0 is no limit.",
-    )
-    .without_effect(NO_TRACKING),
+    ),
     number("busy-reply-threshold", 0, LONG, "5000", "After so many milliseconds of a script, clients are told BUSY.")
         .alias("lua-time-limit"),
     flag("lua-enable-deprecated-api", "no", "Let scripts see what they should not touch.").immutable().hidden(),

@@ -87,7 +87,6 @@ const NO_FORK: &str = "coreslot never forks";
 const NO_SUPERVISION: &str = "coreslot stays in the foreground; a service manager puts it in the background";
 const OWN_THREADS: &str = "coreslot has its own threads; see data-cores, cpu-list and bus-cpu";
 const OWN_TABLES: &str = "coreslot's tables and allocator need no such work";
-const NO_TRACKING: &str = "this build has no client-side caching yet";
 const NOT_BUILT: &str = "this build does not do that yet";
 
 #[cfg(test)]

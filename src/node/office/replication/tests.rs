@@ -130,7 +130,7 @@ fn load(node: &mut Node, primary: &mut Node) {
     }
     assert!(loader.push(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap());
     let stores = loader.finish().unwrap().stores.into_iter().map(Box::new).collect();
-    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores))));
+    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores, Vec::new()))));
     node.settle();
 }
 
