@@ -122,6 +122,7 @@ pub fn change_of(args: &[&[u8]]) -> Result<Change, Error> {
             [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {
                 Ok(Change::Flush)
             }
+            [_, _, _, _, ..] => Err(help::syntax_error(args)),
             _ => Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
         },
         b"restore" => restore_of(args),
@@ -164,6 +165,11 @@ fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
 
 fn change(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
     let change = change_of(request.args)?;
+    if let Some(command) = request.command
+        && plane.lacks_room(command.spec.flags(), &[plane.core()])
+    {
+        return Err(Error::OutOfMemory);
+    }
     Ok(plane.change_all(at, request, change))
 }
 

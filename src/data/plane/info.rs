@@ -163,8 +163,12 @@ fn memory(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "used_memory_dataset", figures.used_bytes);
     field(out, "total_system_memory", total);
     field(out, "total_system_memory_human", human(total));
-    field(out, "used_memory_lua", 0);
-    field(out, "used_memory_scripts", 0);
+    let scripts = &plane.scripts;
+    field(out, "used_memory_lua", scripts.memory());
+    field(out, "used_memory_scripts", scripts.known.bytes());
+    field(out, "number_of_cached_scripts", scripts.known.len());
+    field(out, "number_of_functions", scripts.libraries.count());
+    field(out, "number_of_libraries", scripts.libraries.libraries.len());
     field(out, "maxmemory", maxmemory);
     field(out, "maxmemory_human", human(maxmemory));
     field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
@@ -234,6 +238,8 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
+    // A connection to another node is closed when its MIGRATE is done.
+    field(out, "migrate_cached_sockets", 0);
     field(out, "total_error_replies", figures.errors.total());
     field(out, "acl_access_denied_auth", counters.denied_auths);
     field(out, "client_query_buffer_limit_disconnections", counters.query_buffer_limit_disconnections);

@@ -151,13 +151,16 @@ impl Job {
 }
 
 impl Plane {
-    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
+    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core; so may
+    /// one in a cluster that names none.
     pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let (here, cores) = (self.core(), self.options.cores);
         let manner = self.script_manner(at, request.args, command);
         let route = match self.routes.route(command, request, manner, here, &self.topology) {
             Route::Refused(error) => Route::Refused(error),
-            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
+            _ if cores > 1 && (!self.settings.cluster_enabled || command_keys(command, request.args).is_empty()) => {
+                Route::Span((0..cores as u8).map(CoreId).collect())
+            }
             route => route,
         };
         match route {
