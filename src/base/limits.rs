@@ -72,6 +72,12 @@ pub const MAX_WATCHES: usize = 65_536;
 /// Channels, patterns or shard channels one client can listen to.
 pub const MAX_SUBSCRIPTIONS: usize = 1_000_000;
 
+/// Prefixes of keys of which one client can want to hear.
+pub const MAX_PREFIXES: usize = 65_536;
+
+/// Keys whose readers are forgotten at once, where there are more than `tracking-table-max-keys`.
+pub const READERS_FORGOTTEN: usize = 1000;
+
 /// Keys active expiry looks at in one turn, for each point of `active-expire-effort`.
 pub const EXPIRE_PER_TURN: usize = 200;
 

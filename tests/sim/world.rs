@@ -231,6 +231,7 @@ impl World {
         let data = &self.hosts[host].data;
         let replication = Replication {
             offset: data.offset,
+            data_missing: data.offset == 0,
             primary_silent_ms: data.heard_primary.map(|at| self.time - at),
             link_up: data.link_up,
             writes_paused: data.paused,
@@ -363,7 +364,7 @@ impl World {
                     let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
                     return cluster.save_failed();
                 }
-                Action::SaveConfig(text) => self.hosts[host].disk = text,
+                Action::SaveConfig(text) | Action::SaveConfigSoon(text) => self.hosts[host].disk = text,
                 Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
                 Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
                 Action::Send(link, packet) => {

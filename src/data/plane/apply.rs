@@ -97,7 +97,7 @@ impl Plane {
         };
         let result = handler(&mut exec, args);
         self.unwanted = reply;
-        self.settle(db, args);
+        self.settle(db, args, None);
         result
     }
 

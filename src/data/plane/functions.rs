@@ -8,6 +8,7 @@ use super::script::Scripts;
 use crate::base::glob::{self, Case};
 use crate::data::command::{SessionHandler, help};
 use crate::data::rdb::dump;
+use crate::data::rdb::write::{self, Style};
 use crate::data::script::functions::Policy;
 use crate::data::script::known::Flags;
 use crate::resp::{Error, Reply};
@@ -54,6 +55,34 @@ impl Plane {
         Ok(Vec::new())
     }
 
+    /// Has the other cores make a change that was made here.
+    fn tell_of_functions(&mut self, change: &Change) {
+        let me = self.core().into();
+        for peer in self.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
+            self.send(peer, Message::Tell(Notice::Functions(change.clone())));
+        }
+    }
+
+    /// Puts these libraries in the place of those of all cores.
+    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) -> Result<(), Error> {
+        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
+            return Ok(());
+        }
+        let change = Change::Restore(codes.into(), Policy::Flush);
+        self.change_functions(&change)?;
+        self.tell_of_functions(&change);
+        Ok(())
+    }
+
+    /// All libraries, as a snapshot has them.
+    pub(super) fn functions_for_snapshot(&self, style: Style) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for library in self.scripts.libraries.libraries.values() {
+            write::function(&mut bytes, &library.code, style);
+        }
+        bytes
+    }
+
     /// Changes the libraries of all cores, and writes the reply: what the change answers, or OK.
     fn change_all(&mut self, at: u32, request: &Request<'_>, change: Change) -> Flow {
         let args: Vec<Vec<u8>> = request.args.iter().map(|arg| arg.to_vec()).collect();
@@ -63,10 +92,7 @@ impl Plane {
             Box::new(move |plane, at| match plane.change_functions(&change) {
                 Err(error) => plane.reply_error(at, &error),
                 Ok(answer) => {
-                    let me = plane.core().into();
-                    for peer in plane.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
-                        plane.send(peer, Message::Tell(Notice::Functions(change.clone())));
-                    }
+                    plane.tell_of_functions(&change);
                     plane.stats.changed += 1;
                     if plane.log.is_on() {
                         plane.log.command(0, &args);

@@ -169,7 +169,10 @@ impl Plane {
                 }
             }
             Purpose::Order(number, order) => self.carry_out(number, *order, bump),
-            Purpose::Work(client, work) => work(self, client.index),
+            Purpose::Work(client, work) => {
+                work(self, client.index);
+                self.clock_out(client.index);
+            }
             Purpose::Command(client, args) => {
                 let at = client.index;
                 let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
@@ -180,7 +183,10 @@ impl Plane {
                     Some((_, flags)) if self.lacks_room(flags, &gather.cores) => {
                         self.refuse(at, &request, Error::OutOfMemory);
                     }
-                    Some((Run::Keyed(handler), _)) => flow = self.execute(at, &request, *handler),
+                    Some((Run::Keyed(handler), _)) => {
+                        flow = self.execute(at, &request, *handler);
+                        self.remember_read(at, &request);
+                    }
                     Some((Run::Script, _)) => {
                         flow = self.execute_script(at, &request, gather.cores.clone());
                         if flow == Flow::Wait {
@@ -238,8 +244,9 @@ impl Plane {
     }
 
     /// A store this core asked for is here.
-    pub(super) fn lent(&mut self, from: Peer, number: u64, store: Box<Store>, mark: LogMark, bump: &Bump) {
+    pub(super) fn lent(&mut self, from: Peer, number: u64, mut store: Box<Store>, mark: LogMark, bump: &Bump) {
         self.log.follow(mark);
+        self.tell_prefixes(&mut store);
         self.stores.put(CoreId(from.0 as u8), store);
         let Some(gather) = self.gathers.pending.get_mut(&number) else { return };
         gather.here += 1;

@@ -5,16 +5,19 @@
 //! within a queue, so two commands of a client for one core are executed in the order they were sent.
 
 use super::Plane;
+use super::acl::Behalf;
 use super::client::{ClientRef, Hold, Owed};
 use super::dispatch::{Flow, Outcome, Request};
 use super::message::{Message, Peer};
 use super::redirect::command_keys;
+use super::tracking::reads;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::{Exec, TimeoutReply};
 use crate::data::key::Key;
+use crate::data::origin::Origin;
 use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
@@ -42,6 +45,8 @@ pub struct HopCommand {
     pub key: u32,
     /// How to write the reply.
     pub proto: Proto,
+    /// Whether the keys it reads are to be remembered.
+    pub tracks: bool,
     /// How the client says it, for slots that the node does not simply serve.
     pub manner: Manner,
 }
@@ -59,6 +64,10 @@ pub struct HopBatch {
     pub replies: Vec<u8>,
     /// Where each reply ends.
     pub ends: Vec<usize>,
+    /// The commands that took long for themselves, and how many microseconds.
+    pub slow: Vec<(usize, u64)>,
+    /// Whose rights a script has that is sent alone, if not all.
+    pub behalf: Option<Box<Behalf>>,
     /// The commands that wait for a key, whose replies come later.
     pub deferred: Vec<Deferred>,
 }
@@ -109,6 +118,8 @@ impl HopBatch {
         self.replies.shrink_to(KEEP);
         self.ends.clear();
         self.deferred.clear();
+        self.slow.clear();
+        self.behalf = None;
     }
 }
 
@@ -131,8 +142,9 @@ impl Plane {
     }
 
     /// Sends off a command alone, behind what is for the same core already: it can take long, and is answered later.
-    pub(super) fn send_alone(&mut self, core: CoreId, command: HopCommand, args: &[&[u8]]) {
+    fn send_alone(&mut self, core: CoreId, command: HopCommand, args: &[&[u8]], behalf: Option<Box<Behalf>>) {
         let mut alone = self.spare_batches.pop().unwrap_or_default();
+        alone.behalf = behalf;
         alone.push(command, args);
         for batch in [self.hops[core.index()].take(), Some(alone)].into_iter().flatten() {
             self.stats.hops += batch.commands.len() as u64;
@@ -154,6 +166,8 @@ impl Plane {
         if client.queue.len() >= limits::MAX_OWED_REPLIES {
             return Flow::Retry(Hold::Backlog);
         }
+        let tracks = !client.plain && self.tracks_reads(at);
+        let client = &mut self.clients[at];
         let key = request.key.expect("a hop is routed by a key");
         let index = command.first_key(request.args).unwrap_or(1) as u32;
         let entry = HopCommand {
@@ -166,10 +180,12 @@ impl Plane {
             hash: key.hash,
             key: index,
             proto: client.session.proto,
+            tracks,
             manner,
         };
         if matches!(command.run, Run::Script) {
-            self.send_alone(core, entry, request.args);
+            let behalf = self.behalf_of(at);
+            self.send_alone(core, entry, request.args, behalf);
             return Flow::Done;
         }
         self.batch_for(core).push(entry, request.args);
@@ -204,6 +220,7 @@ impl Plane {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
         let mut deferred = std::mem::take(&mut batch.deferred);
+        let mut slow = std::mem::take(&mut batch.slow);
         let args = batch.args(bump);
         let mut outcomes = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
@@ -211,8 +228,14 @@ impl Plane {
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
             let args = &args[first..last];
-            outcomes.push(self.execute_hop(entry, args, &mut replies, bump));
+            let alone = self.precise || !self.registry.by_id(entry.command).quick;
+            let began = if alone { (self.options.clock)() } else { 0 };
+            outcomes.push(self.execute_hop(from, entry, args, &mut replies, bump));
             ends.push(replies.len());
+            let took = if alone { (self.options.clock)().saturating_sub(began) / 1000 } else { 0 };
+            if alone && self.effects.block.is_none() && self.is_slow(took) {
+                slow.push((ends.len() - 1, took));
+            }
             if let Some(block) = self.effects.block.take() {
                 let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);
                 deferred.push(Deferred { index: ends.len() - 1, deadline, timeout_reply });
@@ -234,6 +257,7 @@ impl Plane {
         batch.replies = replies;
         batch.ends = ends;
         batch.deferred = deferred;
+        batch.slow = slow;
         self.outgoing.push((from, Message::HopDone(batch)));
     }
 
@@ -268,7 +292,14 @@ impl Plane {
         Ok(())
     }
 
-    fn execute_hop(&mut self, entry: &HopCommand, args: &[&[u8]], replies: &mut Vec<u8>, bump: &Bump) -> Outcome {
+    fn execute_hop(
+        &mut self,
+        from: Peer,
+        entry: &HopCommand,
+        args: &[&[u8]],
+        replies: &mut Vec<u8>,
+        bump: &Bump,
+    ) -> Outcome {
         let start = replies.len();
         let handler = match (self.admit_hop(entry, args), &self.registry.by_id(entry.command).run) {
             (Ok(()), Run::Keyed(handler)) => *handler,
@@ -300,13 +331,21 @@ impl Plane {
             self.errors.replied(error.to_string().as_bytes());
             outcome = Outcome::Failed;
         }
-        self.settle(entry.db as usize, args);
+        let origin = Origin { core: CoreId(from.0 as u8), client: entry.client };
+        self.settle(entry.db as usize, args, Some(origin));
+        if entry.tracks && reads(self.registry.by_id(entry.command)) {
+            let command = self.registry.by_id(entry.command);
+            self.remember_reader(origin, command_keys(command, args).into_iter());
+        }
         if self.effects.block.is_some() { Outcome::Not } else { outcome }
     }
 
     /// Hands the replies of a batch that came back to its clients.
     pub(super) fn batch_done(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         self.batches_away -= 1;
+        if !batch.slow.is_empty() {
+            self.note_slow_hops(&batch, bump);
+        }
         let mut start = 0;
         let mut deferred = batch.deferred.iter().peekable();
         for (index, (entry, end)) in batch.commands.iter().zip(&batch.ends).enumerate() {
@@ -329,6 +368,24 @@ impl Plane {
         if self.spare_batches.len() < 2 * self.options.cores {
             batch.reset();
             self.spare_batches.push(batch);
+        }
+    }
+
+    /// Logs commands of a batch that took long where they were executed.
+    #[cold]
+    fn note_slow_hops(&mut self, batch: &HopBatch, bump: &Bump) {
+        let args = batch.args(bump);
+        let mut first = 0;
+        let mut slow = batch.slow.iter().peekable();
+        for (index, entry) in batch.commands.iter().enumerate() {
+            let last = first + entry.argc as usize;
+            if let Some((_, took)) = slow.next_if(|(slow, _)| *slow == index)
+                && self.clients.get(entry.client).is_some()
+            {
+                let command = self.registry.by_id(entry.command);
+                self.note_slowness(entry.client.index, command, &args[first..last], *took);
+            }
+            first = last;
         }
     }
 

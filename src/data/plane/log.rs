@@ -10,6 +10,7 @@ use crate::base::ids::CoreId;
 use crate::contract::log::{LogBatch, LogMark, LogPart};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
+use crate::data::origin::Origin;
 use crate::data::store::Removed;
 use crate::resp::{Proto, Reply};
 
@@ -160,10 +161,15 @@ impl Log {
 }
 
 impl Plane {
-    /// Deals with what a command changed, and with the keys that went meanwhile without being asked.
+    /// Deals with what a command changed, that of `origin` if of a client, and with the keys that went meanwhile without
+    /// being asked.
     #[inline]
-    pub(super) fn settle(&mut self, db: usize, args: &[&[u8]]) {
-        let removed = if self.stores.has_removed() { self.stores.take_removed() } else { Vec::new() };
+    pub(super) fn settle(&mut self, db: usize, args: &[&[u8]], origin: Option<Origin>) {
+        let mut removed = Vec::new();
+        if self.stores.has_news() {
+            self.note_changes(origin);
+            removed = self.stores.take_removed();
+        }
         if self.log.on && (self.effects.changed != 0 || !removed.is_empty()) {
             self.log_effects(db, args, &removed);
         }
@@ -220,7 +226,7 @@ impl Plane {
 
     /// Logs and announces the keys that expired or were evicted outside of a command.
     pub(super) fn settle_removed(&mut self) {
-        if self.stores.has_removed() {
+        if self.stores.has_news() {
             let removed = self.stores.take_removed();
             if self.log.on {
                 self.log_removed(&removed);

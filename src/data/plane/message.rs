@@ -1,10 +1,11 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::Woken;
+use super::blocking::{Slow, Woken};
 use super::client::ClientRef;
-use super::figures::SaveFacts;
+use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
+use super::invalidation::Invalidation;
 use super::migrate::{Errand, Report};
 use super::replica::Departure;
 use crate::base::ids::{ClientId, CoreId};
@@ -12,10 +13,12 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{Entry, Users};
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
+use crate::data::origin::Origin;
 use crate::data::route::Service;
-use crate::data::store::{Progress, Store};
+use crate::data::store::{Prefixes, Progress, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -93,6 +96,8 @@ pub struct SnapshotPart {
     pub core: CoreId,
     /// Whole records.
     pub bytes: Vec<u8>,
+    /// How many keys these are.
+    pub keys: usize,
     /// Whether there is more to come.
     pub progress: Progress,
 }
@@ -101,8 +106,9 @@ pub struct SnapshotPart {
 pub enum Order {
     /// Begin the snapshot with this number, and say so in the log.
     Cut(u64),
-    /// Put these stores in the place of those of the cores, in their order.
-    Replace(Vec<Box<Store>>),
+    /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
+    /// place of all.
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
@@ -121,10 +127,7 @@ pub enum Scope {
 pub enum Inquiry {
     // ---- to the store
     /// DBSIZE.
-    Size {
-        /// Which database.
-        db: usize,
-    },
+    Size(Scope),
     /// KEYS.
     Keys {
         /// Which database.
@@ -185,6 +188,12 @@ pub enum Inquiry {
     ClientList(Arc<super::client_filter::ClientFilter>),
     /// CLIENT KILL: how many were.
     ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// A new table of users to go by, and the client who made it, if one did.
+    AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// ACL LOG.
+    Denials,
+    /// ACL LOG RESET.
+    DenialsReset,
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
     /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
@@ -218,6 +227,10 @@ pub enum Inquiry {
     Sleep(std::time::Duration),
     /// DEBUG SET-ACTIVE-EXPIRE.
     ActiveExpire(bool),
+    /// DEBUG PAUSE-CRON.
+    PauseCron(bool),
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    ScriptsMayAll(bool),
     /// How the node stands in replication from now on.
     Stand(Arc<Standing>),
     /// CLIENT UNBLOCK: whether that client waited.
@@ -227,6 +240,10 @@ pub enum Inquiry {
         /// Whether it is to get an error, not what it gets when its time is up.
         with_error: bool,
     },
+    /// Where the client with this number is.
+    FindClient(ClientId),
+    /// What keys begin with that the clients of a core want to hear of from now on.
+    HearOf(CoreId, Prefixes),
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
     /// Answers when everything sent before has been seen.
@@ -308,12 +325,16 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// CLIENT LIST lines.
     Clients(Vec<(ClientId, String)>),
+    /// The client that was asked for.
+    Client(Option<ClientRef>),
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3], SaveFacts)>),
+    Replication(Box<(NodeFigures, SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// What was denied.
+    Denials(Vec<Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Digests of databases or values, where there are any.
@@ -341,6 +362,23 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// What clients of the receiver are to be told of keys that have changed.
+    Invalidate(Box<Invalidation>),
+    /// Keys (none: all) have changed of which another client is to be told in the place of one of the sender's.
+    Redirected {
+        /// The client that has named the other.
+        from: Origin,
+        /// The other.
+        to: ClientRef,
+        /// The keys.
+        keys: Option<Vec<Arc<[u8]>>>,
+    },
+    /// That client has named one to be told in its place which is gone.
+    RedirectionBroke(ClientRef),
+    /// How many keys of the sender's store have readers.
+    Readers(usize),
+    /// What keys begin with that the sender's clients want to hear of from now on.
+    HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
     Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.
@@ -349,6 +387,8 @@ pub enum Notice {
     EndSnapshot,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
+    /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
+    EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.
@@ -374,6 +414,8 @@ pub enum Notice {
         number: u32,
         /// The reply.
         reply: Vec<u8>,
+        /// The command, if it was slow.
+        slow: Option<Slow>,
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),

@@ -233,7 +233,7 @@ impl Plane {
         }
         self.effects.changed += deleted.len() as u64 - 1;
         let args: Vec<&[u8]> = deleted.iter().map(|arg| &**arg).collect();
-        self.settle(db, &args);
+        self.settle(db, &args, None);
     }
 
     fn answer_migration(&mut self, client: ClientRef, error: Option<Error>, bump: &Bump) {

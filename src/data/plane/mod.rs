@@ -16,6 +16,7 @@
 //! - Everything a client can make grow has a bound (`base::limits`).
 
 pub mod account;
+pub mod acl;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
@@ -30,7 +31,9 @@ pub mod gather;
 pub mod hop;
 pub mod info;
 pub mod introspection;
+pub mod invalidation;
 pub mod log;
+pub mod memory;
 pub mod message;
 pub mod migrate;
 pub mod pubsub;
@@ -41,8 +44,10 @@ pub mod script_call;
 pub mod scripting;
 pub mod server;
 pub mod standing;
+pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
+pub mod weight;
 
 #[cfg(test)]
 mod blocking_tests;
@@ -50,11 +55,14 @@ mod blocking_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{DenialLog, Users};
 use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::command::{Registry, latency, slowlog::SlowLog};
 use crate::data::exec::Effects;
@@ -168,6 +176,10 @@ pub struct Plane {
     pub now: Now,
     /// Settings by which this core goes.
     pub settings: Arc<Settings>,
+    /// Users whom this core knows.
+    pub users: Arc<Users>,
+    /// What was denied here lately.
+    pub denials: DenialLog,
     /// Topology by which this core goes.
     pub topology: Arc<Topology>,
     /// For each slot, the core that serves it; made from `topology`.
@@ -182,6 +194,14 @@ pub struct Plane {
     pub registry: &'static Registry,
     /// Subscribers of this core.
     pub pubsub: pubsub::PubSub,
+    /// Clients that track keys, and what they are to be told.
+    pub invalidations: invalidation::Invalidations,
+    /// What clients weigh.
+    pub weights: weight::Weights,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub scripts_may_all: bool,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -212,6 +232,8 @@ pub struct Plane {
     pub standing: Arc<Standing>,
     /// Whether writes wait because nobody takes what they log.
     log_waits: bool,
+    /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
+    snapshot_functions: Vec<u8>,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -267,6 +289,10 @@ impl Plane {
             clients: Clients::default(),
             registry,
             pubsub: pubsub::PubSub::default(),
+            invalidations: invalidation::Invalidations::new(options.cores),
+            weights: weight::Weights::default(),
+            cron_paused: false,
+            scripts_may_all: false,
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
@@ -282,6 +308,7 @@ impl Plane {
             failover_pause: None,
             standing: Arc::default(),
             log_waits: false,
+            snapshot_functions: Vec::new(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
@@ -306,6 +333,8 @@ impl Plane {
             next_serial: 1,
             warned_of_http: 0,
             upkeep: upkeep::Upkeep::default(),
+            users: Arc::new(Users::new(b"")),
+            denials: DenialLog::default(),
             settings,
             topology,
             options,
@@ -329,6 +358,12 @@ impl Plane {
         (0..self.options.cores as u16).map(Peer)
     }
 
+    /// All data cores but this one.
+    fn other_cores(&self) -> impl Iterator<Item = Peer> + use<> {
+        let me = Peer::from(self.core());
+        self.data_cores().filter(move |peer| *peer != me)
+    }
+
     /// All data cores and the bus core.
     pub fn everybody(&self) -> impl Iterator<Item = Peer> + use<> {
         (0..=self.options.cores as u16).map(Peer)
@@ -345,6 +380,11 @@ impl Plane {
     pub fn message_to(&mut self, at: u32) -> Reply<'_> {
         let client = &mut self.clients[at];
         let proto = client.session.proto;
+        if client.waiting.is_some() && client.queue.len() == 1 {
+            // It waits for a key: that may take long, and its reply is still to be made.
+            self.out.open(client);
+            return Reply::new(&mut self.out.bytes, proto);
+        }
         Reply::new(self.out.ordered_buffer_for(client), proto)
     }
 
@@ -369,6 +409,7 @@ impl Plane {
         self.lacks_replicas = !replica && good_replicas < wanted;
         self.free =
             !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
+        self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());
@@ -376,6 +417,7 @@ impl Plane {
             store.configure(&self.settings);
             store.record_removed |= log;
             store.keep_expired = paused || replica;
+            store.set_heard_prefixes(self.invalidations.every_prefix());
         }
     }
 }

@@ -13,6 +13,7 @@
 //! Owned by the data core. Invariant: there is a job exactly while the engine runs a script.
 
 use super::Plane;
+use super::acl::Behalf;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
@@ -23,6 +24,7 @@ use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
+use crate::data::origin::Origin;
 use crate::data::route::{Manner, Route};
 use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
@@ -71,6 +73,8 @@ pub(super) struct Job {
     proto: Proto,
     /// How its caller says it, for slots that the node does not simply serve.
     pub(super) manner: Manner,
+    /// Whose rights it has, if not all.
+    pub(super) behalf: Option<Box<Behalf>>,
     /// Its SHA-1 or the function's name.
     name: Vec<u8>,
     is_function: bool,
@@ -78,6 +82,10 @@ pub(super) struct Job {
     pub(super) flags: Flags,
     /// Whether it has written.
     pub(super) wrote: bool,
+    /// Whose it is.
+    pub(super) origin: Origin,
+    /// The keys it was called with, if its client tracks what it reads.
+    pub(super) tracked: Option<Vec<Box<[u8]>>>,
     /// The slot of the keys it has named so far.
     pub(super) slot: Option<Slot>,
     /// The number of the command that called it.
@@ -111,6 +119,8 @@ pub struct Call<'a> {
     pub proto: Proto,
     /// See [`Manner`].
     pub manner: Manner,
+    /// Whose rights it has, if not all.
+    pub behalf: Option<Box<Behalf>>,
     /// The stores it has borrowed.
     pub cores: Vec<CoreId>,
 }
@@ -191,9 +201,10 @@ impl Plane {
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
         let manner = self.script_manner(at, request.args, command);
+        let behalf = self.behalf_of(at);
         request.outcome.set(Outcome::Done);
         let (reply, failed) =
-            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, cores }) {
+            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, behalf, cores }) {
                 Ok(Some(ended)) => (ended.reply, ended.failed),
                 Ok(None) => return Flow::Wait,
                 Err((_, error)) => (self.error_reply(&error, proto), true),
@@ -207,7 +218,7 @@ impl Plane {
     }
 
     /// Runs the script of a client of another core, which came alone in a batch.
-    pub(super) fn execute_script_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+    pub(super) fn execute_script_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         let Some(entry) = batch.commands.first().copied() else { return };
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
@@ -218,7 +229,9 @@ impl Plane {
             return self.return_script_batch(from, batch, &reply);
         }
         let began = (self.options.clock)();
+        let behalf = batch.behalf.take();
         let call = Call {
+            behalf,
             caller: Caller::Batch(from, batch),
             args,
             command,
@@ -268,6 +281,13 @@ impl Plane {
         };
         let Prepared { function, flags, name, keys, argv, read_only, is_function } = prepared;
         let in_transaction = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let (origin, tracks) = match &call.caller {
+            Caller::Client(client) => (Origin { core: self.core(), client: *client }, self.tracks_reads(client.index)),
+            Caller::Batch(from, batch) => {
+                let entry = &batch.commands[0];
+                (Origin { core: CoreId(from.0 as u8), client: entry.client }, entry.tracks)
+            }
+        };
         let began_ns = (self.options.clock)();
         let declared = !flags.any(Flags::COMPATIBLE);
         let job = Job {
@@ -277,11 +297,14 @@ impl Plane {
             db: call.db,
             proto: call.proto,
             manner: call.manner,
+            behalf: call.behalf,
             name,
             is_function,
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),
             flags,
             wrote: false,
+            origin,
+            tracked: tracks.then(|| keys.iter().map(|key| Box::from(*key)).collect()),
             slot: keys.first().map(|key| Slot::of_key(key)),
             command: call.command.id(),
             began_ns,
@@ -384,6 +407,11 @@ impl Plane {
             let outcome = match step {
                 Step::Done(outcome) => outcome,
                 Step::Slice => return self.stand_still(),
+                Step::Check => {
+                    let reply = self.check_call();
+                    step = self.scripts.engine.as_deref_mut()?.reply(reply);
+                    continue;
+                }
                 Step::Call => {
                     let Some(reply) = self.call_from_script() else { return self.stand_still() };
                     step = self.scripts.engine.as_deref_mut()?.reply(reply);

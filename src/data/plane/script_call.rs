@@ -8,6 +8,7 @@ use super::client::{Client, ClientRef, Owed, SCRIPT_CLIENT, Session};
 use super::dispatch::{Flow, Outcome, Request};
 use super::redirect::command_keys;
 use super::script::NO_ENGINE;
+use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::data::command::spec::flag;
@@ -32,6 +33,14 @@ impl Plane {
         let reply = self.call_in(&bump);
         self.scripts.bump = bump;
         reply
+    }
+
+    /// Whether the command that the script asks about would be allowed.
+    pub(super) fn check_call(&mut self) -> Vec<u8> {
+        let Some(engine) = self.scripts.engine.as_deref() else { return Vec::new() };
+        let arguments = engine.arguments();
+        let args: Vec<&[u8]> = arguments.iter().collect();
+        self.check_for_script(&args)
     }
 
     fn call_in(&mut self, bump: &Bump) -> Option<Vec<u8>> {
@@ -75,6 +84,9 @@ impl Plane {
                     self.errors.replied(error.to_string().as_bytes());
                 }
                 self.settle_call(db, args, replicates);
+                if reads(command) {
+                    self.remember_script_keys();
+                }
                 self.count_script(command.id(), began, result.is_err());
                 return Some(reply);
             }
@@ -103,8 +115,20 @@ impl Plane {
         if !replicates {
             self.log.set_on(false);
         }
-        self.settle(db, args);
+        let origin = self.scripts.job.as_ref().map(|job| job.origin);
+        self.settle(db, args, origin);
         self.log.set_on(on);
+    }
+
+    /// A script of a client that tracks has read: all keys that it was called with count, as in Redis.
+    fn remember_script_keys(&mut self) {
+        let Some(job) = &mut self.scripts.job else { return };
+        let Some(keys) = job.tracked.take() else { return };
+        let origin = job.origin;
+        self.remember_reader(origin, keys.iter().map(|key| &**key));
+        if let Some(job) = &mut self.scripts.job {
+            job.tracked = Some(keys);
+        }
     }
 
     /// Whether a script may call this command now. Texts and order are Redis's (`script.c`, `scriptCall`).
@@ -115,7 +139,7 @@ impl Plane {
         if !command.spec.arity_fits(request.args.len()) {
             return Err(Error::new("ERR Wrong number of args calling Redis command from script"));
         }
-        if command.spec.is(flag::NOSCRIPT) {
+        if command.spec.is(flag::NOSCRIPT) && !self.scripts_may_all {
             return Err(Error::new(NOT_FROM_SCRIPT));
         }
         if command.spec.name().starts_with("xread") && waits(request.args) {
@@ -126,6 +150,7 @@ impl Plane {
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("ERR Can not execute the command on a stale replica"));
         }
+        self.admit_in_script(request, command)?;
         let Some(job) = &self.scripts.job else { return Err(Error::new(NO_ENGINE)) };
         let (wrote, flags) = (job.wrote, job.flags);
         if job.read_only && command.spec.flags() & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
@@ -204,7 +229,8 @@ impl Plane {
         };
         if self.clients.get(reference).is_none() {
             let id = ClientId::new(0, self.core());
-            let mut session = Session::new(id, self.now.unix_ms, true);
+            let mut session = Session::new(id, self.now.unix_ms, self.user_of_script());
+            session.authenticated = true;
             // It holds what a transaction would.
             session.multi = Some(Box::new(Transaction { running: Some(cores), ..Transaction::default() }));
             let mut client = Client::new(reference, session);

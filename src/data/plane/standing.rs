@@ -41,10 +41,13 @@ impl Plane {
             return Err(Error::new("READONLY You can't write against a read only replica."));
         }
         let stale = standing.replica && !standing.link_up && !self.settings.replica_serve_stale_data;
-        if stale && !command.spec.is(flag::STALE) {
+        if stale && flags & flag::STALE == 0 {
             return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
-        if standing.loading && !command.spec.is(flag::LOADING) && !tells_of_cluster(command) {
+        if standing.loading_beside && command.spec.is(flag::NO_ASYNC_LOADING) {
+            return Err(Error::new("LOADING Redis is loading the dataset in memory"));
+        }
+        if standing.loading && flags & flag::LOADING == 0 && !tells_of_cluster(command) {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }
         Ok(())
@@ -89,9 +92,12 @@ impl Plane {
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
-            Order::Replace(stores) => {
-                let stores = self.replace(stores);
-                return self.send(self.bus(), Message::Answer(number, Answer::Stores(stores)));
+            Order::Replace(stores, functions) => {
+                let answer = match self.replace_functions(functions) {
+                    Ok(()) => Answer::Stores(self.replace(stores)),
+                    Err(error) => Answer::Reply(Err(error)),
+                };
+                return self.send(self.bus(), Message::Answer(number, answer));
             }
             Order::Apply(batch) => {
                 self.apply_here(&batch, bump);
@@ -115,6 +121,7 @@ impl Plane {
         for (_, store) in self.stores.iter_mut() {
             store.snapshot_begin(style, self.now.unix_ms);
         }
+        self.snapshot_functions = self.functions_for_snapshot(style);
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
     }

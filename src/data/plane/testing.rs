@@ -205,6 +205,7 @@ impl Node {
     fn end_turn(&mut self, core: usize) {
         let cores = self.planes.len();
         let plane = &mut self.planes[core];
+        plane.tell_changes();
         plane.flush_hops();
         plane.flush_log();
         for (to, message) in plane.take_outgoing() {

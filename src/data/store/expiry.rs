@@ -5,6 +5,7 @@ use super::arena::offset;
 use super::entry::{self};
 use super::lookup::key_at;
 use super::table::Place;
+use super::tracking::Cause;
 use crate::base::prefetch::prefetch;
 use crate::slot::Slot;
 
@@ -80,6 +81,10 @@ impl Store {
         if self.record_removed {
             let key = key_at(self.arena.memory(), &self.long_keys, handle).into();
             self.record(db, key, evicted);
+        }
+        if self.tracking.is_active() {
+            let key = key_at(self.arena.memory(), &self.long_keys, handle);
+            self.tracking.changed(key, Cause::Gone);
         }
         self.unlink_at(db, slot, hash, place, handle);
         true

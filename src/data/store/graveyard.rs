@@ -151,7 +151,8 @@ impl Graveyard {
 impl Store {
     /// Frees a little of what was deleted, in at most `steps` steps of well under 200 us each; true: more is left.
     pub fn reclaim(&mut self, steps: usize) -> bool {
-        (0..steps).all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim())
+        (0..steps)
+            .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
     }
 
     /// Frees some entries of doomed tables; false: there are none.
@@ -285,7 +286,7 @@ mod tests {
         store.set_string(0, &key, b"v", Deadline::At(9), 1);
         store.set_string(1, &key, b"v", Deadline::At(9), 1);
         store.flush_slot(key.slot);
-        store.swap(0, 1);
+        store.swap(0, 1, 0);
         store.set_string(1, &hasher.key(b"other"), b"v", Deadline::At(9), 1);
         store.flush(Some(0));
         while store.reclaim(1) {}

@@ -90,6 +90,7 @@ impl Store {
             _ => self.flush_all(),
         }
         self.waits.mark_where(|flushed| db.is_none_or(|db| db == flushed));
+        self.tracking.all_changed();
     }
 
     fn flush_one(&mut self, db: usize) {
@@ -120,6 +121,9 @@ impl Store {
     /// snapshot.
     pub fn flush_slot(&mut self, slot: Slot) {
         self.snapshot_end();
+        if (0..self.databases()).any(|db| self.slot_len(db, slot) > 0) {
+            self.tracking.all_changed();
+        }
         for (db, database) in self.databases.iter_mut().enumerate() {
             if let Some(table) = database.take_table(slot.index()) {
                 self.graveyard.doom(Doomed::new(vec![table], Some(db)));
@@ -134,6 +138,8 @@ impl Store {
         std::mem::swap(self, &mut old);
         std::mem::swap(&mut self.watches, &mut old.watches);
         std::mem::swap(&mut self.waits, &mut old.waits);
+        std::mem::swap(&mut self.tracking, &mut old.tracking);
+        self.tracking.all_changed();
         self.watches.all_written();
         self.refresh_observed();
         self.waits.mark_where(|_| true);
@@ -146,16 +152,20 @@ impl Store {
     }
 
     /// Exchanges two databases. Ends a snapshot.
-    pub fn swap(&mut self, a: usize, b: usize) {
+    pub fn swap(&mut self, a: usize, b: usize, now: u64) {
         if a == b {
             return;
         }
         self.snapshot_end();
         let mut watches = std::mem::take(&mut self.watches);
-        watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
+        watches.swapped(a, b, |db, hash, key| {
+            let found = self.locate_bytes(db, Slot::of_key(key).index(), hash, key);
+            found.is_some_and(|(_, handle)| self.is_live(handle, now))
+        });
         self.watches = watches;
         self.databases.swap(a, b);
         self.waits.mark_where(|db| db == a || db == b);
+        self.tracking.all_changed();
         self.graveyard.swap(a, b);
     }
 

@@ -4,6 +4,7 @@ use super::arena::{self, GRANULE};
 use super::entry::{self, Header, LONG_KEY, VOLATILE};
 use super::slab::Slab;
 use super::table::Place;
+use super::tracking::Cause;
 use super::{Handle, Removed, Store};
 use crate::base::prefetch::prefetch;
 use crate::data::key::Key;
@@ -116,7 +117,15 @@ impl Store {
         if !self.keep_expired {
             self.stats.expired += 1;
             self.record(db, key.bytes.into(), false);
+            self.is_gone(key.bytes);
             self.unlink(db, key, place, handle);
+        }
+    }
+
+    /// Has those who have read a key told that it is gone though no command deleted it.
+    pub(super) fn is_gone(&mut self, key: &[u8]) {
+        if self.tracking.is_active() {
+            self.tracking.changed(key, Cause::Gone);
         }
     }
 

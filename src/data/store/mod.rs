@@ -36,6 +36,7 @@ mod slab;
 mod snapshot;
 mod stores;
 mod strings;
+mod tracking;
 mod waits;
 mod watch;
 mod write;
@@ -50,6 +51,7 @@ pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
 pub use snapshot::Progress;
 pub use stores::Stores;
+pub use tracking::{Cause, Change, Changes, Prefixes};
 pub use write::Taken;
 
 use super::key::KeyHasher;
@@ -63,6 +65,7 @@ use eviction::Pool;
 use graveyard::Graveyard;
 use slab::Slab;
 use snapshot::Snapshot;
+use tracking::Tracking;
 use waits::Waits;
 use watch::Watches;
 
@@ -144,8 +147,9 @@ pub struct Store {
     hasher: KeyHasher,
     random: Random,
     watches: Watches,
+    tracking: Tracking,
     snapshot: Option<Box<Snapshot>>,
-    /// Whether writes are to be told: keys are watched, or a snapshot is under way. One question on the way of a write.
+    /// Whether writes are to be told: keys are watched or were read, or a snapshot is under way. One question on the way of a write.
     observed: bool,
     waits: Waits,
     graveyard: Graveyard,
@@ -179,6 +183,7 @@ impl Store {
             hasher: options.hasher,
             random: Random::new(options.seed),
             watches: Watches::default(),
+            tracking: Tracking::default(),
             snapshot: None,
             observed: false,
             waits: Waits::default(),
@@ -306,10 +311,10 @@ impl Store {
         self.arena.is_nearly_full()
     }
 
-    /// Whether keys expired or were evicted since last asked.
+    /// Whether keys expired or were evicted since last asked, or those who have read keys have something to hear.
     #[inline(always)]
-    pub fn has_removed(&self) -> bool {
-        !self.removed.is_empty()
+    pub fn has_news(&self) -> bool {
+        !self.removed.is_empty() | self.has_changes()
     }
 
     /// The keys that expired or were evicted since last asked, oldest first.

@@ -97,13 +97,19 @@ impl Stores {
         self.lent += usize::from(core != self.home);
     }
 
-    /// Whether keys are gone from a store that is here though no command deleted them.
+    /// Whether keys are gone from a store that is here though no command deleted them, or somebody is to be told of
+    /// keys that have changed.
     #[inline(always)]
-    pub fn has_removed(&self) -> bool {
+    pub fn has_news(&self) -> bool {
         if self.lent == 0 {
-            return self.here[self.home.index()].as_ref().is_some_and(|store| store.has_removed());
+            return self.here[self.home.index()].as_ref().is_some_and(|store| store.has_news());
         }
-        self.here.iter().flatten().any(|store| store.has_removed())
+        self.here.iter().flatten().any(|store| store.has_news())
+    }
+
+    /// Whether somebody is to be told of keys that have changed.
+    pub fn has_changes(&self) -> bool {
+        self.here.iter().flatten().any(|store| store.has_changes())
     }
 
     /// Those keys, since last asked.

@@ -4,6 +4,7 @@ use super::arena;
 use super::entry::{self, HEADER, Header, Kind, LONG_KEY, LONGEST_KEY, NUMBER, OUTSIDE, RAW, VOLATILE, VOLATILE_PART};
 use super::lookup::key_at;
 use super::table::{Place, SlotTable};
+use super::tracking::Cause;
 use super::{Deadline, Handle, Object, Store};
 use crate::data::key::Key;
 
@@ -102,6 +103,8 @@ impl Store {
         if let Some((place, handle)) = self.locate(db, key) {
             if was_live {
                 self.written(db, key);
+            } else {
+                self.is_gone(key.bytes);
             }
             self.unlink(db, key, place, handle);
         }
@@ -171,7 +174,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn written(&mut self, db: usize, key: &Key<'_>) {
         if self.observed {
-            self.watches.written(db, key);
+            self.told_of(db, key);
             self.before_change(db, key);
         }
     }
@@ -188,7 +191,15 @@ impl Store {
     #[inline(always)]
     pub(super) fn edited(&mut self, db: usize, key: &Key<'_>) {
         if self.observed {
-            self.watches.written(db, key);
+            self.told_of(db, key);
+        }
+    }
+
+    #[cold]
+    fn told_of(&mut self, db: usize, key: &Key<'_>) {
+        self.watches.written(db, key);
+        if self.tracking.is_active() {
+            self.tracking.changed(key.bytes, Cause::Written);
         }
     }
 

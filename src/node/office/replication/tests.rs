@@ -124,13 +124,13 @@ fn load(node: &mut Node, primary: &mut Node) {
         replace: false,
     };
     let mut loader = Loader::new(plan, &settings());
-    loader.push(&header(&SnapshotFacts { db: 0, id: "0".repeat(40), offset: 0 })).unwrap();
+    loader.push(&header(Some(&SnapshotFacts { db: 0, id: "0".repeat(40), offset: 0 }))).unwrap();
     for part in std::mem::take(&mut primary.parts) {
         loader.push(&part.bytes).unwrap();
     }
     assert!(loader.push(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap());
     let stores = loader.finish().unwrap().stores.into_iter().map(Box::new).collect();
-    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores))));
+    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores, Vec::new()))));
     node.settle();
 }
 
