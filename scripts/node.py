@@ -112,12 +112,16 @@ class Node:
 
     def __init__(self, command, port, cpus=None, name=None):
         self.port, self.name = port, name or "node"
-        self.command = shlex.split(command) if isinstance(command, str) else list(command)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"coreslot-{self.name}-"))
         pinned = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
+        self.command = pinned + (shlex.split(command) if isinstance(command, str) else list(command))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"coreslot-{self.name}-"))
         self.log = open(self.folder / "log", "wb")
+        self.start()
+
+    def start(self):
+        """Starts the server and waits until it answers; again in the same folder, after `kill`."""
         self.process = subprocess.Popen(
-            [*pinned, *self.command], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+            self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
         )
         try:
             self._wait_until_it_answers()
@@ -177,6 +181,11 @@ class Node:
     def log_tail(self, lines=20):
         """The end of what the server printed."""
         return "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-lines:])
+
+    def kill(self):
+        """Kills the process as a crash would (SIGKILL)."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         """Asks the process to end, then makes it; removes its folder."""

@@ -13,7 +13,8 @@
 //! - `me` is always in the node table, and is the only node flagged MYSELF.
 //! - A change of the node table, the slot map or the epochs leaves a call only together with the
 //!   [`Action::SaveConfig`] that makes it survive a crash; that comes before the [`Action::PublishTopology`] by which
-//!   it takes effect.
+//!   it takes effect. But for slots that move between nodes under epochs that are known already: nothing was promised to
+//!   anybody, and whoever forgets it hears it again, so that [`Action::SaveConfigSoon`] will do.
 
 pub mod command;
 pub mod describe;
@@ -64,6 +65,8 @@ pub enum Action {
     /// Write this text to nodes.conf, and have it on the disk. If that fails, the rest of the list must not be done: a
     /// vote or a claim that a crash would make forgotten could be given twice.
     SaveConfig(String),
+    /// Write this text to nodes.conf when there is time; the rest of the list need not wait for it.
+    SaveConfigSoon(String),
     /// Send this to every data core.
     PublishTopology(Arc<Topology>),
     /// Connect to a node's bus and call it this; answer with [`Cluster::opened`] or [`Cluster::closed`].
@@ -121,9 +124,10 @@ pub enum LinkEnd {
 /// What the owner of the data knows, as of now, for the regular work of the control plane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replication {
-    /// This node's replication offset. A replica that has no data of its primary, or only part of it, says 0: it does
-    /// not stand for election.
+    /// This node's replication offset; 0 while the data is missing.
     pub offset: u64,
+    /// Whether a replica's data is being replaced: it does not stand for election, as all would be lost.
+    pub data_missing: bool,
     /// A replica's: milliseconds since its primary was last heard, `None` if it never was since the start.
     pub primary_silent_ms: Option<u64>,
     /// Whether a replica's link to its primary is up and it has the primary's data.
@@ -160,6 +164,7 @@ struct Pending {
     /// What comes after: what others are told must survive a crash, and keys go when no client finds them any more.
     outgoing: Vec<Action>,
     save: bool,
+    save_soon: bool,
     publish: bool,
     look: bool,
     /// Whether every node is to be sent a pong.
@@ -267,6 +272,11 @@ impl Cluster {
         self.myself().id
     }
 
+    /// Whether this node copies another.
+    pub fn is_replica(&self) -> bool {
+        self.myself().replicaof.is_some()
+    }
+
     /// Writes our own entry as the directives announce it.
     fn announce(&mut self) {
         let (options, myself) = (&self.options, &mut self.nodes[self.me]);
@@ -366,6 +376,12 @@ impl Cluster {
         self.health_changed();
     }
 
+    /// Says that slots are on their way from one node to another, or have arrived, under epochs that are known already.
+    fn slots_moved(&mut self) {
+        self.pending.save_soon = true;
+        self.health_changed();
+    }
+
     /// Says that this node's opinion of others has changed, which need not survive a crash.
     fn health_changed(&mut self) {
         self.pending.publish = true;
@@ -386,6 +402,8 @@ impl Cluster {
         let mut actions = pending.actions;
         if pending.save {
             actions.push(Action::SaveConfig(self.nodes_conf()));
+        } else if pending.save_soon {
+            actions.push(Action::SaveConfigSoon(self.nodes_conf()));
         }
         if pending.publish {
             actions.push(Action::PublishTopology(Arc::new(self.topology())));

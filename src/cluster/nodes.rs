@@ -67,8 +67,6 @@ pub struct Node {
     pub pong_received: Option<Now>,
     /// When anything last came from it.
     pub data_received: Option<Now>,
-    /// Whether it understands ping extensions.
-    pub extensions: bool,
     /// Since when it is marked FAIL.
     pub failed_at: Option<Now>,
     /// Since when it is a primary that had replicas and has none left; only replicas keep this.
@@ -150,7 +148,6 @@ impl Node {
             ping_sent: None,
             pong_received: None,
             data_received: None,
-            extensions: false,
             failed_at: None,
             epoch_learnt: None,
             orphaned_since: None,

@@ -86,8 +86,6 @@ pub struct Settings {
     pub port: u16,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
-    /// The password of the default user, empty for none. Any bytes.
-    pub requirepass: Box<[u8]>,
     /// Refuse clients from outside when no password and no bind is given.
     pub protected_mode: bool,
     /// Clients the node accepts, all cores together.
@@ -162,6 +160,10 @@ pub struct Settings {
     pub rdb_compression: bool,
     /// Snapshots end with a checksum, and it is verified.
     pub rdb_checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; less than 0: one for so many keys.
+    pub rdb_key_save_delay: i64,
+    /// `key-load-delay`, the same.
+    pub key_load_delay: i64,
     /// Whether writes are logged to disk.
     pub appendonly: bool,
     /// When they are synced.
@@ -217,7 +219,6 @@ impl Default for Settings {
             cluster_enabled: false,
             port: 6379,
             databases: 16,
-            requirepass: Box::default(),
             protected_mode: true,
             maxclients: 10_000,
             timeout: 0,
@@ -255,6 +256,8 @@ impl Default for Settings {
             enable_debug_command: 0,
             rdb_compression: true,
             rdb_checksum: true,
+            rdb_key_save_delay: 0,
+            key_load_delay: 0,
             appendonly: false,
             appendfsync: Fsync::EverySecond,
             replica_read_only: true,

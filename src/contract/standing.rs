@@ -15,13 +15,11 @@ pub struct Standing {
     pub loading_beside: bool,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
-    /// Whether writes wait for the end of a FAILOVER.
-    pub failing_over: bool,
 }
 
 impl Standing {
     /// Whether there are commands that may not be executed now.
     pub fn restricts(&self) -> bool {
-        self.replica || self.loading || self.failing_over
+        self.replica || self.loading
     }
 }

@@ -6,6 +6,7 @@
 //! Client load can't starve it: it has its own thread and, where there are enough, its own CPU.
 
 use super::bus_links::{self, LinkCommand, Links};
+use super::clock;
 use super::outbox::Outbox;
 use super::streams::{self, StreamCommand, Streams};
 use super::wake::{Bell, Ear};
@@ -17,6 +18,7 @@ use crate::data::plane::message::{Message, Notice, Peer};
 use crate::mesh::Port;
 use crate::replication;
 use futures_lite::AsyncReadExt;
+use futures_lite::future::yield_now;
 use glommio::net::UnixStream;
 use glommio::timer::sleep;
 use glommio::{LocalExecutorBuilder, Placement};
@@ -35,6 +37,8 @@ pub struct Outgoing {
     pub links: Vec<LinkCommand>,
     /// What is to be done with connections of replication.
     pub streams: Vec<StreamCommand>,
+    /// Sleep so long when all that is done: DEBUG SLEEP.
+    pub sleep: Option<Duration>,
 }
 
 impl Outgoing {
@@ -50,6 +54,10 @@ pub trait Office {
     fn message(&mut self, from: Peer, message: Message, outgoing: &mut Outgoing);
     /// The regular work, ten times a second. `loads`: bytes that wait to be sent over each link.
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing);
+    /// When, by the monotonic clock in ms, there is something to do that should not wait for the next regular work.
+    fn alarm_at(&self) -> Option<u64>;
+    /// That time has come, or is past.
+    fn alarm(&mut self, outgoing: &mut Outgoing);
     /// The thread was woken: perhaps by one of the office's own helpers.
     fn woken(&mut self, outgoing: &mut Outgoing);
     /// A link of the bus is open between the node at `ip` and our address `local`.
@@ -109,6 +117,8 @@ struct Bus {
     backlog: VecDeque<(Peer, Message)>,
     links: Links,
     streams: Streams,
+    /// The alarm that is set.
+    alarm: Option<u64>,
     /// Itself, for the tasks of links to come.
     me: Handle,
 }
@@ -137,6 +147,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
                 backlog: VecDeque::new(),
                 links: Links::default(),
                 streams: Streams::default(),
+                alarm: None,
                 me: Handle(me.clone()),
             })
         });
@@ -298,6 +309,28 @@ impl Bus {
                 bell.ring();
             }
         });
+        self.set_alarm();
+        if let Some(time) = self.outgoing.sleep.take() {
+            std::thread::sleep(time);
+        }
+    }
+
+    /// Sees to it that the office is called when it wants to be. An alarm that is not wanted any more does no harm.
+    fn set_alarm(&mut self) {
+        let wanted = self.office.alarm_at();
+        if std::mem::replace(&mut self.alarm, wanted) == wanted {
+            return;
+        }
+        if let Some(at) = wanted {
+            let (me, now) = (self.me.clone(), clock::monotonic_ns() / 1_000_000);
+            glommio::spawn_local(async move {
+                // A new task runs at once, in the midst of its maker, until it waits for the first time.
+                yield_now().await;
+                sleep(Duration::from_millis(at.saturating_sub(now))).await;
+                me.tell(|bus| bus.office.alarm(&mut bus.outgoing));
+            })
+            .detach();
+        }
     }
 
     fn stop_everybody(&mut self) {

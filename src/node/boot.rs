@@ -21,11 +21,12 @@ use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
 use crate::cores::{bus_core, clock};
+use crate::data::acl::Users;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
 use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
-use crate::data::rdb::load::Loaded;
+use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
 use crate::ring::{Ring, RingOptions};
@@ -76,7 +77,12 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     registry.rename(config.renames());
     let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
-    let mut stores = loaded(&config, cores, hasher, &settings)?.into_iter();
+    let users = Arc::new(config.initial_users()?);
+    let loaded = loaded(&config, cores, hasher, &settings)?;
+    let counts = loaded.as_ref().map_or((0, 0), |loaded| (loaded.keys, loaded.expired.len() as u64));
+    let (stores, resumption) =
+        loaded.map_or_else(Default::default, |loaded| (loaded.stores, Some((loaded.facts, loaded.expired))));
+    let mut stores = stores.into_iter();
     let topology = Arc::new(topology);
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
@@ -108,6 +114,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let signals = signals()?;
     let shared = Arc::new(Shared {
         settings,
+        users: users.clone(),
         topology,
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
@@ -130,11 +137,12 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
-    let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
-    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
+    let mut replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    replication.resumption = resumption;
+    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?, counts);
     let courier = Courier::new(bus_bell.try_clone()?);
     let desks = Desks { cluster: desk, replication, saving, courier };
-    let office = NodeOffice::new(config, desks, listeners, cores, drain);
+    let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -169,6 +177,7 @@ struct Seat {
 /// What all data cores' threads share while they start.
 struct Shared {
     settings: Arc<Settings>,
+    users: Arc<Users>,
     topology: Arc<Topology>,
     registry: &'static Registry,
     /// Each core's ring, or why it has none.
@@ -200,7 +209,8 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let (databases, hasher, seed) = (shared.settings.databases, seat.options.hasher, seat.options.seed);
     let mut store = seat.store.unwrap_or_else(|| Store::new(StoreOptions { databases, hasher, seed }));
     store.configure(&shared.settings);
-    let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    let mut plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    plane.adopt_users(shared.users.clone(), None);
     let mut doors = Doors::new().map_err(|error| error.to_string())?;
     doors.replace(seat.share).map_err(|error| error.to_string())?;
     let parts = data_core::Parts {
@@ -217,18 +227,19 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
 }
 
 /// The stores of the data cores as the snapshot's file has them; none: there is no such file.
-fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Vec<Store>, StartError> {
+fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Option<Loaded>, StartError> {
     let started = clock::monotonic_ns();
     let path = config.dir().join(String::from_utf8_lossy(config.text("dbfilename")).into_owned());
-    let loaded = snapshot_file::load(&path, office::plan(cores, hasher), settings);
+    let plan = Plan { keep_expired: config.replica_of().is_some(), ..office::plan(cores, hasher) };
+    let loaded = snapshot_file::load(&path, plan, settings);
     let Some(loaded) = loaded.map_err(|error| format!("Fatal error loading the DB: {error}. Exiting."))? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let Loaded { keys, expired, empty, stores, .. } = loaded;
+    let (keys, expired, empty) = (loaded.keys, loaded.expired.len(), loaded.empty);
     log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}.");
     let seconds = (clock::monotonic_ns() - started) as f64 / 1e9;
     log::info!("DB loaded from disk: {seconds:.3} seconds");
-    Ok(stores)
+    Ok(Some(loaded))
 }
 
 /// The directives of the control plane.

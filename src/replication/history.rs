@@ -49,6 +49,12 @@ impl History {
         self.second_offset = end as i64 + 1;
     }
 
+    /// Goes on, under a name of its own, where the history `id` ended.
+    pub fn follow_on(&mut self, id: String, end: u64) {
+        self.former = id;
+        self.second_offset = end as i64 + 1;
+    }
+
     /// Whether a replica that wants to go on in history `id` with the byte `next` (from 1) can do so in this one.
     pub fn covers(&self, id: &[u8], next: i64) -> bool {
         id.eq_ignore_ascii_case(self.id.as_bytes())

@@ -19,6 +19,7 @@
 //! - What a replica does not take is bounded by `client-output-buffer-limit`, what the cores do not take by
 //!   [`limits::PIECES_UNDER_WAY`].
 
+pub mod failover;
 pub mod feed;
 pub mod history;
 pub mod merge;
@@ -32,11 +33,12 @@ use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::contract::log::{LogBatch, LogPart};
 use crate::contract::standing::Standing;
+use failover::Failover;
 use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
 use options::Options;
-use primary::{Replica, Snapshot, Waiter};
+use primary::{FileCut, Remark, Replica, Snapshot, Waiter};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use stream::Stream;
 use upstream::Upstream;
@@ -52,6 +54,8 @@ pub enum Action {
     Stand(Standing),
     /// Begin the snapshot with this number at one point in time on all cores, and let them log where that is.
     Cut(u64),
+    /// The snapshot with this number, for a file, is of this point in time.
+    FileCut(u64, Option<SnapshotFacts>),
     /// The snapshot that is being made is wanted no more.
     Abandon,
     /// Let this core make the next part of the snapshot with this number.
@@ -72,8 +76,13 @@ pub enum Action {
     Pause(LinkId, bool),
     /// Delete all keys.
     Empty,
-    /// Bytes of a snapshot to load begin to come.
-    BeginLoad,
+    /// Bytes of a snapshot to load begin to come. They are kept in a file until they are all there, or loaded at once.
+    BeginLoad {
+        /// Kept.
+        spooled: bool,
+    },
+    /// Count the keys there are, and call [`Replication::counted`].
+    CountKeys,
     /// Load this.
     Load(Vec<u8>),
     /// That was all: put it in the place of the data, then call [`Replication::loaded`].
@@ -82,6 +91,10 @@ pub enum Action {
     AbortLoad,
     /// Let the cores execute this; when they have, call [`Replication::applied`] with its number.
     Apply(u64, Piece),
+    /// Have clients' writes wait, or go on.
+    HoldWrites(bool),
+    /// Copy that node from now on, or nobody.
+    Copy(Option<(String, u16)>),
     /// Answer the WAIT with this number: so many replicas have it.
     Waited(u64, usize),
 }
@@ -97,11 +110,13 @@ pub struct Replication {
     selected: Option<usize>,
     replicas: Vec<Replica>,
     snapshot: Option<Snapshot>,
+    file_cut: FileCut,
     /// Whether no snapshot may begin now.
     held: bool,
     snapshots: u64,
     waiters: Vec<Waiter>,
     upstream: Option<Upstream>,
+    failover: Option<Failover>,
     /// What the data cores were told last, and how many times they have not answered yet.
     standing: Standing,
     standing_asked: usize,
@@ -116,10 +131,14 @@ pub struct Replication {
     actions: Vec<Action>,
     header: fn(&SnapshotFacts) -> Vec<u8>,
     target: TargetOf,
+    remark: RemarkOn,
 }
 
 /// Who executes a command.
 pub type TargetOf = Box<dyn Fn(&[&[u8]]) -> Target>;
+
+/// What is to be said of a command that came from a replica; nothing: it gets no reply.
+pub type RemarkOn = Box<dyn Fn(&[&[u8]]) -> Option<Remark>>;
 
 /// What INFO stats tells.
 #[derive(Clone, Copy, Debug, Default)]
@@ -159,6 +178,7 @@ impl Replication {
         random: Xoshiro256PlusPlus,
         header: fn(&SnapshotFacts) -> Vec<u8>,
         target: TargetOf,
+        remark: RemarkOn,
     ) -> Replication {
         Replication {
             options,
@@ -168,10 +188,12 @@ impl Replication {
             selected: None,
             replicas: Vec::new(),
             snapshot: None,
+            file_cut: FileCut::None,
             held: false,
             snapshots: 0,
             waiters: Vec::new(),
             upstream: None,
+            failover: None,
             standing: Standing::default(),
             standing_asked: 0,
             links: 0,
@@ -183,6 +205,7 @@ impl Replication {
             actions: Vec::new(),
             header,
             target,
+            remark,
         }
     }
 
@@ -201,6 +224,11 @@ impl Replication {
     /// Whether this node copies another.
     pub fn is_replica(&self) -> bool {
         self.upstream.is_some()
+    }
+
+    /// Whether this is the name of the history.
+    pub fn is_history(&self, id: &[u8]) -> bool {
+        id.eq_ignore_ascii_case(self.history.id.as_bytes())
     }
 
     /// The replication offset.
@@ -265,7 +293,6 @@ impl Replication {
             loading: self.upstream.as_ref().is_some_and(Upstream::is_loading),
             loading_beside: self.upstream.as_ref().is_some_and(Upstream::is_loading_beside),
             good_replicas: self.good_replicas(),
-            failing_over: false,
         };
         if standing != self.standing {
             self.standing = standing.clone();
@@ -291,6 +318,7 @@ impl Replication {
             self.connect_upstream();
             self.begin_snapshot();
         }
+        self.begin_file_cut();
     }
 
     /// Whether a snapshot is being made.

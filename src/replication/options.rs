@@ -2,6 +2,18 @@
 
 use crate::contract::settings::OutputLimit;
 
+/// `repl-diskless-load`: when the data of a snapshot is made, and what becomes of the old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// `disabled`: the snapshot goes to a file first. The old data serves until that is whole, and goes before the new
+    /// is loaded.
+    Spooled,
+    /// `on-empty-db`: as it comes, if there is no old data; otherwise as above.
+    DirectIfEmpty,
+    /// `swapdb`: as it comes, beside the old data, which stays until the new is whole.
+    Beside,
+}
+
 /// See the module's header.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -29,10 +41,8 @@ pub struct Options {
     pub sync_delay: u64,
     /// `repl-diskless-sync-max-replicas`; 0: does not matter.
     pub sync_replicas: usize,
-    /// `repl-disable-tcp-nodelay`.
-    pub disable_nodelay: bool,
-    /// Whether `repl-diskless-load` asks to keep the old data until the new is there.
-    pub keep_old_data: bool,
+    /// `repl-diskless-load`.
+    pub load: Load,
     /// `replica-priority`.
     pub priority: i64,
     /// `replica-read-only`.

@@ -8,11 +8,15 @@
 //! Replicas that wait at the same time share a snapshot. One that does not know the end mark (`capa eof`) is told the
 //! length first, so its snapshot is kept in a file until it is whole.
 
-use super::{Action, LinkId, Replication, SnapshotFacts};
-use crate::base::ids::CoreId;
+mod snapshot;
+mod wait;
+
+use super::{Action, LinkId, Replication};
 use crate::base::limits;
 use crate::contract::introduction::Introduction;
 use crate::resp::parse::{self, Limits, ParseState, Parsed};
+pub use snapshot::{FileCut, Snapshot};
+pub use wait::Waiter;
 
 /// How far a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,35 +49,11 @@ pub struct Replica {
     heard_at: u64,
     /// Bytes that its socket has not taken yet.
     in_flight: usize,
-    /// When it last took some.
+    /// When it last took some of what it asked for, or asked.
     took_at: u64,
     over_soft_since: Option<u64>,
     input: Vec<u8>,
     state_of_parser: ParseState,
-}
-
-/// The snapshot that is being made.
-pub struct Snapshot {
-    number: u64,
-    /// Whether its point in time is known.
-    cut: bool,
-    /// The mark of its end, for those who know it.
-    end_mark: String,
-    /// Cores that are not at their end.
-    cores: usize,
-    /// Cores whose last part the replicas have not taken: they make no more before.
-    parts: Vec<CoreId>,
-    /// Bytes kept.
-    kept: u64,
-}
-
-/// A client that waits for replicas to acknowledge what it wrote.
-pub struct Waiter {
-    ticket: u64,
-    offset: u64,
-    wanted: usize,
-    /// When it has waited long enough; none: never.
-    deadline: Option<u64>,
 }
 
 impl Replica {
@@ -84,7 +64,10 @@ impl Replica {
 
     pub(super) fn taken(&mut self, count: usize, now: u64) {
         self.in_flight = self.in_flight.saturating_sub(count);
-        self.took_at = now;
+        // While it waits for a snapshot, that is the time it asked, from which the delay of the snapshot counts.
+        if self.state != State::Waiting {
+            self.took_at = now;
+        }
     }
 
     fn name(&self) -> String {
@@ -101,11 +84,16 @@ impl Replica {
         self.who.port
     }
 
+    /// Whether this is its address.
+    pub fn is_at(&self, ip: &str, port: u16) -> bool {
+        self.ip() == ip && self.who.port == port
+    }
+
     /// Its state, in INFO's word.
     pub fn state_name(&self) -> &'static str {
         match self.state {
-            State::Waiting | State::Kept => "wait_bgsave",
-            State::Receiving | State::Sending(_) => "send_bulk",
+            State::Waiting | State::Kept | State::Receiving => "wait_bgsave",
+            State::Sending(_) => "send_bulk",
             State::Settling | State::Online => "online",
         }
     }
@@ -180,6 +168,9 @@ impl Replication {
 
     /// Why no replica can be synchronised now, if that is so.
     pub fn refusal(&self) -> Option<&'static str> {
+        if self.failover.is_some() {
+            return Some("NOMASTERLINK Can't SYNC while failing over");
+        }
         let lost = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
         lost.then_some("NOMASTERLINK Can't SYNC while not connected with my master")
     }
@@ -244,164 +235,6 @@ impl Replication {
         self.trim();
     }
 
-    /// Begins a snapshot if somebody waits for one and the time has come.
-    pub(super) fn begin_snapshot(&mut self) {
-        let waiting = self.replicas.iter().filter(|replica| replica.state == State::Waiting);
-        let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else {
-            if self.snapshot.is_none() {
-                self.go_on_executing();
-            }
-            return;
-        };
-        let count = waiting.clone().count();
-        let enough = self.options.sync_replicas > 0 && count >= self.options.sync_replicas;
-        let diskless = self.options.diskless && waiting.clone().all(|replica| replica.who.knows_end_mark);
-        let delayed = diskless && !enough && self.now < since + self.options.sync_delay;
-        if self.snapshot.is_some() || self.held || delayed || !self.stream.is_active() || !self.may_cut() {
-            return;
-        }
-        self.snapshots += 1;
-        let end_mark = self.history.random_name();
-        let cores = self.merge.cores();
-        self.snapshot =
-            Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
-        log::info!("Starting snapshot for SYNC with {count} replicas");
-        self.actions.push(Action::Cut(self.snapshots));
-    }
-
-    /// The snapshot's point in time is this one.
-    pub(super) fn cut_made(&mut self, number: u64) {
-        let offset = self.stream.end();
-        let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
-        snapshot.cut = true;
-        let db = match &self.upstream {
-            Some(upstream) => upstream.db() as i64,
-            None => {
-                self.selected = None;
-                -1
-            }
-        };
-        let header = (self.header)(&SnapshotFacts { db, id: self.history.id.clone(), offset });
-        let (mark, mut to_keep) = (snapshot.end_mark.clone(), false);
-        for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Waiting) {
-            replica.place = offset;
-            let mut bytes = Vec::new();
-            if !replica.who.is_old {
-                bytes.extend_from_slice(format!("+FULLRESYNC {} {offset}\r\n", self.history.id).as_bytes());
-            }
-            if replica.who.knows_end_mark && self.options.diskless {
-                replica.state = State::Receiving;
-                bytes.extend_from_slice(format!("$EOF:{mark}\r\n").as_bytes());
-                bytes.extend_from_slice(&header);
-            } else {
-                replica.state = State::Kept;
-                to_keep = true;
-            }
-            replica.in_flight += bytes.len();
-            self.actions.push(Action::Send(replica.link, bytes));
-        }
-        if to_keep {
-            snapshot.kept = header.len() as u64;
-            self.actions.push(Action::Keep(header));
-        }
-        if let Some(snapshot) = &mut self.snapshot {
-            let cores = self.merge.cores() as u8;
-            snapshot.parts = (0..cores).map(CoreId).collect();
-        }
-        self.forget_snapshot();
-        self.proceed();
-        self.go_on_executing();
-    }
-
-    /// A core made a part of a snapshot, its last perhaps.
-    pub fn snapshot_part(&mut self, number: u64, core: CoreId, bytes: Vec<u8>, last: bool) {
-        let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.number == number) else { return };
-        if last {
-            snapshot.cores -= 1;
-        } else {
-            snapshot.parts.push(core);
-        }
-        self.snapshot_bytes(bytes);
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.cores == 0) {
-            self.end_snapshot();
-        }
-        self.proceed();
-        self.feed_replicas();
-    }
-
-    /// A core has lost the snapshot: its data was flushed. Those who were to get it have to ask again.
-    pub fn snapshot_lost(&mut self, number: u64) {
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.number == number) {
-            let gets = |state: State| matches!(state, State::Receiving | State::Kept);
-            self.close_replicas(|replica| gets(replica.state));
-        }
-    }
-
-    /// Hands bytes of the snapshot to those who get it.
-    fn snapshot_bytes(&mut self, bytes: Vec<u8>) {
-        let Some(snapshot) = self.snapshot.as_mut().filter(|_| !bytes.is_empty()) else { return };
-        for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Receiving) {
-            replica.in_flight += bytes.len();
-            self.actions.push(Action::Send(replica.link, bytes.clone()));
-        }
-        if self.replicas.iter().any(|replica| replica.state == State::Kept) {
-            snapshot.kept += bytes.len() as u64;
-            self.actions.push(Action::Keep(bytes));
-        }
-    }
-
-    /// Every core is at its end.
-    fn end_snapshot(&mut self) {
-        // The end of the file; a checksum of 0 says that there is none.
-        self.snapshot_bytes([&[0xff][..], &[0; 8]].concat());
-        let Some(snapshot) = &self.snapshot else { return };
-        for replica in &mut self.replicas {
-            let bytes = match replica.state {
-                State::Receiving => {
-                    replica.state = State::Settling;
-                    replica.heard_at = self.now;
-                    snapshot.end_mark.clone().into_bytes()
-                }
-                State::Kept => {
-                    replica.state = State::Sending(0);
-                    format!("${}\r\n", snapshot.kept).into_bytes()
-                }
-                _ => continue,
-            };
-            replica.in_flight += bytes.len();
-            self.actions.push(Action::Send(replica.link, bytes));
-        }
-    }
-
-    /// Lets the cores go on with the snapshot if everybody has taken most of what there is.
-    pub(super) fn proceed(&mut self) {
-        let getting = |replica: &Replica| replica.state == State::Receiving;
-        let slow = |replica: &Replica| getting(replica) && replica.in_flight > limits::LINK_OUTPUT;
-        if self.replicas.iter().any(slow) {
-            return;
-        }
-        if let Some(snapshot) = &mut self.snapshot {
-            let number = snapshot.number;
-            self.actions.extend(snapshot.parts.drain(..).map(|core| Action::Proceed(core, number)));
-        }
-    }
-
-    /// Forgets the snapshot when nobody gets it any more.
-    fn forget_snapshot(&mut self) {
-        let Some(snapshot) = self.snapshot.as_ref().filter(|snapshot| snapshot.cut) else { return };
-        let gets = |replica: &Replica| matches!(replica.state, State::Receiving | State::Kept | State::Sending(_));
-        if self.replicas.iter().any(gets) {
-            return;
-        }
-        if snapshot.cores > 0 {
-            self.actions.push(Action::Abandon);
-        }
-        if snapshot.kept > 0 {
-            self.actions.push(Action::ForgetKept);
-        }
-        self.snapshot = None;
-    }
-
     /// A replica says something: it can only be an acknowledgement.
     pub(super) fn replica_received(&mut self, link: LinkId, bytes: &[u8]) {
         let Some(replica) = self.replicas.iter_mut().find(|replica| replica.link == link) else { return };
@@ -414,6 +247,11 @@ impl Replication {
             match parse::parse(input, &mut replica.state_of_parser, &Limits::new(1024, true), &mut spans) {
                 Parsed::Command { consumed } => {
                     let args: Vec<&[u8]> = spans.iter().map(|span| span.of(input)).collect();
+                    if let Some(remark) = (self.remark)(&args) {
+                        remark.tell(&replica.name());
+                        malformed = true;
+                        break;
+                    }
                     if let Some(offset) = acknowledged(&args) {
                         replica.acked = replica.acked.max(offset);
                         replica.heard_at = self.now;
@@ -424,7 +262,20 @@ impl Replication {
                     }
                     used += consumed;
                 }
-                Parsed::Empty { consumed } | Parsed::Inline { consumed, .. } => used += consumed,
+                Parsed::Empty { consumed } => {
+                    // It is loading, and there.
+                    replica.heard_at = self.now;
+                    used += consumed;
+                }
+                Parsed::Inline { consumed, args } => {
+                    let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+                    if let Some(remark) = (self.remark)(&args) {
+                        remark.tell(&replica.name());
+                        malformed = true;
+                        break;
+                    }
+                    used += consumed;
+                }
                 Parsed::Incomplete { .. } => break,
                 Parsed::Error(_) => {
                     malformed = true;
@@ -475,9 +326,12 @@ impl Replication {
     pub(super) fn tend_replicas(&mut self) {
         let (now, timeout) = (self.now, self.options.timeout);
         let streaming = self.upstream.is_none();
-        if streaming && !self.replicas.is_empty() && now >= self.pinged_at + self.options.ping_period {
+        if now >= self.pinged_at + self.options.ping_period {
+            let quiet = self.replicas.is_empty() || self.failover.is_some() || self.pinged_at == 0;
             self.pinged_at = now;
-            self.stream.append(b"*1\r\n$4\r\nPING\r\n");
+            if streaming && !quiet {
+                self.stream.append(b"*1\r\n$4\r\nPING\r\n");
+            }
         }
         let mut late = Vec::new();
         for replica in &mut self.replicas {
@@ -487,15 +341,19 @@ impl Replication {
                     self.actions.push(Action::Send(replica.link, b"\n".to_vec()));
                 }
                 State::Receiving | State::Sending(_) if replica.in_flight > 0 && now > replica.took_at + timeout => {
-                    late.push((replica.link, "timeout (full sync)"));
+                    late.push((replica.link, "full sync"));
                 }
                 State::Settling | State::Online if !replica.who.is_old && now > replica.heard_at + timeout => {
-                    late.push((replica.link, "timeout (streaming sync)"));
+                    late.push((replica.link, "streaming sync"));
                 }
                 _ => {}
             }
         }
-        late.into_iter().for_each(|(link, reason)| self.close_replica(link, reason));
+        for (link, reason) in late {
+            let name = self.replicas.iter().find(|replica| replica.link == link).map(Replica::name);
+            log::warn!("Disconnecting timedout replica ({reason}): {}", name.unwrap_or_default());
+            self.close_replica(link, "timeout");
+        }
         let unused = streaming && self.replicas.is_empty() && self.stream.is_active();
         let ttl = self.options.backlog_ttl;
         if unused && ttl > 0 && now > self.alone_since + ttl {
@@ -532,40 +390,37 @@ impl Replication {
         if self.options.min_replicas == 0 { 0 } else { self.replicas.iter().filter(good).count() }
     }
 
+    /// Bytes of the stream that are kept, and bytes that are on their way to replicas.
+    pub fn memory(&self) -> (u64, u64) {
+        let in_flight = self.replicas.iter().map(|replica| replica.in_flight as u64).sum();
+        (self.stream.kept() + in_flight, in_flight)
+    }
+
     /// The replicas.
     pub fn replicas(&self) -> &[Replica] {
         &self.replicas
     }
+}
 
-    /// WAIT: answers with [`Action::Waited`] when `wanted` replicas have all that is in the stream now, or at
-    /// `timeout` ms, if that is not 0.
-    pub fn wait(&mut self, ticket: u64, wanted: usize, timeout: u64) {
-        let deadline = (timeout > 0).then(|| self.now + timeout);
-        self.waiters.push(Waiter { ticket, offset: self.stream.end(), wanted, deadline });
-        self.end_waits();
-        if !self.waiters.is_empty() && !self.replicas.is_empty() {
-            self.stream.append(b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n");
-            self.feed_replicas();
+/// What a command of a replica would have made of it, had it been a client's. Replicas get no replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The command.
+    pub name: &'static str,
+    /// The error it is answered with, if it is.
+    pub error: Option<&'static str>,
+}
+
+impl Remark {
+    fn tell(self, replica: &str) {
+        let name = self.name;
+        if let Some(error) = self.error {
+            log::warn!(
+                "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command \
+                 '{name}'"
+            );
         }
-    }
-
-    /// The client that waits is gone.
-    pub fn wait_no_more(&mut self, ticket: u64) {
-        self.waiters.retain(|waiter| waiter.ticket != ticket);
-    }
-
-    pub(super) fn end_waits(&mut self) {
-        let (replicas, now) = (&self.replicas, self.now);
-        let actions = &mut self.actions;
-        self.waiters.retain(|waiter| {
-            let has_it = |replica: &&Replica| replica.state == State::Online && replica.acked >= waiter.offset;
-            let count = replicas.iter().filter(has_it).count();
-            let over = count >= waiter.wanted || waiter.deadline.is_some_and(|deadline| now >= deadline);
-            if over {
-                actions.push(Action::Waited(waiter.ticket, count));
-            }
-            !over
-        });
+        log::warn!("Replica generated a reply to command '{name}', disconnecting it: {replica}");
     }
 }
 

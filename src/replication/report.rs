@@ -25,7 +25,7 @@ impl Replication {
             let line = format!("ip={ip},port={port},state={state},offset={acked},lag={lag}");
             field(&format!("slave{number}"), &line);
         }
-        field("master_failover_state", &"no-failover");
+        field("master_failover_state", &self.failover_state());
         field("master_replid", &self.history.id);
         field("master_replid2", &self.history.former);
         field("master_repl_offset", &offset);

@@ -11,7 +11,8 @@
 mod greeting;
 
 use super::feed::{Feed, Piece};
-use super::{Action, LinkId, Replication};
+use super::options::Load;
+use super::{Action, LinkId, Replication, SnapshotFacts};
 use crate::base::limits;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,6 +68,17 @@ enum End {
     Mark(Vec<u8>, Vec<u8>),
 }
 
+/// What becomes of the old data while the new comes. See [`Load`](super::options::Load).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It serves while the new comes to a file, and goes before it is loaded.
+    Spooled,
+    /// It is gone.
+    Direct,
+    /// It stays until the new is loaded; it serves meanwhile if it is of the same history.
+    Beside { serves: bool },
+}
+
 /// A part of the stream that the cores are executing.
 struct UnderWay {
     number: u64,
@@ -92,8 +104,9 @@ pub struct Upstream {
     was_up: bool,
     /// Whether the data is what the stream says, so that it can be gone on from.
     consistent: bool,
-    /// Whether the old data serves until the snapshot is there: it is of the same history.
-    serves_old: bool,
+    way: Way,
+    /// How many keys there are, if that matters and is known.
+    keys: Option<u64>,
     input: Vec<u8>,
     /// Where the stream goes on after the snapshot, under which name.
     target: Option<(String, u64)>,
@@ -129,12 +142,16 @@ impl Upstream {
 
     /// Whether the data is being replaced, and nothing is answered from the old meanwhile.
     pub fn is_loading(&self) -> bool {
-        self.target.is_some() && self.is_synchronising() && !self.serves_old
+        match self.way {
+            Way::Spooled => matches!(self.state, State::Loading),
+            Way::Direct | Way::Beside { serves: false } => self.target.is_some() && self.is_synchronising(),
+            Way::Beside { serves: true } => false,
+        }
     }
 
     /// Whether it is being replaced while the old serves.
     pub fn is_loading_beside(&self) -> bool {
-        self.target.is_some() && self.is_synchronising() && self.serves_old
+        self.target.is_some() && self.is_synchronising() && self.way == Way::Beside { serves: true }
     }
 
     /// Whether a snapshot is coming or being loaded.
@@ -186,6 +203,11 @@ impl Upstream {
         self.link == Some(link)
     }
 
+    /// Whether the data is what the stream says.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.consistent
+    }
+
     /// The database that is selected at the end of what was executed.
     pub(super) fn db(&self) -> usize {
         self.db
@@ -202,7 +224,8 @@ impl Upstream {
             retry_at: now,
             was_up: false,
             consistent: true,
-            serves_old: false,
+            way: Way::Spooled,
+            keys: None,
             input: Vec::new(),
             target: None,
             feed: Feed::default(),
@@ -218,10 +241,14 @@ impl Upstream {
 }
 
 impl Replication {
-    /// The offset, if the data is that of the history: a replica in the middle of a synchronisation has none.
+    /// Whether the data is that of the history: a replica in the middle of a synchronisation has none.
+    pub fn has_data(&self) -> bool {
+        self.upstream.as_ref().is_none_or(|upstream| upstream.consistent)
+    }
+
+    /// The offset, if there is data.
     pub fn offset_of_data(&self) -> u64 {
-        let whole = self.upstream.as_ref().is_none_or(|upstream| upstream.consistent);
-        if whole { self.stream.end() } else { 0 }
+        if self.has_data() { self.stream.end() } else { 0 }
     }
 
     /// The primary that is copied, if one is.
@@ -241,7 +268,7 @@ impl Replication {
             (None, Some((host, port))) => Some(Upstream::new(host, port, self.now)),
             // What is under way belongs to the data that the new primary is asked to go on from.
             (Some(before), Some((host, port))) => Some(Upstream {
-                consistent: before.consistent && !before.is_loading(),
+                consistent: before.consistent,
                 under_way: before.under_way,
                 pieces: before.pieces,
                 feed: Feed::new(before.db),
@@ -255,6 +282,33 @@ impl Replication {
         self.leave_upstream();
         self.stand();
         self.advance();
+    }
+
+    /// The data is that of this place in a stream: it was loaded when the node started. A replica goes on from there; the
+    /// replicas that a primary had can do so. `expired`: keys that died before they were loaded, which those have still.
+    pub fn resume(&mut self, place: SnapshotFacts, replica: bool, expired: &[(usize, Vec<u8>)]) {
+        let SnapshotFacts { db, id, offset } = place;
+        self.stream.restart(offset);
+        if replica {
+            self.history.id = id;
+            self.history.forget_former();
+            if let Some(upstream) = &mut self.upstream {
+                upstream.db = usize::try_from(db).unwrap_or(0);
+                upstream.feed = Feed::new(upstream.db);
+            }
+            return;
+        }
+        self.history.follow_on(id, offset);
+        self.stream.activate();
+        self.alone_since = self.now;
+        for (db, key) in expired {
+            let mut command = format!("*2\r\n$3\r\nDEL\r\n${}\r\n", key.len()).into_bytes();
+            command.extend_from_slice(key);
+            command.extend_from_slice(b"\r\n");
+            self.append_on(*db, &command);
+        }
+        self.trim();
+        self.stand();
     }
 
     /// Becomes a primary when all is done that the former one has sent.
@@ -278,9 +332,14 @@ impl Replication {
         self.stand();
     }
 
+    /// Whether this node is to be a primary once what its former one has sent is executed.
+    pub fn is_leaving(&self) -> bool {
+        self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
+    }
+
     /// Whether what was asked of the data cores and of the primary's last words is done.
     pub fn is_calm(&self) -> bool {
-        self.is_settled() && !self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
+        self.is_settled() && !self.is_leaving()
     }
 
     fn drop_link(&mut self, upstream: &Upstream) {
@@ -318,7 +377,18 @@ impl Replication {
         log::info!("MASTER <-> REPLICA sync started");
         upstream.heard_at = now;
         upstream.state = State::Greeting([Asked::Ping].into());
+        upstream.keys = None;
+        if self.options.load == Load::DirectIfEmpty {
+            self.actions.push(Action::CountKeys);
+        }
         self.say(&[b"PING"]);
+    }
+
+    /// How many keys there are.
+    pub fn counted(&mut self, keys: u64) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.keys = Some(keys);
+        }
     }
 
     /// The snapshot is in the place of the data, with this database selected at its end; or it can't be loaded.
@@ -327,6 +397,8 @@ impl Replication {
         match (result, upstream.target.take()) {
             (Ok(db), Some((id, offset))) if matches!(upstream.state, State::Loading) => {
                 log::info!("MASTER <-> REPLICA sync: Finished with success");
+                self.disconnect_replicas("this node has another history now");
+                let Some(upstream) = &mut self.upstream else { return };
                 self.history.id = id;
                 self.history.forget_former();
                 self.stream.restart(offset);
@@ -463,13 +535,20 @@ impl Replication {
     pub(super) fn upstream_lost(&mut self, reason: &str) {
         let now = self.now;
         let Some(upstream) = &mut self.upstream else { return };
-        log::warn!("Connection with the primary {}:{} lost: {reason}", upstream.host, upstream.port);
-        if upstream.is_synchronising() {
-            self.actions.push(Action::AbortLoad);
-        }
         if upstream.is_up() {
+            log::warn!("Connection with master lost: {reason}");
+            log::info!("Reconnecting to MASTER {}:{}", upstream.host, upstream.port);
             // It may have been closed on purpose: for its new name.
             upstream.retry_at = now;
+        } else {
+            log::warn!("Connection with the master {}:{} failed: {reason}", upstream.host, upstream.port);
+        }
+        if upstream.is_synchronising() {
+            if upstream.way != Way::Spooled && matches!(upstream.state, State::Receiving(_)) {
+                let (_, read) = upstream.progress();
+                log::warn!("Internal error in RDB reading offset {read}: the link was lost");
+            }
+            self.actions.push(Action::AbortLoad);
         }
         upstream.link = None;
         upstream.state = State::Idle;
@@ -497,6 +576,11 @@ impl Replication {
         };
         if let Some(reason) = reason.filter(|_| late) {
             return self.fail(reason);
+        }
+        if matches!(upstream.state, State::Loading) {
+            // It takes its time: the primary is to know that this node is still there.
+            let link = upstream.link;
+            self.actions.extend(link.map(|link| Action::Send(link, b"\n".to_vec())));
         }
         self.acknowledge();
     }

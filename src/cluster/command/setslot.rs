@@ -21,7 +21,7 @@ pub(super) fn set_slot(cluster: &mut Cluster, call: &Call<'_>, reply: &mut Reply
         [_] if call.is(1, "stable") => stable(cluster, slot),
         _ => return Err(Refusal::SetSlotGrammar.into()),
     }
-    cluster.config_changed();
+    cluster.slots_moved();
     reply.ok();
     Ok(())
 }
@@ -84,6 +84,7 @@ fn follow_if_left_empty(cluster: &mut Cluster, new_owner: NodeIx) {
 fn finish_import(cluster: &mut Cluster, slot: Slot) {
     if cluster.epochs.bump_without_consensus(&mut cluster.nodes, cluster.me) {
         log::warn!("configEpoch updated after importing slot {}", slot.number());
+        cluster.config_changed();
     }
     cluster.slots.close(slot, Direction::Importing);
     cluster.announce_change();

@@ -85,7 +85,8 @@ impl Cluster {
             return;
         }
         let replica = replica.id;
-        self.reset_manual_failover();
+        // What an earlier try has found out is no longer so: its pause may have ended meanwhile.
+        self.replication.writes_paused = false;
         self.failover.manual = Some(Manual { began: now, side: Side::Primary(replica) });
         self.pending.actions.push(Action::PauseWrites(Some(now.unix_ms.saturating_add(PAUSE_MS))));
         log::warn!("Manual failover requested by replica {replica}.");
@@ -138,10 +139,12 @@ impl Cluster {
         matches!(self.failover.manual, Some(Manual { side: Side::MayStart, .. }))
     }
 
-    /// Ends the manual failover, whatever came of it.
+    /// Ends the manual failover, whatever came of it. Writes go on only after the data cores know who has the slots
+    /// now: executed here, those that waited would be acknowledged and lost.
     pub(in crate::cluster) fn reset_manual_failover(&mut self) {
         if let Some(Manual { side: Side::Primary(_), .. }) = self.failover.manual.take() {
-            self.pending.actions.push(Action::PauseWrites(None));
+            self.replication.writes_paused = false;
+            self.pending.outgoing.push(Action::PauseWrites(None));
         }
     }
 }

@@ -23,7 +23,7 @@ fn settle(network: &mut Network) {
 }
 
 fn tell(network: &mut Network, member: usize, offset: u64, silent_ms: u64) {
-    let known = Replication { offset, primary_silent_ms: Some(silent_ms), link_up: true, writes_paused: false };
+    let known = Replication { offset, primary_silent_ms: Some(silent_ms), link_up: true, ..Replication::default() };
     network.members[member].cluster.replication(known);
 }
 
@@ -176,7 +176,9 @@ fn the_replica_with_most_data_goes_first_and_others_follow_it() {
 #[test]
 fn a_replica_with_old_or_no_data_does_not_stand() {
     let cases = [
-        (Replication { offset: 0, primary_silent_ms: Some(0), ..Replication::default() }, 10, false),
+        (Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() }, 10, false),
+        (Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() }, 0, false),
+        (Replication { offset: 0, primary_silent_ms: Some(0), ..Replication::default() }, 10, true),
         (Replication { offset: 9, primary_silent_ms: None, ..Replication::default() }, 10, false),
         (Replication { offset: 9, primary_silent_ms: Some(175_001), ..Replication::default() }, 10, false),
         (Replication { offset: 9, primary_silent_ms: Some(175_000), ..Replication::default() }, 10, true),
@@ -280,6 +282,23 @@ fn a_manual_failover_waits_for_the_offset_of_the_paused_primary() {
         network.members[0].data.iter().rev().find(|action| matches!(action, Action::PauseWrites(_))),
         Some(Action::PauseWrites(None))
     ));
+}
+
+#[test]
+fn writes_that_were_held_back_go_on_when_they_are_sent_to_the_new_primary_not_before() {
+    let mut network = three_shards(Options::default());
+    network.says(3, "CLUSTER FAILOVER");
+    network.run(300);
+    tell(&mut network, 3, 1, 0);
+    let (now, me) = (network.now, &mut network.members[0].cluster);
+    let successor = me.nodes.iter().find(|(_, node)| node.replicaof == Some(me.me)).map(|(ix, _)| ix).unwrap();
+    me.slots.unassign_all_of(me.me);
+    me.become_replica_of(successor);
+    let actions = me.settle(now);
+    let place = |wanted: fn(&Action) -> bool| actions.iter().position(wanted);
+    let told = place(|action| matches!(action, Action::PublishTopology(_)));
+    let released = place(|action| matches!(action, Action::PauseWrites(None)));
+    assert!(told.is_some() && told < released, "{actions:?}");
 }
 
 #[test]

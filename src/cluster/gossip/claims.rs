@@ -120,7 +120,7 @@ impl Cluster {
                 self.slots.close(slot, Direction::Migrating);
             }
             self.assign(slot, claimer);
-            self.config_changed();
+            self.slots_moved();
         }
         let left_empty = taken_from_mine > 0 && mine.is_some_and(|mine| self.slots.count(mine) == 0);
         let whole_shard_moved = claims == taken_from_mine;

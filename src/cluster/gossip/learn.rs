@@ -42,7 +42,6 @@ impl Cluster {
     pub(super) fn note_flags(&mut self, sender: NodeIx, header: &Header) {
         let told = NodeFlags(header.flags.0 & NodeFlags::NO_FAILOVER.0);
         let node = &mut self.nodes[sender];
-        node.extensions = header.message_flags.extensions;
         let flags = node.flags.without(NodeFlags::NO_FAILOVER).with(told);
         if flags != node.flags {
             node.flags = flags;

@@ -136,7 +136,7 @@ impl Cluster {
                 self.met(header, heard.ip, now);
             }
             // A stranger is answered too: it may know this node from others, who have yet to tell of it.
-            self.answer(link, sender, header.message_flags.extensions);
+            self.answer(link, sender);
         }
         let mut answered_ping = None;
         if let Some(Peer::Outbound(node)) = self.bus.links.peer(link) {

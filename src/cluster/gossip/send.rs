@@ -93,16 +93,18 @@ impl Cluster {
 
     /// Sends gossip over a link that leads to `to`.
     pub(super) fn send_gossip(&mut self, link: LinkId, kind: GossipKind, to: NodeIx) {
-        self.send_gossip_to(link, kind, Some(to), self.nodes[to].extensions);
+        self.send_gossip_to(link, kind, Some(to));
     }
 
-    /// Answers over a link, whose other end is `to` if that is known, and understands extensions or not.
-    pub(super) fn answer(&mut self, link: LinkId, to: Option<NodeIx>, understands: bool) {
-        self.send_gossip_to(link, GossipKind::Pong, to, understands);
+    /// Answers over a link, whose other end is `to` if that is known.
+    pub(super) fn answer(&mut self, link: LinkId, to: Option<NodeIx>) {
+        self.send_gossip_to(link, GossipKind::Pong, to);
     }
 
-    fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>, understands: bool) {
-        let hostname = Some(self.myself().hostname.clone()).filter(|name| understands && !name.is_empty());
+    /// A host name goes to everybody, as from Redis 7.0: who tells none of its own does not say that it would understand
+    /// one, and must learn ours all the same.
+    fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
+        let hostname = Some(self.myself().hostname.clone()).filter(|name| !name.is_empty());
         let entries = self.gossip_section(to);
         let packet = self.packet(Body::Gossip { kind, entries, hostname });
         self.send(link, Arc::new(packet));

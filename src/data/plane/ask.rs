@@ -11,6 +11,7 @@ use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::digest;
 use crate::data::command::keyspace::{self, KeyBatch, ScanOptions};
+use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
 use std::collections::HashMap;
@@ -130,7 +131,7 @@ impl Plane {
         };
         let inquiry = match slot.and_then(|slot| slot.parse().ok()) {
             Some(slot) => Inquiry::SlotKeys { slot, limit: 0 },
-            None => Inquiry::Size { db: 0 },
+            None => Inquiry::Size(Scope::One(0)),
         };
         let count = |answer| match answer {
             Answer::Count(count) | Answer::Scan(count, _) => count,
@@ -205,6 +206,15 @@ impl Plane {
             Inquiry::PubSub(question) => self.pubsub.answer(question),
             Inquiry::ClientList(filter) => Answer::Clients(self.client_lines(filter)),
             Inquiry::ClientKill(filter) => Answer::Count(self.kill_clients(filter)),
+            Inquiry::AdoptUsers(users, asked_by) => {
+                self.adopt_users(users.clone(), *asked_by);
+                Answer::Done
+            }
+            Inquiry::Denials => Answer::Denials(self.denials.entries()),
+            Inquiry::DenialsReset => {
+                self.denials.reset();
+                Answer::Done
+            }
             Inquiry::Pause(pause) => {
                 self.pause = *pause;
                 self.refresh();
@@ -246,6 +256,14 @@ impl Plane {
                 self.active_expire = *on;
                 Answer::Done
             }
+            Inquiry::PauseCron(on) => {
+                self.cron_paused = *on;
+                Answer::Done
+            }
+            Inquiry::ScriptsMayAll(on) => {
+                self.scripts_may_all = *on;
+                Answer::Done
+            }
             Inquiry::Stand(standing) => {
                 self.stand(standing.clone());
                 Answer::Done
@@ -279,24 +297,25 @@ impl Plane {
             return Answer::Counts(self.watch_here(core, *db, keys));
         }
         let core = CoreId(core as u8);
+        if let Inquiry::DropSlots(slots) = inquiry {
+            self.drop_slots(core, slots);
+            return Answer::Done;
+        }
         let (_, end) = self.routes.owners().range(core);
         let Some(store) = self.stores.at(core) else { return Answer::Done };
         match inquiry {
-            Inquiry::Size { db } => Answer::Count(store.len(*db) as u64),
+            Inquiry::Size(scope) => Answer::Count(size(store, *scope)),
             Inquiry::Keys { db, pattern } => Answer::Keys(keyspace::keys(store, *db, pattern, now)),
             Inquiry::Flush(scope) => {
-                let keys = match scope {
-                    Scope::All => (0..store.databases()).map(|db| store.len(db)).sum::<usize>(),
-                    Scope::One(db) => store.len(*db),
-                };
+                let keys = size(store, *scope);
                 store.flush(match scope {
                     Scope::All => None,
                     Scope::One(db) => Some(*db),
                 });
-                Answer::Count(keys as u64)
+                Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
-                store.swap(*a, *b);
+                store.swap(*a, *b, now);
                 Answer::Done
             }
             Inquiry::RandomKey { db } => Answer::Sample(keyspace::random_key(store, *db, now)),
@@ -316,13 +335,6 @@ impl Plane {
                     store.slot_keys(0, slot, *limit, |key| keys.push(key));
                 }
                 Answer::Scan(store.slot_len(0, slot) as u64, keys)
-            }
-            Inquiry::DropSlots(slots) => {
-                let (routes, mine) = (&self.routes, slots.iter());
-                for slot in mine.filter(|slot| routes.owners().of(**slot) == core) {
-                    store.flush_slot(*slot);
-                }
-                Answer::Done
             }
             Inquiry::DebugObject { db, key } => {
                 let key = self.options.hasher.key(key);
@@ -359,6 +371,8 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
+            self.weigh_all();
+            self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
@@ -419,7 +433,7 @@ impl Plane {
                 }
             }
             Notice::Script(body) => self.scripts.known.learn(body),
-            Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
+            Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
             Notice::MakePart(number) => self.continue_snapshot(number),
@@ -429,7 +443,7 @@ impl Plane {
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::Broadcast { .. } => {}
+            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
         }
     }
 }
@@ -439,7 +453,7 @@ impl Inquiry {
     pub fn is_for_store(&self) -> bool {
         matches!(
             self,
-            Inquiry::Size { .. }
+            Inquiry::Size(_)
                 | Inquiry::Keys { .. }
                 | Inquiry::Flush(_)
                 | Inquiry::Swap(..)
@@ -454,6 +468,14 @@ impl Inquiry {
                 | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)
         )
+    }
+}
+
+/// How many keys there are.
+fn size(store: &Store, scope: Scope) -> u64 {
+    match scope {
+        Scope::All => (0..store.databases()).map(|db| store.len(db) as u64).sum(),
+        Scope::One(db) => store.len(db) as u64,
     }
 }
 

@@ -50,12 +50,30 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"sleep", [seconds]) => {
             let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse::<f64>().ok());
             let time = Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default();
-            // The whole node sleeps, as Redis's one thread does.
-            plane.tell_all_and_ok(at, Inquiry::Sleep(time))
+            sleep(plane, at, time)
         }
         (b"set-active-expire", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
             plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on))
+        }
+        (b"pause-cron", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            plane.tell_all_and_ok(at, Inquiry::PauseCron(on))
+        }
+        (b"set-disable-deny-scripts", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            plane.tell_all_and_ok(at, Inquiry::ScriptsMayAll(on))
+        }
+        (b"replybuffer", [what, value]) => {
+            // Replies of all clients share a core's one buffer, which is not resized: there is nothing to set.
+            let word = |word: &str| what.eq_ignore_ascii_case(word.as_bytes());
+            let time = || ["never", "reset"].iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+            let fits = word("peak-reset-time") && time() || number::parse_i64(value).is_some();
+            if !(word("peak-reset-time") || word("resizing")) || !fits {
+                return Err(Error::Syntax);
+            }
+            plane.reply(at).ok();
+            Ok(Flow::Done)
         }
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => {
             let count =
@@ -122,6 +140,8 @@ const HELP: &[&str] = &[
     "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about <key> and associated value.",
+    "PAUSE-CRON <0|1>",
+    "    Stop periodic cron job processing.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>.",
     "PROTOCOL <type>",
@@ -131,8 +151,14 @@ const HELP: &[&str] = &[
     "    Default value is 1MB, allows values up to 4GB. Setting to 0 restores to default.",
     "REPLICATE <string>",
     "    Replicates the provided string to replicas, allowing data divergence",
+    "REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
+    "    Sets the time (in milliseconds) to wait between client reply buffer peak resets.",
+    "REPLYBUFFER RESIZING <0|1>",
+    "    Enable or disable the reply buffer resize cron job",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
+    "SET-DISABLE-DENY-SCRIPTS <0|1>",
+    "    When set to 1, commands that can't be called from scripts can be.",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
 ];
@@ -152,6 +178,13 @@ impl Plane {
             "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         ))
     }
+}
+
+/// The whole node sleeps, as Redis's one thread does. Other nodes are to notice: the bus core says yes and sleeps, then
+/// the data cores do.
+fn sleep(plane: &mut Plane, at: u32, time: Duration) -> Result<Flow, Error> {
+    let next: Next = Box::new(move |plane, at, _| plane.tell_all_and_ok(at, Inquiry::Sleep(time)));
+    plane.ask_then(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), next)
 }
 
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.

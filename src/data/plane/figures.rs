@@ -14,6 +14,10 @@ pub struct Counters {
     pub commands: u64,
     /// Commands sent to other cores.
     pub hops: u64,
+    /// Pieces of input received.
+    pub reads: u64,
+    /// Pieces of output sent.
+    pub writes: u64,
     /// Bytes received.
     pub net_input: u64,
     /// Bytes sent.
@@ -26,6 +30,12 @@ pub struct Counters {
     pub changed: u64,
     /// Wrong passwords.
     pub denied_auths: u64,
+    /// Commands that users may not use.
+    pub denied_commands: u64,
+    /// Keys that users may not touch.
+    pub denied_keys: u64,
+    /// Channels that users may not use.
+    pub denied_channels: u64,
     /// Clients closed for `client-query-buffer-limit`.
     pub query_buffer_limit_disconnections: u64,
     /// Clients closed for `client-output-buffer-limit`.
@@ -59,6 +69,10 @@ pub struct Figures {
     pub trackers: u64,
     /// Keys that have readers, and readers of keys.
     pub read: (usize, usize),
+    /// Keys whose deadlines clients of a writable replica have set.
+    pub own_deadlines: u64,
+    /// What there is for scripts.
+    pub scripts: ScriptFacts,
     /// Those that wait for the end of a pause.
     pub blocked: u64,
     /// Bytes of clients' buffers.
@@ -79,14 +93,44 @@ pub struct Figures {
     pub commands: CommandStats,
     /// Error replies by code.
     pub errors: ErrorStats,
-    /// The fields of INFO replication.
-    pub replication: String,
-    /// Full, partial and refused synchronisations.
-    pub syncs: [u64; 3],
+    /// Replication, and what else the bus core tells.
+    pub node: NodeFigures,
     /// Snapshots in a file.
     pub saves: SaveFacts,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What a core has for scripts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScriptFacts {
+    /// Scripts it knows.
+    pub scripts: u64,
+    /// Bytes of their texts.
+    pub bytes: u64,
+    /// Bytes of its interpreter.
+    pub interpreter_bytes: u64,
+    /// Libraries of functions.
+    pub libraries: u64,
+    /// Functions in them.
+    pub functions: u64,
+}
+
+/// What only the bus core knows.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFigures {
+    /// The fields of INFO replication.
+    pub replication: String,
+    /// Full, partial and refused synchronisations.
+    pub syncs: [u64; 3],
+    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    pub stream_bytes: u64,
+    /// Bytes that connections of replicas have taken and not sent.
+    pub replica_bytes: u64,
+    /// Clients that wait for replicas.
+    pub waiting: u64,
+    /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
+    pub ends_in: Option<u64>,
 }
 
 /// What INFO tells of snapshots in a file.
@@ -102,6 +146,8 @@ pub struct SaveFacts {
     pub last: u64,
     /// How much had changed by then.
     pub changed: u64,
+    /// Keys of the snapshot that was loaded last: those that live, and those that had died.
+    pub loaded: (u64, u64),
 }
 
 impl Figures {
@@ -119,7 +165,7 @@ impl Figures {
         let mut parts = parts.into_iter();
         let mut sum = parts.next().expect("this core always answers");
         parts.for_each(|part| sum.add(part));
-        (sum.replication, sum.syncs, sum.saves) = told.unwrap_or_default();
+        (sum.node, sum.saves) = told.unwrap_or_default();
         sum
     }
 
@@ -131,6 +177,10 @@ impl Figures {
         self.clients += other.clients;
         self.subscribers += other.subscribers;
         self.blocked += other.blocked;
+        self.own_deadlines += other.own_deadlines;
+        // Every core has the same scripts and functions, each with an interpreter of its own.
+        self.scripts.bytes += other.scripts.bytes;
+        self.scripts.interpreter_bytes += other.scripts.interpreter_bytes;
         self.trackers += other.trackers;
         self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
         self.client_bytes += other.client_bytes;
@@ -156,12 +206,17 @@ impl Counters {
     fn add(&mut self, other: &Counters) {
         self.commands += other.commands;
         self.hops += other.hops;
+        self.reads += other.reads;
+        self.writes += other.writes;
         self.net_input += other.net_input;
         self.net_output += other.net_output;
         self.connections += other.connections;
         self.rejected_connections += other.rejected_connections;
         self.changed += other.changed;
         self.denied_auths += other.denied_auths;
+        self.denied_commands += other.denied_commands;
+        self.denied_keys += other.denied_keys;
+        self.denied_channels += other.denied_channels;
         self.query_buffer_limit_disconnections += other.query_buffer_limit_disconnections;
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
         self.evicted_clients += other.evicted_clients;
@@ -183,6 +238,14 @@ impl Plane {
             output_per_second,
             clients: self.clients.len() as u64,
             subscribers: 0,
+            own_deadlines: self.own_deadlines.len() as u64,
+            scripts: ScriptFacts {
+                scripts: self.scripts.known.len() as u64,
+                bytes: self.scripts.known.bytes() as u64,
+                interpreter_bytes: self.scripts.memory() as u64,
+                libraries: self.scripts.libraries.libraries.len() as u64,
+                functions: self.scripts.libraries.count() as u64,
+            },
             trackers: self.invalidations.clients.len() as u64,
             read: (0, 0),
             blocked: 0,
@@ -195,9 +258,8 @@ impl Plane {
             pubsub: self.pubsub.counts(),
             commands: self.commands.clone(),
             errors: self.errors.clone(),
-            replication: String::new(),
+            node: NodeFigures::default(),
             saves: SaveFacts::default(),
-            syncs: [0; 3],
             cores: Vec::new(),
         };
         for client in self.clients.iter() {

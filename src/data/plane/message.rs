@@ -1,9 +1,9 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::Woken;
+use super::blocking::{Slow, Woken};
 use super::client::ClientRef;
-use super::figures::SaveFacts;
+use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
 use super::invalidation::Invalidation;
 use super::migrate::{Errand, Report};
@@ -13,6 +13,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{Entry, Users};
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
@@ -95,6 +96,8 @@ pub struct SnapshotPart {
     pub core: CoreId,
     /// Whole records.
     pub bytes: Vec<u8>,
+    /// How many keys these are.
+    pub keys: usize,
     /// Whether there is more to come.
     pub progress: Progress,
 }
@@ -124,10 +127,7 @@ pub enum Scope {
 pub enum Inquiry {
     // ---- to the store
     /// DBSIZE.
-    Size {
-        /// Which database.
-        db: usize,
-    },
+    Size(Scope),
     /// KEYS.
     Keys {
         /// Which database.
@@ -188,6 +188,12 @@ pub enum Inquiry {
     ClientList(Arc<super::client_filter::ClientFilter>),
     /// CLIENT KILL: how many were.
     ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// A new table of users to go by, and the client who made it, if one did.
+    AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// ACL LOG.
+    Denials,
+    /// ACL LOG RESET.
+    DenialsReset,
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
     /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
@@ -221,6 +227,10 @@ pub enum Inquiry {
     Sleep(std::time::Duration),
     /// DEBUG SET-ACTIVE-EXPIRE.
     ActiveExpire(bool),
+    /// DEBUG PAUSE-CRON.
+    PauseCron(bool),
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    ScriptsMayAll(bool),
     /// How the node stands in replication from now on.
     Stand(Arc<Standing>),
     /// CLIENT UNBLOCK: whether that client waited.
@@ -320,9 +330,11 @@ pub enum Answer {
     /// What INFO is made of.
     Figures(Box<super::figures::Figures>),
     /// The fields of INFO replication, and the full, partial and refused synchronisations, from the bus core.
-    Replication(Box<(String, [u64; 3], SaveFacts)>),
+    Replication(Box<(NodeFigures, SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// What was denied.
+    Denials(Vec<Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Digests of databases or values, where there are any.
@@ -377,6 +389,8 @@ pub enum Notice {
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.
     SlowScript(Option<Arc<super::busy_script::Slow>>),
+    /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
+    EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.
@@ -402,6 +416,8 @@ pub enum Notice {
         number: u32,
         /// The reply.
         reply: Vec<u8>,
+        /// The command, if it was slow.
+        slow: Option<Slow>,
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),

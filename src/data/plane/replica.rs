@@ -8,9 +8,11 @@ use super::message::{Message, Notice, SnapshotPart};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::contract::introduction::Introduction;
+use crate::data::acl::User;
 use crate::data::command::{SessionHandler, number};
 use crate::resp::Error;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// Handlers of this file; all wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
@@ -31,6 +33,8 @@ type Done = Result<Flow, Error>;
 pub struct Departure {
     /// Its client id.
     pub id: ClientId,
+    /// As whom it acts.
+    pub user: Arc<User>,
     /// The peer's address.
     pub addr: String,
     /// Our end's address.
@@ -103,6 +107,8 @@ fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let is_sync = request.args.len() == 1;
     if !is_sync && number::parse_i64(request.args[2]).is_none() {
+        let replica = &plane.clients[at].session.addr;
+        log::warn!("Replica {replica} asks for synchronization but with a wrong offset");
         return Err(Error::NotAnInteger);
     }
     let client = &mut plane.clients[at];
@@ -111,6 +117,7 @@ fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     introduction.is_old = is_sync;
     client.departure = Some(Box::new(Departure {
         id: client.session.id,
+        user: client.session.user.clone(),
         addr: client.session.addr.clone(),
         laddr: client.session.laddr.clone(),
         introduction,
@@ -137,17 +144,31 @@ impl Plane {
     /// Makes the next part of snapshot `number`, for the bus core.
     pub(super) fn continue_snapshot(&mut self, number: u64) {
         let mut bytes = std::mem::take(&mut self.snapshot_functions);
-        let progress = self.stores.home_mut().snapshot_step(limits::SNAPSHOT_PART, &mut bytes);
-        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, progress }));
+        // Whoever wants it slow wants to see it go on, too.
+        let budget = if self.settings.rdb_key_save_delay == 0 { limits::SNAPSHOT_PART } else { 0 };
+        let (progress, keys) = self.stores.home_mut().snapshot_step(budget, &mut bytes);
+        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, keys, progress }));
     }
 
     /// The client waits for the bus core no more.
     pub(super) fn stop_waiting_for_bus(&mut self, at: u32) {
-        let session = &self.clients[at].session;
-        let waits = session.executing.is_some_and(|command| command.spec.full_name() == "wait");
-        if waits && self.clients[at].hold == Some(Hold::Answer) {
-            let id = session.id;
+        if let Some(id) = self.waits_for_replicas(at) {
             self.send(self.bus(), Message::Tell(Notice::WaitNoMore(id)));
         }
+    }
+
+    /// CLIENT UNBLOCK of one that waits for replicas; whether it does.
+    pub(super) fn end_wait_for_bus(&mut self, at: u32, with_error: bool) -> bool {
+        let id = self.waits_for_replicas(at);
+        if let Some(id) = id {
+            self.send(self.bus(), Message::Tell(Notice::EndWait(id, with_error)));
+        }
+        id.is_some()
+    }
+
+    fn waits_for_replicas(&self, at: u32) -> Option<ClientId> {
+        let client = &self.clients[at];
+        let waits = client.session.executing.is_some_and(|command| command.spec.full_name() == "wait");
+        (waits && client.hold == Some(Hold::Answer)).then_some(client.session.id)
     }
 }

@@ -78,7 +78,7 @@ fn counts(answers: &[Answer]) -> u64 {
 fn dbsize(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let db = plane.clients[at].session.db;
     let finish: Finish = Box::new(|plane, at, answers| plane.reply(at).int(counts(&answers) as i64));
-    plane.ask(at, plane.data_cores(), Inquiry::Size { db }, finish)
+    plane.ask(at, plane.data_cores(), Inquiry::Size(Scope::One(db)), finish)
 }
 
 fn keys(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

@@ -41,8 +41,8 @@ pub struct Loaded {
     pub facts: Facts,
     /// How many keys it is.
     pub keys: u64,
-    /// Keys left out because they were past their deadline.
-    pub expired: u64,
+    /// Keys left out because they were past their deadline, with their databases.
+    pub expired: Vec<(usize, Vec<u8>)>,
     /// Keys left out because they had no elements.
     pub empty: u64,
 }
@@ -88,7 +88,7 @@ impl Loader {
                 functions: Vec::new(),
                 facts: Facts::default(),
                 keys: 0,
-                expired: 0,
+                expired: Vec::new(),
                 empty: 0,
             },
             plan,
@@ -114,6 +114,11 @@ impl Loader {
         self.reader.position()
     }
 
+    /// Keys loaded so far.
+    pub fn keys(&self) -> u64 {
+        self.loaded.keys
+    }
+
     /// What came after the end.
     pub fn rest(&self) -> &[u8] {
         self.reader.rest()
@@ -135,7 +140,7 @@ impl Loader {
         };
         let now = self.plan.now;
         if !self.plan.keep_expired && deadline.is_some_and(|deadline| deadline < now) {
-            self.loaded.expired += 1;
+            self.loaded.expired.push((db, bytes));
             return Ok(());
         }
         let key = self.plan.hasher.key(&bytes);

@@ -134,11 +134,11 @@ fn keys_are_loaded_into_the_stores_of_the_cores_that_own_them() {
     };
     let loaded = load(&plan, &bytes).unwrap();
     let lens: Vec<usize> = loaded.stores.iter().map(|store| store.len(1)).collect();
-    assert_eq!((lens.iter().sum::<usize>(), loaded.keys, loaded.expired), (97, 97, 3));
+    assert_eq!((lens.iter().sum::<usize>(), loaded.keys, loaded.expired.len()), (97, 97, 3));
     assert!(lens.iter().all(|&len| len > 30), "{lens:?}");
     assert_eq!(loaded.facts.version.as_deref(), Some("7.0.15"));
     let replica = load(&Plan { keep_expired: true, ..plan.clone() }, &bytes).unwrap();
-    assert_eq!((replica.keys, replica.expired), (100, 0));
+    assert_eq!((replica.keys, replica.expired.len()), (100, 0));
 
     let twice = framed(|out| (0..2).for_each(|_| write::record(out, &key(b"k", b"v", None), style)));
     assert!(matches!(load(&plan, &twice), Err(Error::Duplicate { db: 0, .. })));

@@ -31,6 +31,8 @@ pub struct Snapshot {
     now: u64,
     /// What was written and not yet taken away: whole records.
     out: Vec<u8>,
+    /// How many keys these are.
+    keys: usize,
     /// The database that was selected in `out`.
     selected: Option<usize>,
     /// The slot the walk is at, and the line in its table.
@@ -61,6 +63,7 @@ impl Store {
             style,
             now,
             out: Vec::new(),
+            keys: 0,
             selected: None,
             db: 0,
             slot: 0,
@@ -72,15 +75,16 @@ impl Store {
     }
 
     /// Goes on with the snapshot for about `budget` bytes, and adds what was written to `out`: whole records, each
-    /// piece with the databases they are in.
-    pub fn snapshot_step(&mut self, budget: usize, out: &mut Vec<u8>) -> Progress {
-        let Some(mut snapshot) = self.snapshot.take() else { return Progress::Lost };
+    /// piece with the databases they are in. Tells how many keys these are, too.
+    pub fn snapshot_step(&mut self, budget: usize, out: &mut Vec<u8>) -> (Progress, usize) {
+        let Some(mut snapshot) = self.snapshot.take() else { return (Progress::Lost, 0) };
         let complete = snapshot.walk(self, budget.max(LEAST));
         out.append(&mut snapshot.out);
         snapshot.selected = None;
+        let keys = std::mem::take(&mut snapshot.keys);
         self.snapshot = (!complete).then_some(snapshot);
         self.refresh_observed();
-        if complete { Progress::Complete } else { Progress::More }
+        (if complete { Progress::Complete } else { Progress::More }, keys)
     }
 
     /// Ends the snapshot, complete or not.
@@ -222,6 +226,7 @@ impl Snapshot {
             frequency: store.frequency(handle, self.now),
         };
         write::record(&mut self.out, &record, self.style);
+        self.keys += 1;
     }
 }
 
@@ -367,10 +372,10 @@ mod tests {
             }
             complete |= !store.has_snapshot();
             while !complete {
-                complete = store.snapshot_step(500, &mut out) == Progress::Complete;
+                complete = store.snapshot_step(500, &mut out).0 == Progress::Complete;
             }
             prop_assert_eq!(told(&out), beginning);
-            prop_assert_eq!(store.snapshot_step(500, &mut out), Progress::Lost);
+            prop_assert_eq!(store.snapshot_step(500, &mut out).0, Progress::Lost);
         }
     }
 
@@ -385,7 +390,7 @@ mod tests {
         let (mut all, mut steps) = (Vec::new(), 0);
         loop {
             let mut piece = Vec::new();
-            let progress = store.snapshot_step(10_000, &mut piece);
+            let (progress, _) = store.snapshot_step(10_000, &mut piece);
             assert!(piece.len() <= 10_000, "{}", piece.len());
             all.append(&mut piece);
             if progress == Progress::Complete {
@@ -402,7 +407,7 @@ mod tests {
         let key = hasher.key(b"k");
         store.set_string(1, &key, b"v", Deadline::Clear, 1);
         let end: [fn(&mut Store); 4] = [
-            |store| store.swap(0, 1),
+            |store| store.swap(0, 1, 0),
             |store| store.flush_slot(crate::slot::Slot::of_key(b"k")),
             |store| store.flush(Some(0)),
             |store| store.flush(None),
@@ -411,7 +416,7 @@ mod tests {
         for end in end {
             store.snapshot_begin(Style::default(), 1);
             end(&mut store);
-            assert_eq!(store.snapshot_step(100, &mut Vec::new()), Progress::Lost);
+            assert_eq!(store.snapshot_step(100, &mut Vec::new()).0, Progress::Lost);
         }
         store.set_string(0, &key, b"v", Deadline::Clear, 1);
         assert_ne!(store.watch_version(0, &key, 1), version);

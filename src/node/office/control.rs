@@ -2,7 +2,8 @@
 //!
 //! What it decides is done strictly in order. A list of actions that has come to [`Action::SaveConfig`] waits until
 //! the text is on the disk, and all later lists behind it: no vote and no claim leaves before it would survive a
-//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write.
+//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write. Nobody waits for
+//! an [`Action::SaveConfigSoon`]: a disk takes some ten milliseconds, and a slot is moved in half a dozen commands.
 //!
 //! When a write fails, the rest of its list is dropped (a vote does not leave, a command is answered with an error) and
 //! the control plane is told, so that it tries again.
@@ -30,12 +31,12 @@ pub struct ClusterDesk {
     /// What was decided and is not done yet.
     lists: VecDeque<List>,
     last: u64,
+    /// The newest text that is not being written yet, and the list it belongs to.
+    unsaved: Option<(u64, String)>,
     /// The last list whose text is being written.
     saving: Option<u64>,
     /// The last list whose text is on the disk.
     saved: u64,
-    /// Whether writes are held back for a manual failover.
-    writes: Writes,
 }
 
 /// What one call of the control plane decided.
@@ -48,7 +49,8 @@ struct List {
 /// Writes are held back in steps: every data core is told; when all are, they are asked for writes that were on their
 /// way already, until there are none; then everything these changed has come here before the next answers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writes {
+pub enum Writes {
+    /// They are not.
     Free,
     /// The data cores were told to hold them back until this time.
     Pausing(u64),
@@ -73,33 +75,46 @@ impl ClusterDesk {
     /// A desk for `cluster`, whose configuration `saver` writes.
     pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
         let lists = VecDeque::new();
-        ClusterDesk { cluster, saver, lists, last: 0, saving: None, saved: 0, writes: Writes::Free }
+        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, saved: 0 }
     }
 
-    /// Takes the result of a write; true: it failed.
-    fn take_result(&mut self) -> bool {
-        let Some(result) = self.saver.result() else { return false };
-        let through = self.saving.take();
-        match result {
-            Ok(()) => self.saved = through.unwrap_or(self.saved),
-            Err(error) => {
-                log::error!("The cluster configuration file can't be written: {error}");
-                return true;
+    /// Adds a list. Its text, if there is one, holds what those of all earlier lists do.
+    fn add(&mut self, actions: Vec<Action>, then: Then) {
+        self.last += 1;
+        let text = actions.iter().rev().find_map(|action| match action {
+            Action::SaveConfig(text) | Action::SaveConfigSoon(text) => Some(text.clone()),
+            _ => None,
+        });
+        if let Some(text) = text {
+            self.unsaved = Some((self.last, text));
+        }
+        self.lists.push_back(List { number: self.last, actions: actions.into(), then });
+    }
+
+    /// Takes the result of a write, and has the next one made. Returns the last list whose text could not be written.
+    fn save(&mut self) -> Option<u64> {
+        let mut failed = None;
+        if let Some(result) = self.saver.result() {
+            let through = self.saving.take();
+            match result {
+                Ok(()) => self.saved = through.unwrap_or(self.saved),
+                Err(error) => {
+                    log::error!("The cluster configuration file can't be written: {error}");
+                    failed = through;
+                }
             }
         }
-        false
+        if self.saving.is_none() {
+            self.save_rest();
+        }
+        failed
     }
 
-    /// Has the newest text written, which holds what the older ones do.
-    fn save(&mut self) {
-        if self.saving.is_some() {
-            return;
-        }
-        let actions = self.lists.iter().flat_map(|list| &list.actions);
-        let newest = actions.filter_map(|action| if let Action::SaveConfig(text) = action { Some(text) } else { None });
-        if let Some(text) = newest.reduce(|_, newer| newer) {
-            self.saver.save(text.clone());
-            self.saving = Some(self.last);
+    /// Has the newest text written.
+    pub(super) fn save_rest(&mut self) {
+        if let Some((number, text)) = self.unsaved.take() {
+            self.saver.save(text);
+            self.saving = Some(number);
         }
     }
 }
@@ -119,6 +134,7 @@ impl NodeOffice {
 
     /// The control plane's regular work.
     pub(super) fn tick_cluster(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
+        self.check_writes(outgoing);
         if self.desk.is_none() {
             return;
         }
@@ -126,7 +142,6 @@ impl NodeOffice {
             outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));
             self.links_configured = true;
         }
-        self.check_writes(outgoing);
         let replication = self.replication();
         self.with_cluster(outgoing, |cluster| {
             for (link, bytes) in loads {
@@ -145,8 +160,7 @@ impl NodeOffice {
 
     /// The data's state, for the control plane.
     fn replication(&self) -> Replication {
-        let held = self.desk.as_ref().is_some_and(|desk| matches!(desk.writes, Writes::Held(_)));
-        self.desk_of_replication.standing_for_cluster(held)
+        self.desk_of_replication.standing_for_cluster(self.writes_are_held())
     }
 
     /// Has the data replicate the node at this address, or nobody.
@@ -185,26 +199,21 @@ impl NodeOffice {
         if actions.is_empty() && matches!(then, Then::Nothing) {
             return;
         }
-        desk.last += 1;
-        desk.lists.push_back(List { number: desk.last, actions: actions.into(), then });
+        desk.add(actions, then);
         self.proceed(outgoing);
     }
 
     /// Goes on with what was decided, as far as it may be done by now.
     pub(super) fn proceed(&mut self, outgoing: &mut Outgoing) {
         let Some(desk) = &mut self.desk else { return };
-        let failed = desk.take_result();
-        if failed {
-            self.give_up_list(outgoing);
+        if let Some(failed) = desk.save() {
+            self.give_up_list(failed, outgoing);
         }
         while let Some(desk) = &mut self.desk {
             let Some(list) = desk.lists.front_mut() else { return };
             match list.actions.pop_front() {
                 Some(Action::SaveConfig(_)) if list.number <= desk.saved => {}
-                Some(save @ Action::SaveConfig(_)) => {
-                    list.actions.push_front(save);
-                    return desk.save();
-                }
+                Some(save @ Action::SaveConfig(_)) => return list.actions.push_front(save),
                 Some(action) => self.perform(action, outgoing),
                 None => {
                     let Some(List { then, .. }) = desk.lists.pop_front() else { return };
@@ -217,11 +226,12 @@ impl NodeOffice {
         }
     }
 
-    /// The list that waited for a write is not to be done.
-    fn give_up_list(&mut self, outgoing: &mut Outgoing) {
+    /// The first list is not to be done if it waited for the write that failed.
+    fn give_up_list(&mut self, failed: u64, outgoing: &mut Outgoing) {
         let Some(desk) = &mut self.desk else { return };
         desk.cluster.save_failed();
-        if let Some(List { then: Then::Reply(to, number, _), .. }) = desk.lists.pop_front() {
+        let waited = desk.lists.pop_front_if(|list| list.number <= failed);
+        if let Some(List { then: Then::Reply(to, number, _), .. }) = waited {
             let error = Error::new("ERR the cluster configuration file can't be written; see the log");
             outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
         }
@@ -229,7 +239,7 @@ impl NodeOffice {
 
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
-            Action::SaveConfig(_) => {}
+            Action::SaveConfig(_) | Action::SaveConfigSoon(_) => {}
             Action::StopReplication => self.replicate(None, outgoing),
             Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
@@ -257,35 +267,38 @@ impl NodeOffice {
         }
     }
 
-    fn pause_writes(&mut self, until: Option<u64>, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        desk.writes = until.map_or(Writes::Free, Writes::Pausing);
+    /// Has clients' writes wait until this time, or go on.
+    pub(super) fn pause_writes(&mut self, until: Option<u64>, outgoing: &mut Outgoing) {
+        self.writes = until.map_or(Writes::Free, Writes::Pausing);
         let then = until.map_or(Then::Nothing, |until| Then::Hold(Held::Paused(until)));
         self.ask_all(&Inquiry::PauseWrites(until), then, outgoing);
     }
 
+    /// Whether none is executed any more, and all that were have come here.
+    pub(super) fn writes_are_held(&self) -> bool {
+        matches!(self.writes, Writes::Held(_))
+    }
+
     /// A step on the way to a replication offset that stands still; see [`Writes`].
     pub(super) fn writes_held(&mut self, held: Held, under_way: u64, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        match (desk.writes, held) {
+        match (self.writes, held) {
             (Writes::Pausing(until), Held::Paused(ending)) if ending == until => {
-                desk.writes = Writes::Draining(until);
+                self.writes = Writes::Draining(until);
                 self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);
             }
             (Writes::Draining(until), Held::UnderWay(ending)) if ending == until && under_way == 0 => {
                 self.ask_all(&Inquiry::Barrier, Then::Hold(Held::Drained(until)), outgoing);
             }
-            (Writes::Draining(until), Held::Drained(ending)) if ending == until => desk.writes = Writes::Held(until),
+            (Writes::Draining(until), Held::Drained(ending)) if ending == until => self.writes = Writes::Held(until),
             _ => {}
         }
     }
 
     /// Asks again for writes under way; notices when the pause is over.
     fn check_writes(&mut self, outgoing: &mut Outgoing) {
-        let Some(desk) = &mut self.desk else { return };
-        match desk.writes {
+        match self.writes {
             Writes::Pausing(until) | Writes::Draining(until) | Writes::Held(until) if until <= now().unix_ms => {
-                desk.writes = Writes::Free;
+                self.writes = Writes::Free;
             }
             Writes::Draining(until) => {
                 self.ask_all(&Inquiry::WritesUnderWay, Then::Hold(Held::UnderWay(until)), outgoing);

@@ -4,11 +4,16 @@
 //! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
 //! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
+mod acl;
 mod config;
 mod connections;
 mod control;
+mod failover;
+mod oom_score;
+pub mod parts;
 mod replication;
 mod saving;
+mod shutdown;
 
 use super::config::Config;
 use super::courier::Courier;
@@ -22,14 +27,19 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer};
+use crate::data::acl::Users;
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
 pub use control::ClusterDesk;
-use control::Held;
+use control::{Held, Writes};
+use parts::HeldParts;
 pub use replication::ReplicationDesk;
+use saving::After;
 pub use saving::{SavingDesk, plan};
+use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -53,8 +63,8 @@ enum Then {
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
-    /// The snapshot with this number has begun.
-    Cut(u64),
+    /// The sum is how many keys there are.
+    Counted,
     /// Nothing.
     Nothing,
 }
@@ -74,13 +84,20 @@ pub struct Desks {
 /// See the module's header.
 pub struct NodeOffice {
     config: Config,
+    users: Arc<Users>,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
     saving: SavingDesk,
     courier: Courier,
     listeners: Listeners,
     cores: usize,
+    /// Whether writes are held back for a failover or the end.
+    writes: Writes,
+    held_parts: HeldParts,
+    /// The end that waits for replicas.
+    ending: Option<Ending>,
     drain: LogDrain,
+    oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -89,17 +106,29 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desks: Desks, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        users: Arc<Users>,
+        desks: Desks,
+        listeners: Listeners,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         let Desks { cluster: desk, replication: desk_of_replication, saving, courier } = desks;
         NodeOffice {
             config,
+            users,
             desk,
             desk_of_replication,
             saving,
             courier,
             listeners,
             cores,
+            writes: Writes::Free,
+            held_parts: HeldParts::default(),
+            ending: None,
             drain,
+            oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -116,13 +145,6 @@ impl NodeOffice {
         }
     }
 
-    /// Has core 0 carry out an order, when it has all stores.
-    fn order(&mut self, order: Order, then: Then, outgoing: &mut Outgoing) {
-        self.last += 1;
-        self.pending.insert(self.last, Pending { missing: 1, sum: 0, then });
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
-    }
-
     /// All data cores have answered.
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
@@ -133,7 +155,7 @@ impl NodeOffice {
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
-            Then::Cut(number) => self.write_snapshot(number, outgoing),
+            Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Nothing => {}
         }
     }
@@ -141,6 +163,7 @@ impl NodeOffice {
     fn execute(&mut self, from: Peer, number: u64, command: Box<BusCommand>, outgoing: &mut Outgoing) {
         let name = command.args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         match name.as_slice() {
+            b"acl" => self.acl(from, number, &command, outgoing),
             b"config" => self.config(from, number, &command, outgoing),
             b"cluster" => {
                 let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
@@ -149,7 +172,7 @@ impl NodeOffice {
                 }
                 let inquiry = match Wanted::of(&args) {
                     Wanted::Nothing => return self.cluster_command(from, number, &command, 0, outgoing),
-                    Wanted::Keys => Inquiry::Size { db: 0 },
+                    Wanted::Keys => Inquiry::Size(Scope::One(0)),
                     Wanted::KeysInSlot(slot) => Inquiry::SlotKeys { slot: slot.number(), limit: 0 },
                 };
                 self.ask_all(&inquiry, Then::Cluster(from, number, command), outgoing);
@@ -171,6 +194,14 @@ impl NodeOffice {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())
             }),
+            b"failover" => {
+                let done = self.fail_over(&command, outgoing);
+                answer(from, number, &command, outgoing, |reply| {
+                    done?;
+                    reply.ok();
+                    Ok(())
+                });
+            }
             b"wait" => self.wait(from, number, &command, outgoing),
             b"shutdown" => self.shutdown(from, number, &command, outgoing),
             _ => answer(from, number, &command, outgoing, |_| Err(Error::new("ERR unknown command"))),
@@ -181,7 +212,7 @@ impl NodeOffice {
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
-            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
                 Ok(())
@@ -200,28 +231,6 @@ impl NodeOffice {
         }
         Ok(())
     }
-
-    fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        let words: Vec<Vec<u8>> = command.args[1..].iter().map(|word| word.to_ascii_lowercase()).collect();
-        let known: [&[u8]; 5] = [b"nosave", b"save", b"now", b"force", b"abort"];
-        let has = |word: &[u8]| words.iter().any(|given| given == word);
-        let bad = words.iter().any(|word| !known.contains(&word.as_slice()));
-        if bad || has(b"save") && has(b"nosave") || has(b"abort") && words.len() > 1 {
-            return answer(from, number, command, outgoing, |_| Err(Error::Syntax));
-        }
-        if has(b"abort") {
-            return answer(from, number, command, outgoing, |_| Err(Error::new("ERR No shutdown in progress.")));
-        }
-        log::warn!("User requested shutdown...");
-        let wanted = has(b"save") || self.has_save_points() && !has(b"nosave");
-        self.save_and_end(wanted, Some((from, number)), outgoing);
-    }
-
-    fn end(&mut self) {
-        self.listeners.close();
-        log::warn!("Redis is now ready to exit, bye bye...");
-        self.over = true;
-    }
 }
 
 impl Office for NodeOffice {
@@ -229,8 +238,7 @@ impl Office for NodeOffice {
         match message {
             Message::Ask(number, Inquiry::Command(command)) => self.execute(from, number, command, outgoing),
             Message::Ask(number, Inquiry::Figures) => {
-                let replication = &self.desk_of_replication.replication;
-                let info = Box::new((replication.info(), replication.counters.all(), self.saving.facts()));
+                let info = Box::new((self.node_figures(), self.save_facts()));
                 outgoing.push((from, Message::Answer(number, Answer::Replication(info))));
             }
             Message::Ask(number, Inquiry::ClientList(filter)) => {
@@ -241,16 +249,17 @@ impl Office for NodeOffice {
                 let killed = self.kill_clients(&filter, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
             }
+            Message::Ask(number, Inquiry::Sleep(time)) => {
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+                outgoing.sleep = Some(time);
+            }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
             Message::Applied(batch) => self.applied(&batch, outgoing),
-            Message::Snapshot(part) => {
-                if let Some(part) = self.part_for_file(part, outgoing) {
-                    self.snapshot_part(part, outgoing);
-                }
-            }
+            Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
                 self.reloaded(number, outgoing);
@@ -286,9 +295,19 @@ impl Office for NodeOffice {
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
         self.drain.drain();
         self.courier.tick();
+        self.hand_out_parts(outgoing);
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
         self.tick_cluster(loads, outgoing);
+        self.tick_shutdown(outgoing);
+    }
+
+    fn alarm_at(&self) -> Option<u64> {
+        self.desk.as_ref().and_then(|desk| desk.cluster.wake_at())
+    }
+
+    fn alarm(&mut self, outgoing: &mut Outgoing) {
+        self.with_cluster(outgoing, |cluster| cluster.wake(now()));
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
@@ -349,7 +368,7 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, outgoing: &mut Outgoing) {
         log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.save_and_end(self.has_save_points(), None, outgoing);
+        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
     }
 
     fn is_over(&self) -> bool {

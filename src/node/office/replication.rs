@@ -3,25 +3,29 @@
 //! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
 
 use super::connections::Connections;
+use super::shutdown::Ending;
 use super::{NodeOffice, Then, answer, now};
 use crate::base::ids::{ClientId, CoreId};
 use crate::cluster;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::streams::StreamCommand;
 use crate::cores::{clock, wake::Bell};
+use crate::data::command::spec::flag;
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
-use crate::data::plane::client_filter::{ClientFilter, ClientType};
+use crate::data::plane::client_filter::ClientFilter;
+use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
-use crate::data::rdb::load::{Loaded, Plan};
+use crate::data::rdb::load::{Facts, Loaded, Plan};
 use crate::data::rdb::write;
 use crate::data::store::{Progress, Store};
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
 use crate::replication::feed::{Piece, Target};
-use crate::replication::options::Options;
+use crate::replication::options::{Load, Options};
+use crate::replication::primary::Remark;
 use crate::replication::{Action, LinkId, Replication, SnapshotFacts};
 use crate::resp::Error;
 use crate::slot::Slot;
@@ -47,6 +51,8 @@ pub struct ReplicationDesk {
     pieces: HashMap<u64, usize>,
     /// Commands that are answered when the node stands as they want it to.
     pending: Vec<(Peer, u64)>,
+    /// Connections of replicas that came while this node is about to become a primary.
+    arriving: Vec<Departure>,
     /// Who waits for replicas.
     waiting: HashMap<u64, (Peer, u64)>,
     /// The connection to the primary, if it is to be read.
@@ -57,6 +63,8 @@ pub struct ReplicationDesk {
     connections: Connections,
     /// Whether the primary that is configured was told.
     begun: bool,
+    /// What the snapshot that was loaded at the start tells of the stream, and the keys that died before.
+    pub resumption: Option<(Facts, Vec<(usize, Vec<u8>)>)>,
 }
 
 impl ReplicationDesk {
@@ -72,18 +80,27 @@ impl ReplicationDesk {
         let owners = OwnerMap::even(cores);
         let target = Box::new(move |args: &[&[u8]]| target(registry, &owners, args));
         ReplicationDesk {
-            replication: Replication::new(options(config), cores, random, header, target),
+            replication: Replication::new(
+                options(config),
+                cores,
+                random,
+                |facts| header(Some(facts)),
+                target,
+                Box::new(|args| remark(registry, args)),
+            ),
             loader: None,
             replacing: None,
             kept: None,
             pieces: HashMap::new(),
             pending: Vec::new(),
+            arriving: Vec::new(),
             waiting: HashMap::new(),
             upstream: None,
             hasher,
             bell,
             connections: Connections::default(),
             begun: false,
+            resumption: None,
         }
     }
 }
@@ -102,19 +119,44 @@ fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     }
 }
 
-/// The beginning of a snapshot for replicas.
-fn header(facts: &SnapshotFacts) -> Vec<u8> {
+/// What is to be said of a command of a replica.
+fn remark(registry: &Registry, args: &[&[u8]]) -> Option<Remark> {
+    let Some(command) = registry.find(args) else {
+        return Some(Remark { name: "unknown", error: Some("ERR unknown command") });
+    };
+    let name = command.spec.full_name();
+    let silent: &[&[u8]] = &[b"ack", b"getack"];
+    match name {
+        "replconf" if args.get(1).is_some_and(|word| silent.contains(&&*word.to_ascii_lowercase())) => None,
+        "psync" | "sync" => None,
+        _ if command.spec.is(flag::WRITE | flag::READONLY) => {
+            Some(Remark { name, error: Some("ERR Replica can't interact with the keyspace") })
+        }
+        _ => Some(Remark { name, error: None }),
+    }
+}
+
+/// The beginning of a snapshot, and which place in the stream it is of.
+pub(super) fn header(facts: Option<&SnapshotFacts>) -> Vec<u8> {
     let mut bytes = Vec::new();
     write::header(&mut bytes);
     let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
     aux("redis-ver", crate::base::limits::REDIS_VERSION);
     aux("redis-bits", "64");
     aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
-    aux("repl-stream-db", &facts.db.to_string());
-    aux("repl-id", &facts.id);
-    aux("repl-offset", &facts.offset.to_string());
+    if let Some(facts) = facts {
+        aux("repl-stream-db", &facts.db.to_string());
+        aux("repl-id", &facts.id);
+        aux("repl-offset", &facts.offset.to_string());
+    }
     aux("aof-base", "0");
     bytes
+}
+
+/// The place in a stream that a snapshot says it is of.
+fn place_of(facts: &Facts) -> Option<SnapshotFacts> {
+    let offset = u64::try_from(facts.replication_offset?).ok()?;
+    Some(SnapshotFacts { db: facts.replication_db.unwrap_or(0), id: facts.replication_id.clone()?, offset })
 }
 
 /// The directives of replication.
@@ -133,8 +175,11 @@ pub fn options(config: &Config) -> Options {
         diskless: config.flag("repl-diskless-sync"),
         sync_delay: seconds("repl-diskless-sync-delay"),
         sync_replicas: config.number("repl-diskless-sync-max-replicas"),
-        disable_nodelay: config.flag("repl-disable-tcp-nodelay"),
-        keep_old_data: config.choice("repl-diskless-load") == "swapdb",
+        load: match config.choice("repl-diskless-load") {
+            "swapdb" => Load::Beside,
+            "on-empty-db" => Load::DirectIfEmpty,
+            _ => Load::Spooled,
+        },
         priority: config.number("replica-priority"),
         read_only: config.flag("replica-read-only"),
         announced: config.flag("replica-announced"),
@@ -151,9 +196,36 @@ impl NodeOffice {
             self.desk_of_replication.begun = true;
             let primary = self.config.replica_of();
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
+            let replica = primary.is_some() || self.desk.as_ref().is_some_and(|desk| desk.cluster.is_replica());
             self.with_replication(outgoing, |replication| replication.follow(primary));
+            if let Some((facts, expired)) = self.desk_of_replication.resumption.take()
+                && let Some(place) = place_of(&facts)
+            {
+                self.with_replication(outgoing, |replication| replication.resume(place, replica, &expired));
+            }
         }
-        self.with_replication(outgoing, |replication| replication.tick(now().mono_ms));
+        let held = self.writes_are_held();
+        self.with_replication(outgoing, |replication| {
+            replication.tick(now().mono_ms);
+            replication.advance_failover(held);
+        });
+        self.drain.set_role(if self.desk_of_replication.replication.is_replica() { 'S' } else { 'M' });
+    }
+
+    /// What INFO tells of it.
+    pub(super) fn node_figures(&self) -> NodeFigures {
+        let replication = &self.desk_of_replication.replication;
+        let (stream_bytes, replica_bytes) = replication.memory();
+        let ending = self.ending.as_ref();
+        let waiting = replication.waiting_clients() + ending.map_or(0, Ending::clients);
+        NodeFigures {
+            replication: replication.info(),
+            syncs: replication.counters.all(),
+            stream_bytes,
+            replica_bytes,
+            waiting: waiting as u64,
+            ends_in: ending.map(Ending::left),
+        }
     }
 
     /// Feeds replication something and does what it wants done.
@@ -167,6 +239,11 @@ impl NodeOffice {
             actions.into_iter().for_each(|action| self.carry_out(action, outgoing));
         }
         self.answer_pending(outgoing);
+        if !self.desk_of_replication.replication.is_leaving() {
+            for departure in std::mem::take(&mut self.desk_of_replication.arriving) {
+                self.arrived(departure, outgoing);
+            }
+        }
     }
 
     /// Answers commands that wanted the node to stand as it does now.
@@ -182,8 +259,14 @@ impl NodeOffice {
     fn carry_out(&mut self, action: Action, outgoing: &mut Outgoing) {
         let desk = &mut self.desk_of_replication;
         match action {
-            Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
+            Action::Stand(standing) => {
+                if let Err(error) = self.adjust_oom_score() {
+                    log::warn!("Unable to write oom_score_adj: {error}");
+                }
+                self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
+            }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
+            Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
             Action::Abandon => {
                 for core in 0..self.cores as u16 {
                     outgoing.push((Peer(core), Message::Tell(Notice::EndSnapshot)));
@@ -194,7 +277,7 @@ impl NodeOffice {
             }
             Action::Connect(link, host, port) => {
                 desk.upstream = Some(link);
-                desk.connections.add(link, ClientType::Primary, None, format!("{host}:{port}"), String::new());
+                desk.connections.add(link, None, format!("{host}:{port}"), String::new());
                 let source = String::from_utf8_lossy(self.config.text("bind-source-addr")).parse().ok();
                 outgoing.streams.push(StreamCommand::Connect(link, host, port, source));
             }
@@ -216,7 +299,10 @@ impl NodeOffice {
             }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
             Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
-            Action::BeginLoad => self.begin_load(outgoing),
+            Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),
+            Action::CountKeys => self.ask_all(&Inquiry::Size(Scope::All), Then::Counted, outgoing),
+            Action::HoldWrites(hold) => self.pause_writes(hold.then_some(u64::MAX), outgoing),
+            Action::Copy(primary) => self.copy(primary, None, outgoing),
             Action::Load(bytes) => self.load(bytes, outgoing),
             Action::EndLoad => {
                 if let Some(loader) = &mut desk.loader {
@@ -255,7 +341,7 @@ impl NodeOffice {
         }
     }
 
-    fn begin_load(&mut self, outgoing: &mut Outgoing) {
+    fn begin_load(&mut self, spooled: bool, outgoing: &mut Outgoing) {
         let plan = Plan {
             cores: self.cores,
             owners: OwnerMap::even(self.cores),
@@ -266,8 +352,10 @@ impl NodeOffice {
             replace: false,
         };
         let desk = &mut self.desk_of_replication;
-        let loader =
-            desk.bell.try_clone().and_then(|bell| SnapshotLoader::start(plan, Arc::new(self.config.settings()), bell));
+        let settings = Arc::new(self.config.settings());
+        let folder = spooled.then(|| self.config.dir());
+        let bell = desk.bell.try_clone();
+        let loader = bell.and_then(|bell| SnapshotLoader::start(plan, settings, folder, bell));
         match loader {
             Ok(loader) => desk.loader = Some(loader),
             Err(error) => {
@@ -339,7 +427,7 @@ impl NodeOffice {
     }
 
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let SnapshotPart { number, core, bytes, progress } = part;
+        let SnapshotPart { number, core, bytes, progress, .. } = part;
         self.with_replication(outgoing, |replication| match progress {
             Progress::Lost => replication.snapshot_lost(number),
             Progress::More => replication.snapshot_part(number, core, bytes, false),
@@ -361,26 +449,55 @@ impl NodeOffice {
     /// CLIENT KILL: closes connections of replication; how many there were.
     pub(super) fn kill_clients(&mut self, filter: &ClientFilter, outgoing: &mut Outgoing) -> u64 {
         let links = self.desk_of_replication.connections.matching(filter);
-        for link in &links {
+        self.close_streams(&links, outgoing);
+        links.len() as u64
+    }
+
+    /// Closes the connections of replicas whose user is no more.
+    pub(super) fn close_lost_users(&mut self, outgoing: &mut Outgoing) {
+        let links = self.desk_of_replication.connections.of_lost_users(&self.users);
+        self.close_streams(&links, outgoing);
+    }
+
+    fn close_streams(&mut self, links: &[LinkId], outgoing: &mut Outgoing) {
+        for link in links {
             outgoing.streams.push(StreamCommand::Close(*link));
             self.stream_lost(*link, "closed by a client", outgoing);
         }
-        links.len() as u64
     }
 
     /// A connection is a replica's.
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
-        let Departure { id, addr, laddr, introduction, command, said, fd } = departure;
+        let Departure { id, user, addr, laddr, introduction, command, said, fd } = departure;
         let Some(fd) = fd else { return };
+        if let [_, id, _, word, ..] = command.as_slice()
+            && word.eq_ignore_ascii_case(b"failover")
+        {
+            log::warn!("Failover request received for replid {}.", String::from_utf8_lossy(id));
+            let replication = &self.desk_of_replication.replication;
+            if !replication.is_replica() {
+                return refuse(fd, "ERR PSYNC FAILOVER can't be sent to a master.");
+            }
+            if !replication.is_history(id) {
+                return refuse(fd, "ERR PSYNC FAILOVER replid must match my replid.");
+            }
+            self.copy(None, None, outgoing);
+            log::info!("MASTER MODE enabled (failover request from '{addr}')");
+        }
         let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
         let replication = &mut self.desk_of_replication.replication;
+        if replication.is_leaving() {
+            // What its primary has sent is still being executed.
+            let departure = Departure { id, user, addr, laddr, introduction, command, said, fd: Some(fd) };
+            return self.desk_of_replication.arriving.push(departure);
+        }
         let link = replication.new_link();
         let next = command.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
         let from = command.get(1).zip(next).map(|(id, next)| (id.as_slice(), next));
         if let Some(refusal) = replication.refusal() {
             return refuse(fd, refusal);
         }
-        self.desk_of_replication.connections.add(link, ClientType::Replica, Some(id), addr, laddr);
+        self.desk_of_replication.connections.add(link, Some((id, user)), addr, laddr);
         outgoing.streams.push(StreamCommand::Adopt(link, fd, nodelay));
         self.with_replication(outgoing, |replication| replication.synchronise(link, introduction, from, &said));
     }
@@ -394,6 +511,11 @@ impl NodeOffice {
         let (host, port) = (&command.args[1], &command.args[2]);
         if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
             return self.copy(None, Some((from, number)), outgoing);
+        }
+        if self.desk_of_replication.replication.is_failing_over() {
+            return answer(from, number, command, outgoing, |_| {
+                refused("ERR REPLICAOF not allowed while failing over.")
+            });
         }
         let host = String::from_utf8_lossy(host).into_owned();
         let port = std::str::from_utf8(port).ok().and_then(|text| text.parse::<i64>().ok());
@@ -442,6 +564,18 @@ impl NodeOffice {
         }
     }
 
+    /// CLIENT UNBLOCK of one that waits for replicas.
+    pub(super) fn end_wait(&mut self, client: ClientId, with_error: bool, outgoing: &mut Outgoing) {
+        if !with_error {
+            return self.with_replication(outgoing, |replication| replication.end_wait(client.0));
+        }
+        if let Some((to, number)) = self.desk_of_replication.waiting.remove(&client.0) {
+            self.desk_of_replication.replication.wait_no_more(client.0);
+            let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
+        }
+    }
+
     /// The client is gone that waited.
     pub(super) fn wait_no_more(&mut self, client: ClientId) {
         self.desk_of_replication.waiting.remove(&client.0);
@@ -455,6 +589,7 @@ impl ReplicationDesk {
         let upstream = self.replication.upstream();
         cluster::Replication {
             offset: self.replication.offset_of_data(),
+            data_missing: !self.replication.has_data(),
             primary_silent_ms: upstream.and_then(|upstream| upstream.silent_for(now().mono_ms)),
             link_up: upstream.is_some_and(|upstream| upstream.is_up()),
             writes_paused,

@@ -6,6 +6,7 @@
 //!
 //! A core has one snapshot at a time, so there is none for replicas meanwhile, and none for a file while replicas get one.
 
+use super::replication::header;
 use super::{NodeOffice, Then, answer};
 use crate::base::ids::CoreId;
 use crate::cores::bus_core::Outgoing;
@@ -14,10 +15,10 @@ use crate::data::key::KeyHasher;
 use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, SnapshotPart};
 use crate::data::rdb::load::Plan;
-use crate::data::rdb::write;
 use crate::data::store::{Progress, Store};
 use crate::node::config::value::Value;
 use crate::node::snapshot_file::{SnapshotReader, SnapshotWriter, Written};
+use crate::replication::SnapshotFacts;
 use crate::resp::Error;
 use crate::slot::owner::OwnerMap;
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ struct Save {
 }
 
 /// What follows a snapshot.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// Nothing.
     Nothing,
@@ -66,15 +67,15 @@ pub enum After {
     /// DEBUG RELOAD goes on.
     Reload(Peer, u64),
     /// The node ends.
-    End(Option<(Peer, u64)>),
+    End,
 }
 
 impl SavingDesk {
-    /// A desk that has nothing to do.
-    pub fn new(hasher: KeyHasher, bell: Bell) -> SavingDesk {
+    /// A desk that has nothing to do. `loaded`: keys that were loaded at the start, and those that had died before.
+    pub fn new(hasher: KeyHasher, bell: Bell, loaded: (u64, u64)) -> SavingDesk {
         let now = clock::unix_us() / 1_000_000;
         SavingDesk {
-            facts: SaveFacts { last: now, ..SaveFacts::default() },
+            facts: SaveFacts { last: now, loaded, ..SaveFacts::default() },
             save: None,
             reader: None,
             replacing: None,
@@ -84,11 +85,6 @@ impl SavingDesk {
             hasher,
             bell,
         }
-    }
-
-    /// What INFO tells.
-    pub fn facts(&self) -> SaveFacts {
-        SaveFacts { under_way: self.save.is_some(), ..self.facts }
     }
 }
 
@@ -139,14 +135,21 @@ impl NodeOffice {
     }
 
     /// Saves before the node ends, if that is wanted; otherwise it ends now.
-    pub(super) fn save_and_end(&mut self, wanted: bool, command: Option<(Peer, u64)>, outgoing: &mut Outgoing) {
+    pub(super) fn save_and_end(&mut self, wanted: bool, outgoing: &mut Outgoing) {
         if !wanted {
             return self.end();
         }
         log::warn!("Saving the final RDB snapshot before exiting.");
         match &mut self.saving.save {
-            Some(save) => save.then = After::End(command),
-            None => self.begin_save(After::End(command), outgoing),
+            Some(save) => save.then = After::End,
+            None => self.begin_save(After::End, outgoing),
+        }
+    }
+
+    /// What was to follow the snapshot under way is not wanted any more, but something else.
+    pub(super) fn then_after_save(&mut self, instead_of: After, then: After) {
+        if let Some(save) = self.saving.save.as_mut().filter(|save| save.then == instead_of) {
+            save.then = then;
         }
     }
 
@@ -157,6 +160,11 @@ impl NodeOffice {
 
     fn save_points(&self) -> &[(i64, i64)] {
         if let Value::Save(points) = self.config.value("save") { points } else { &[] }
+    }
+
+    /// What INFO tells of snapshots: one for replicas is one that is being made.
+    pub(super) fn save_facts(&self) -> SaveFacts {
+        SaveFacts { under_way: self.snapshot_is_made(), ..self.saving.facts }
     }
 
     fn snapshot_is_made(&self) -> bool {
@@ -200,12 +208,11 @@ impl NodeOffice {
     pub(super) fn cut_for_file(&mut self, number: u64, changed: u64, outgoing: &mut Outgoing) {
         let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) else { return };
         save.changed = changed;
-        let then = Then::Cut(number);
-        self.order(Order::Cut(number), then, outgoing);
+        self.with_replication(outgoing, |replication| replication.cut_for_file(number));
     }
 
-    /// All cores have begun the snapshot.
-    pub(super) fn write_snapshot(&mut self, number: u64, outgoing: &mut Outgoing) {
+    /// All cores have begun the snapshot. `facts`: the place in the stream that it is of.
+    pub(super) fn write_snapshot(&mut self, number: u64, facts: Option<&SnapshotFacts>, outgoing: &mut Outgoing) {
         let name = PathBuf::from(String::from_utf8_lossy(self.config.text("dbfilename")).into_owned());
         let checked = self.config.flag("rdbchecksum");
         let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) else { return };
@@ -216,7 +223,7 @@ impl NodeOffice {
             .and_then(|bell| SnapshotWriter::start(self.config.dir(), &name, checked, bell));
         match writer {
             Ok(writer) => {
-                writer.push(header());
+                writer.push(header(facts));
                 save.written.push_back(None);
                 save.writer = Some(writer);
                 for core in 0..self.cores as u16 {
@@ -308,12 +315,8 @@ impl NodeOffice {
             }
             (After::Answer(to, number) | After::Reload(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
             (After::Reload(to, number), Ok(())) => self.begin_reading((to, number), outgoing),
-            (After::End(_), Ok(())) => self.end(),
-            (After::End(command), Err(_)) => {
-                let text = "ERR Errors trying to SHUTDOWN. Check logs.";
-                log::warn!("Error trying to save the DB, can't exit.");
-                command.into_iter().for_each(|command| refuse(command, text, outgoing));
-            }
+            (After::End, Ok(())) => self.end(),
+            (After::End, Err(_)) => self.cannot_end(outgoing),
         }
     }
 
@@ -356,17 +359,6 @@ pub fn plan(cores: usize, hasher: KeyHasher) -> Plan {
         keep_expired: false,
         replace: false,
     }
-}
-
-/// The beginning of a file.
-fn header() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write::header(&mut bytes);
-    write::aux(&mut bytes, "redis-ver", crate::base::limits::REDIS_VERSION.as_bytes());
-    write::aux(&mut bytes, "redis-bits", b"64");
-    write::aux(&mut bytes, "ctime", (clock::unix_us() / 1_000_000).to_string().as_bytes());
-    write::aux(&mut bytes, "aof-base", b"0");
-    bytes
 }
 
 fn refuse((to, number): (Peer, u64), text: &str, outgoing: &mut Outgoing) {

@@ -1,6 +1,7 @@
 //! How a replica and its primary find each other: the greeting, line by line, and the snapshot that may follow it.
 
-use super::{Asked, END_MARK, End, LONGEST_LINE, State, Transfer};
+use super::{Asked, END_MARK, End, LONGEST_LINE, State, Transfer, Way};
+use crate::replication::options::Load;
 use crate::replication::{Action, Replication};
 use std::collections::VecDeque;
 
@@ -48,7 +49,11 @@ impl Replication {
         if consistent {
             log::info!("Trying a partial resynchronization (request {id}:{next}).");
         }
-        self.say(&[b"PSYNC", id.as_bytes(), next.to_string().as_bytes()]);
+        let next = next.to_string();
+        let failover = self.is_handing_over().then_some(b"FAILOVER".as_slice());
+        let words: Vec<&[u8]> =
+            [b"PSYNC".as_slice(), id.as_bytes(), next.as_bytes()].into_iter().chain(failover).collect();
+        self.say(&words);
     }
 
     /// Bytes came from the primary.
@@ -145,6 +150,11 @@ impl Replication {
 
     fn psync_answered(&mut self, line: &str) {
         let mut words = line.split_ascii_whitespace();
+        if line.starts_with("+CONTINUE") || line.starts_with("+FULLRESYNC") {
+            self.end_failover();
+        } else if self.is_handing_over() {
+            return self.give_up_failover("Failover target rejected psync request");
+        }
         match (words.next(), words.next(), words.next()) {
             (Some("+FULLRESYNC"), Some(id), Some(offset)) if id.len() == 40 => match offset.parse() {
                 Ok(offset) => {
@@ -163,7 +173,7 @@ impl Replication {
 
     /// The primary goes on from where this node is; the history may have a new name.
     fn go_on_with(&mut self, id: Option<String>) {
-        log::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
+        log::info!("Successful partial resynchronization with master.");
         if let Some(id) = id.filter(|id| id.len() == 40 && *id != self.history.id) {
             log::info!("Master replication ID changed to {id}");
             self.history.fork(id, self.stream.end());
@@ -171,6 +181,7 @@ impl Replication {
         }
         self.stream.activate();
         self.up();
+        log::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
     }
 
     pub(super) fn up(&mut self) {
@@ -198,22 +209,43 @@ impl Replication {
             None if line.starts_with('-') => return self.fail(&format!("MASTER aborted replication: {line}")),
             None => return self.fail("Bad protocol from MASTER: the first byte is not '$'"),
         };
-        log::info!("MASTER <-> REPLICA sync: receiving the snapshot");
-        let keep = self.options.keep_old_data;
         let Some(upstream) = &mut self.upstream else { return };
-        upstream.consistent &= keep;
         let State::Receiving(transfer) = &mut upstream.state else { return };
-        upstream.serves_old = keep && transfer.id == self.history.id;
+        upstream.way = match self.options.load {
+            Load::Beside => Way::Beside { serves: transfer.id == self.history.id },
+            Load::DirectIfEmpty if upstream.keys == Some(0) => Way::Direct,
+            Load::DirectIfEmpty | Load::Spooled => Way::Spooled,
+        };
+        let place = if upstream.way == Way::Spooled { "disk" } else { "parser" };
+        match &end {
+            End::After(length) => {
+                log::info!("MASTER <-> REPLICA sync: receiving {length} bytes from master to {place}")
+            }
+            _ => log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to {place}"),
+        }
         transfer.end = end;
         upstream.target = Some((transfer.id.clone(), transfer.offset));
-        // What they have is not what will be here.
-        self.disconnect_replicas("this node is synchronising with another history");
-        self.stream.deactivate();
-        self.stand();
-        if !keep {
-            self.actions.push(Action::Empty);
+        let way = upstream.way;
+        match way {
+            Way::Spooled => {}
+            Way::Direct => self.give_up_old_data(),
+            Way::Beside { .. } => log::info!("MASTER <-> REPLICA sync: Loading DB in memory"),
         }
-        self.actions.push(Action::BeginLoad);
+        self.actions.push(Action::BeginLoad { spooled: way == Way::Spooled });
+        self.stand();
+    }
+
+    /// The old data makes place for the new: from now on it is no more what any history says.
+    fn give_up_old_data(&mut self) {
+        // What they have is not what will be here.
+        self.disconnect_replicas("this node has another history now");
+        self.stream.deactivate();
+        if let Some(upstream) = &mut self.upstream {
+            upstream.consistent = false;
+        }
+        log::info!("MASTER <-> REPLICA sync: Flushing old data");
+        self.actions.push(Action::Empty);
+        log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
 
     pub(super) fn read_snapshot(&mut self, mut bytes: Vec<u8>) {
@@ -245,11 +277,12 @@ impl Replication {
             self.actions.push(Action::Load(bytes));
         }
         if over {
-            log::info!("MASTER <-> REPLICA sync: the snapshot is here");
-            if let Some(upstream) = &mut self.upstream {
-                upstream.state = State::Loading;
+            upstream.state = State::Loading;
+            if upstream.way == Way::Spooled {
+                self.give_up_old_data();
             }
             self.actions.push(Action::EndLoad);
+            self.stand();
         }
     }
 }

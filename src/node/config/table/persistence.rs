@@ -20,11 +20,8 @@ pub(super) const ROWS: &[Directive] = &[
     flag("rdb-del-sync-files", "no", "Delete snapshots that only replication needed.").without_effect(NO_FILES),
     flag("rdb-save-incremental-fsync", "yes", "Sync a snapshot to disk piece by piece.").without_effect(NO_FILES),
     number("rdb-key-save-delay", INT_MIN, INT, "0", "Microseconds to wait at each key of a snapshot, for tests.")
-        .hidden()
-        .without_effect(NO_FILES),
-    number("key-load-delay", INT_MIN, INT, "0", "Microseconds to wait at each key that is loaded, for tests.")
-        .hidden()
-        .without_effect(NO_FILES),
+        .hidden(),
+    number("key-load-delay", INT_MIN, INT, "0", "Microseconds to wait at each key that is loaded, for tests.").hidden(),
     number("loading-process-events-interval-bytes", 1024, INT, "2097152", "How often loading lets clients be served.")
         .hidden()
         .without_effect(NO_FILES),
