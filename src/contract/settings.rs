@@ -86,8 +86,6 @@ pub struct Settings {
     pub port: u16,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
-    /// The password of the default user, empty for none. Any bytes.
-    pub requirepass: Box<[u8]>,
     /// Refuse clients from outside when no password and no bind is given.
     pub protected_mode: bool,
     /// Clients the node accepts, all cores together.
@@ -221,7 +219,6 @@ impl Default for Settings {
             cluster_enabled: false,
             port: 6379,
             databases: 16,
-            requirepass: Box::default(),
             protected_mode: true,
             maxclients: 10_000,
             timeout: 0,

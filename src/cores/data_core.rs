@@ -138,6 +138,7 @@ impl DataCore {
         if !self.completions.is_empty() {
             self.last_work_ns = started;
         }
+        self.plane.weigh_changed();
         while let Some(completion) = self.completions.pop_front() {
             self.complete(completion)?;
         }
@@ -147,6 +148,7 @@ impl DataCore {
         if more {
             self.plane.take_up_leftovers(&self.bump);
         }
+        self.plane.weigh_changed();
         more |= self.upkeep(started);
         self.act();
         self.hand_over();
@@ -265,7 +267,7 @@ impl DataCore {
 
     fn adopt(&mut self, new: NewClient) {
         let settings = &self.plane.settings;
-        if settings.protected_mode && settings.requirepass.is_empty() && !new.local {
+        if settings.protected_mode && self.plane.users.default_user().is_without_password() && !new.local {
             refuse(new, PROTECTED);
             return;
         }

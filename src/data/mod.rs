@@ -1,5 +1,6 @@
 //! The data plane: what a data core does with its clients and its slots.
 
+pub mod acl;
 pub mod command;
 pub mod exec;
 pub mod key;

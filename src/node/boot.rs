@@ -21,6 +21,7 @@ use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
 use crate::cores::{bus_core, clock};
+use crate::data::acl::Users;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
@@ -76,6 +77,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     registry.rename(config.renames());
     let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
+    let users = Arc::new(config.initial_users()?);
     let loaded = loaded(&config, cores, hasher, &settings)?;
     let counts = loaded.as_ref().map_or((0, 0), |loaded| (loaded.keys, loaded.expired.len() as u64));
     let (stores, resumption) =
@@ -112,6 +114,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let signals = signals()?;
     let shared = Arc::new(Shared {
         settings,
+        users: users.clone(),
         topology,
         registry,
         rings: Mutex::new(vec![Err("not started".to_owned()); cores]),
@@ -139,7 +142,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let saving = SavingDesk::new(hasher, bus_bell.try_clone()?, counts);
     let courier = Courier::new(bus_bell.try_clone()?);
     let desks = Desks { cluster: desk, replication, saving, courier };
-    let office = NodeOffice::new(config, desks, listeners, cores, drain);
+    let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),
@@ -174,6 +177,7 @@ struct Seat {
 /// What all data cores' threads share while they start.
 struct Shared {
     settings: Arc<Settings>,
+    users: Arc<Users>,
     topology: Arc<Topology>,
     registry: &'static Registry,
     /// Each core's ring, or why it has none.
@@ -205,7 +209,8 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let (databases, hasher, seed) = (shared.settings.databases, seat.options.hasher, seat.options.seed);
     let mut store = seat.store.unwrap_or_else(|| Store::new(StoreOptions { databases, hasher, seed }));
     store.configure(&shared.settings);
-    let plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    let mut plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
+    plane.adopt_users(shared.users.clone(), None);
     let mut doors = Doors::new().map_err(|error| error.to_string())?;
     doors.replace(seat.share).map_err(|error| error.to_string())?;
     let parts = data_core::Parts {

@@ -4,6 +4,7 @@ pub mod double;
 pub mod error;
 pub mod inline;
 pub mod parse;
+pub mod quote;
 pub mod reply;
 
 pub use error::Error;

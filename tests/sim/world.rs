@@ -212,6 +212,7 @@ impl World {
         let data = &self.hosts[host].data;
         let replication = Replication {
             offset: data.offset,
+            data_missing: data.offset == 0,
             primary_silent_ms: data.heard_primary.map(|at| self.time - at),
             link_up: data.link_up,
             writes_paused: data.paused,

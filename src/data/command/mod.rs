@@ -28,6 +28,7 @@ pub mod latency;
 pub mod number;
 #[cfg(test)]
 pub mod recorded;
+pub mod redact;
 pub mod sample;
 pub mod scan;
 pub mod slowlog;

@@ -7,8 +7,8 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, connection, debug, functions, introspection, migrate, pubsub, replica, script, scripting, server, tracking,
-    transaction,
+    Plane, acl, connection, debug, functions, introspection, memory as plane_memory, migrate, pubsub, replica, script,
+    scripting, server, tracking, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -88,12 +88,19 @@ impl Registry {
         for name in script::COMMANDS {
             add(name, Run::Script);
         }
-        let session =
-            [connection::HANDLERS, transaction::HANDLERS, pubsub::HANDLERS, server::HANDLERS, tracking::HANDLERS];
+        let session = [
+            acl::HANDLERS,
+            connection::HANDLERS,
+            transaction::HANDLERS,
+            pubsub::HANDLERS,
+            server::HANDLERS,
+            tracking::HANDLERS,
+        ];
         for (name, handler) in session.into_iter().flatten() {
             add(name, Run::Session(*handler));
         }
         let node = [
+            acl::NODE_HANDLERS,
             connection::NODE_HANDLERS,
             transaction::NODE_HANDLERS,
             pubsub::NODE_HANDLERS,
@@ -101,6 +108,7 @@ impl Registry {
             replica::NODE_HANDLERS,
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
+            plane_memory::NODE_HANDLERS,
             debug::NODE_HANDLERS,
             migrate::NODE_HANDLERS,
             scripting::NODE_HANDLERS,

@@ -206,6 +206,15 @@ impl Plane {
             Inquiry::PubSub(question) => self.pubsub.answer(question),
             Inquiry::ClientList(filter) => Answer::Clients(self.client_lines(filter)),
             Inquiry::ClientKill(filter) => Answer::Count(self.kill_clients(filter)),
+            Inquiry::AdoptUsers(users, asked_by) => {
+                self.adopt_users(users.clone(), *asked_by);
+                Answer::Done
+            }
+            Inquiry::Denials => Answer::Denials(self.denials.entries()),
+            Inquiry::DenialsReset => {
+                self.denials.reset();
+                Answer::Done
+            }
             Inquiry::Pause(pause) => {
                 self.pause = *pause;
                 self.refresh();
@@ -245,6 +254,14 @@ impl Plane {
             }
             Inquiry::ActiveExpire(on) => {
                 self.active_expire = *on;
+                Answer::Done
+            }
+            Inquiry::PauseCron(on) => {
+                self.cron_paused = *on;
+                Answer::Done
+            }
+            Inquiry::ScriptsMayAll(on) => {
+                self.scripts_may_all = *on;
                 Answer::Done
             }
             Inquiry::Stand(standing) => {
@@ -298,7 +315,7 @@ impl Plane {
                 Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
-                store.swap(*a, *b);
+                store.swap(*a, *b, now);
                 Answer::Done
             }
             Inquiry::RandomKey { db } => Answer::Sample(keyspace::random_key(store, *db, now)),
@@ -354,6 +371,8 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
+            self.weigh_all();
+            self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
@@ -413,7 +432,7 @@ impl Plane {
                 }
             }
             Notice::Script(body) => self.scripts.known.learn(body),
-            Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
+            Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
             Notice::MakePart(number) => self.continue_snapshot(number),

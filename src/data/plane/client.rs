@@ -11,11 +11,13 @@ use super::tracking::{Mode, Tracking};
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
 use crate::contract::introduction::Introduction;
+use crate::data::acl::User;
 use crate::data::command::Command;
 use crate::data::command::spec::Spec;
 use crate::resp::Proto;
 use crate::resp::parse::ParseState;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A client's place in its core's table, with a generation that tells it from earlier users of the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +108,11 @@ pub struct Session {
     pub db: usize,
     /// RESP2 or RESP3.
     pub proto: Proto,
-    /// Whether it may use commands that need a password.
+    /// As whom it acts.
+    pub user: Arc<User>,
+    /// Whether it has said so with a password, or needed none when it came.
+    pub identified: bool,
+    /// Whether it may use commands that need a password: it is identified, or the default user needs none now.
     pub authenticated: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
@@ -134,6 +140,8 @@ pub struct Session {
     pub introduction: Option<Box<Introduction>>,
     /// Channels and patterns it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Its command that waits for others, for the slow log.
+    pub clocked: Option<Box<super::account::Clocked>>,
     /// How it tracks keys.
     pub tracking: Option<Box<Tracking>>,
 }
@@ -164,6 +172,8 @@ pub struct Client {
     pub segment: u32,
     /// Bytes that its socket did not take yet.
     pub unsent: Vec<u8>,
+    /// Bytes of memory it took when it was last weighed.
+    pub weight: u64,
     /// Bytes of replies in flight to its slow socket, beyond `unsent`.
     pub in_flight: usize,
     /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
@@ -181,7 +191,8 @@ pub const NO_SEGMENT: u32 = u32::MAX;
 
 impl Session {
     /// A session that has said nothing yet.
-    pub fn new(id: ClientId, now: u64, authenticated: bool) -> Session {
+    pub fn new(id: ClientId, now: u64, user: Arc<User>) -> Session {
+        let open = user.is_open();
         Session {
             id,
             name: Vec::new(),
@@ -191,7 +202,9 @@ impl Session {
             fd: -1,
             db: 0,
             proto: Proto::default(),
-            authenticated,
+            user,
+            identified: open,
+            authenticated: open,
             reply_mode: ReplyMode::default(),
             no_evict: false,
             readonly: false,
@@ -205,8 +218,14 @@ impl Session {
             watches: Vec::new(),
             introduction: None,
             subscriptions: None,
+            clocked: None,
             tracking: None,
         }
+    }
+
+    /// It acts as this user from now on.
+    pub fn become_user(&mut self, user: Arc<User>) {
+        (self.user, self.identified, self.authenticated) = (user, true, true);
     }
 }
 
@@ -226,6 +245,7 @@ impl Client {
             plain: false,
             segment: NO_SEGMENT,
             unsent: Vec::new(),
+            weight: 0,
             in_flight: 0,
             over_soft_since: 0,
             ended: false,
@@ -245,7 +265,8 @@ impl Client {
             && session.multi.is_none()
             && session.reply_mode == ReplyMode::On
             && session.subscriptions.is_none()
-            && session.tracking.is_none();
+            && session.tracking.is_none()
+            && session.user.is_unrestricted();
     }
 
     /// Takes the next place in the order of replies for a reply that others will make; its number.
@@ -278,10 +299,13 @@ impl Client {
         let watched: usize = session.watches.iter().map(|watch| size_of_val(watch) + watch.key.len()).sum();
         let heard = session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory());
         let prefixes = match session.tracking.as_deref().map(|tracking| &tracking.mode) {
-            Some(Mode::Broadcast(prefixes)) => prefixes.iter().map(|prefix| size_of_val(prefix) + prefix.len()).sum(),
+            // Once here, once for all of its core's clients, and its part of what every core knows.
+            Some(Mode::Broadcast(prefixes)) => {
+                prefixes.iter().map(|prefix| 3 * (size_of_val(prefix) + prefix.len())).sum()
+            }
             _ => 0,
         };
-        let input = self.input.capacity() + self.reading;
+        let input = self.input.len() + self.reading;
         size_of_val(self) + session.name.len() + input + self.output_bytes() + queued + watched + heard + prefixes
     }
 

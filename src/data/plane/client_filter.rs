@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::connection::client_type;
 use crate::base::ids::ClientId;
+use crate::data::acl::Users;
 use crate::data::command::number;
 use crate::resp::Error;
 
@@ -50,7 +51,7 @@ impl ClientFilter {
     }
 
     /// The arguments of CLIENT KILL by client `me`; whether they are of the old form, an address alone.
-    pub fn for_kill(args: &[&[u8]], me: ClientId) -> Result<(ClientFilter, bool), Error> {
+    pub fn for_kill(args: &[&[u8]], me: ClientId, users: &Users) -> Result<(ClientFilter, bool), Error> {
         let mut filter = ClientFilter { asked_by: Some(me), ..Default::default() };
         if let [addr] = args {
             filter.addr = Some(addr.to_vec());
@@ -70,7 +71,7 @@ impl ClientFilter {
                 b"type" => filter.kind = Some(client_type(value)?),
                 b"addr" => filter.addr = Some(value.to_vec()),
                 b"laddr" => filter.laddr = Some(value.to_vec()),
-                b"user" if value == b"default" => filter.user = Some(value.to_vec()),
+                b"user" if users.get(value).is_some() => filter.user = Some(value.to_vec()),
                 b"user" => {
                     return Err(Error::new(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
                 }
@@ -86,16 +87,16 @@ impl ClientFilter {
     pub fn matches(&self, client: &Client) -> bool {
         let session = &client.session;
         let kind = if session.subscriptions.is_some() { ClientType::PubSub } else { ClientType::Normal };
-        self.matches_connection(session.id, kind, &session.addr, &session.laddr)
+        self.matches_connection(session.id, kind, &session.addr, &session.laddr, &session.user.name)
     }
 
     /// Whether all conditions hold for this connection.
-    pub fn matches_connection(&self, id: ClientId, kind: ClientType, addr: &str, laddr: &str) -> bool {
+    pub fn matches_connection(&self, id: ClientId, kind: ClientType, addr: &str, laddr: &str, user: &[u8]) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&id.0))
             && self.kind.is_none_or(|wanted| wanted == kind)
             && self.addr.as_ref().is_none_or(|wanted| wanted == addr.as_bytes())
             && self.laddr.as_ref().is_none_or(|wanted| wanted == laddr.as_bytes())
-            && self.user.as_ref().is_none_or(|user| user == b"default")
+            && self.user.as_ref().is_none_or(|wanted| wanted == user)
             && self.skip != Some(id)
     }
 }

@@ -11,6 +11,7 @@ use super::message::{Answer, Inquiry, Peer};
 use super::tracking::Mode;
 use crate::base::ids::ClientId;
 use crate::base::limits;
+use crate::data::acl::DEFAULT;
 use crate::data::command::{SessionHandler, help, number};
 use crate::resp::{Error, Proto};
 use std::sync::Arc;
@@ -123,7 +124,7 @@ fn hello(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         };
     }
     if let Some((user, password)) = login {
-        plane.authenticate(at, user, password)?;
+        plane.authenticate(at, user, password, request.args[0])?;
     }
     if !plane.clients[at].session.authenticated {
         return Err(Error::new(
@@ -159,14 +160,14 @@ fn hello(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 fn auth(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     match request.args {
         [_, password] => {
-            if plane.settings.requirepass.is_empty() {
+            if plane.users.default_user().is_without_password() {
                 return Err(Error::new(
                     "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
                 ));
             }
-            plane.authenticate(at, b"default", password)?;
+            plane.authenticate(at, DEFAULT, password, request.args[0])?;
         }
-        [_, user, password] => plane.authenticate(at, user, password)?,
+        [_, user, password] => plane.authenticate(at, user, password, request.args[0])?,
         _ => return Err(Error::Syntax),
     }
     plane.reply(at).ok();
@@ -197,7 +198,7 @@ fn reset(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     plane.forget_watches(at);
     plane.drop_subscriptions(at);
     plane.stop_tracking(at);
-    let without_password = plane.settings.requirepass.is_empty();
+    let user = plane.users.default_user().clone();
     let session = &mut plane.clients[at].session;
     session.db = 0;
     session.proto = Proto::Resp2;
@@ -206,7 +207,8 @@ fn reset(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     session.readonly = false;
     session.asking = false;
     session.no_evict = false;
-    session.authenticated = without_password;
+    let open = user.is_open();
+    (session.user, session.identified, session.authenticated) = (user, open, open);
     plane.clients[at].refresh_plain();
     plane.reply(at).simple("RESET");
     Ok(Flow::Done)
@@ -275,6 +277,7 @@ fn no_evict(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         mode if mode.eq_ignore_ascii_case(b"off") => false,
         _ => return Err(Error::Syntax),
     };
+    plane.weigh(at);
     plane.reply(at).ok();
     Ok(Flow::Done)
 }
@@ -300,7 +303,7 @@ fn client_list(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
 }
 
 fn client_kill(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
-    let (filter, old_style) = ClientFilter::for_kill(&request.args[2..], plane.clients[at].session.id)?;
+    let (filter, old_style) = ClientFilter::for_kill(&request.args[2..], plane.clients[at].session.id, &plane.users)?;
     let next: Next = Box::new(move |plane, at, answers| {
         let killed: u64 = answers.iter().map(|answer| if let Answer::Count(count) = answer { *count } else { 0 }).sum();
         let mut reply = plane.reply(at);
@@ -418,18 +421,6 @@ impl Plane {
         Ok(Flow::Done)
     }
 
-    fn authenticate(&mut self, at: u32, user: &[u8], password: &[u8]) -> Result<(), Error> {
-        let expected = &*self.settings.requirepass;
-        if user != b"default" || !(expected.is_empty() || same_secret(expected, password)) {
-            self.stats.denied_auths += 1;
-            return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
-        }
-        let client = &mut self.clients[at];
-        client.session.authenticated = true;
-        client.refresh_plain();
-        Ok(())
-    }
-
     /// Has every data core do something, then answers OK.
     pub(super) fn tell_all_and_ok(&mut self, at: u32, inquiry: Inquiry) -> Done {
         self.ask(at, self.data_cores(), inquiry, Box::new(|plane, at, _| plane.reply(at).ok()))
@@ -478,7 +469,7 @@ impl Plane {
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={sub} psub={psub} ssub={ssub} \
              multi={multi} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} \
-             events=r cmd={} user=default redir={} resp={}",
+             events=r cmd={} user={} redir={} resp={}",
             session.id.0,
             session.addr,
             session.laddr,
@@ -487,12 +478,13 @@ impl Plane {
             now.saturating_sub(session.created) / 1000,
             now.saturating_sub(session.active) / 1000,
             session.db,
-            client.input.len() + client.reading,
+            (client.input.len() + client.reading).saturating_sub(client.parse.passed()),
             client.input.capacity() - client.input.len(),
             session.multi.as_ref().map_or(0, |transaction| transaction.bytes),
             client.queue.len(),
             client.output_bytes(),
             session.last.map_or("NULL", |spec| spec.full_name()),
+            String::from_utf8_lossy(&session.user.name),
             session.redirection(),
             if session.proto == Proto::Resp3 { 3 } else { 2 },
         )
@@ -519,12 +511,6 @@ impl Plane {
         }
         victims.len() as u64
     }
-}
-
-/// Compares secrets in a time that does not tell where they differ.
-fn same_secret(a: &[u8], b: &[u8]) -> bool {
-    let difference = a.iter().zip(b.iter().chain(std::iter::repeat(&0))).fold(0, |sum, (a, b)| sum | (a ^ b));
-    a.len() == b.len() && difference == 0
 }
 
 /// The client types of CLIENT LIST and CLIENT KILL.

@@ -55,6 +55,8 @@ pub enum Outcome {
     Failed,
     /// And it waits for a key.
     Waits,
+    /// And it waits for others: how long it took is known when they have answered.
+    Later,
 }
 
 /// A command with its arguments.
@@ -85,9 +87,15 @@ impl Plane {
         let client = &mut self.clients[at];
         client.session.active = self.now.unix_ms;
         self.stats.net_input += bytes.len() as u64;
+        self.stats.reads += 1;
+        self.weigh(at);
+        let client = &mut self.clients[at];
         if client.hold.is_some() || !client.input.is_empty() {
             client.input.extend_from_slice(bytes);
-            if client.hold.is_none() {
+            if self.evicts_for_input(at) {
+                return;
+            }
+            if self.clients[at].hold.is_none() {
                 self.run_input(at, bump);
             } else {
                 self.limit_input(at);
@@ -357,7 +365,7 @@ impl Plane {
         if self.scripts.is_busy() && !command.spec.is(flag::ALLOW_BUSY) {
             return self.refuse(at, request, self.scripts.busy_error());
         }
-        if self.paused(at, command) {
+        if self.paused(at, request, command) {
             return Flow::Retry(Hold::Pause);
         }
         if self.must_wait_for_log(at, command) {
@@ -365,6 +373,9 @@ impl Plane {
         }
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
             return self.queue_where_keys_are(at, request, command);
+        }
+        if let Err(error) = self.admit_sort(at, request, command) {
+            return self.refuse(at, request, error);
         }
         match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
@@ -389,7 +400,12 @@ impl Plane {
         if !session.authenticated && !command.spec.is(flag::NO_AUTH) {
             return Err(Error::new("NOAUTH Authentication required."));
         }
-        if session.multi.is_some() {
+        let in_multi = session.multi.is_some();
+        if in_multi && command.spec.is(flag::NO_MULTI) {
+            return Err(Error::new("ERR Command not allowed inside a transaction"));
+        }
+        self.admit_user(at, request, command)?;
+        if in_multi {
             self.admit_to_transaction(at, request, command)?;
         } else if self.standing.restricts() || self.lacks_replicas {
             // In Redis's order: another node may do what this one can't.
@@ -418,6 +434,10 @@ impl Plane {
         self.clients[at].session.executing = request.command;
         match handler(self, at, request) {
             Ok(flow) => {
+                if flow == Flow::Wait {
+                    request.outcome.set(Outcome::Later);
+                    self.clock_in(at, request);
+                }
                 self.serve_ready(request.bump);
                 flow
             }
@@ -434,8 +454,14 @@ impl Plane {
     pub(super) fn resume(&mut self, at: u32, next: impl FnOnce(&mut Plane) -> Result<Flow, Error>) -> Flow {
         let before = self.out_position(at);
         match next(self) {
-            Ok(flow) => flow,
+            Ok(flow) => {
+                if flow != Flow::Wait {
+                    self.clock_out(at);
+                }
+                flow
+            }
             Err(error) => {
+                self.clock_out(at);
                 if let Some(command) = self.clients[at].session.executing {
                     self.commands.failed(command.id());
                 }
@@ -582,8 +608,8 @@ impl Plane {
     }
 
     /// Whether a pause stands against this command.
-    fn paused(&self, at: u32, command: &Command) -> bool {
+    fn paused(&self, at: u32, request: &Request<'_>, command: &Command) -> bool {
         self.pause.is_some_and(|pause| pause.all)
-            || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
+            || self.is_paused() && self.flags_of(at, request.args, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 }

@@ -1,7 +1,7 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::Woken;
+use super::blocking::{Slow, Woken};
 use super::client::ClientRef;
 use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
@@ -13,6 +13,7 @@ use crate::contract::log::{LogBatch, LogMark};
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{Entry, Users};
 use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
@@ -187,6 +188,12 @@ pub enum Inquiry {
     ClientList(Arc<super::client_filter::ClientFilter>),
     /// CLIENT KILL: how many were.
     ClientKill(Arc<super::client_filter::ClientFilter>),
+    /// A new table of users to go by, and the client who made it, if one did.
+    AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// ACL LOG.
+    Denials,
+    /// ACL LOG RESET.
+    DenialsReset,
     /// CLIENT PAUSE and UNPAUSE.
     Pause(Option<super::Pause>),
     /// Hold back writes until this time (Unix, ms), for a manual failover; none: no longer.
@@ -220,6 +227,10 @@ pub enum Inquiry {
     Sleep(std::time::Duration),
     /// DEBUG SET-ACTIVE-EXPIRE.
     ActiveExpire(bool),
+    /// DEBUG PAUSE-CRON.
+    PauseCron(bool),
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    ScriptsMayAll(bool),
     /// How the node stands in replication from now on.
     Stand(Arc<Standing>),
     /// CLIENT UNBLOCK: whether that client waited.
@@ -322,6 +333,8 @@ pub enum Answer {
     Replication(Box<(NodeFigures, SaveFacts)>),
     /// Slow log entries.
     SlowLog(Vec<crate::data::command::slowlog::Entry>),
+    /// What was denied.
+    Denials(Vec<Entry>),
     /// Latency events.
     Latency(Box<crate::data::command::latency::Monitor>),
     /// Digests of databases or values, where there are any.
@@ -401,6 +414,8 @@ pub enum Notice {
         number: u32,
         /// The reply.
         reply: Vec<u8>,
+        /// The command, if it was slow.
+        slow: Option<Slow>,
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),

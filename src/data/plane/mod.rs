@@ -16,6 +16,7 @@
 //! - Everything a client can make grow has a bound (`base::limits`).
 
 pub mod account;
+pub mod acl;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
@@ -32,6 +33,7 @@ pub mod info;
 pub mod introspection;
 pub mod invalidation;
 pub mod log;
+pub mod memory;
 pub mod message;
 pub mod migrate;
 pub mod pubsub;
@@ -45,6 +47,7 @@ pub mod standing;
 pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
+pub mod weight;
 
 #[cfg(test)]
 mod blocking_tests;
@@ -52,11 +55,14 @@ mod blocking_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::contract::topology::Topology;
+use crate::data::acl::{DenialLog, Users};
 use crate::data::command::stats::{CommandStats, ErrorStats};
 use crate::data::command::{Registry, latency, slowlog::SlowLog};
 use crate::data::exec::Effects;
@@ -170,6 +176,10 @@ pub struct Plane {
     pub now: Now,
     /// Settings by which this core goes.
     pub settings: Arc<Settings>,
+    /// Users whom this core knows.
+    pub users: Arc<Users>,
+    /// What was denied here lately.
+    pub denials: DenialLog,
     /// Topology by which this core goes.
     pub topology: Arc<Topology>,
     /// For each slot, the core that serves it; made from `topology`.
@@ -186,6 +196,12 @@ pub struct Plane {
     pub pubsub: pubsub::PubSub,
     /// Clients that track keys, and what they are to be told.
     pub invalidations: invalidation::Invalidations,
+    /// What clients weigh.
+    pub weights: weight::Weights,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub scripts_may_all: bool,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -274,6 +290,9 @@ impl Plane {
             registry,
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
+            weights: weight::Weights::default(),
+            cron_paused: false,
+            scripts_may_all: false,
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
@@ -314,6 +333,8 @@ impl Plane {
             next_serial: 1,
             warned_of_http: 0,
             upkeep: upkeep::Upkeep::default(),
+            users: Arc::new(Users::new(b"")),
+            denials: DenialLog::default(),
             settings,
             topology,
             options,
@@ -388,6 +409,7 @@ impl Plane {
         self.lacks_replicas = !replica && good_replicas < wanted;
         self.free =
             !self.locked && !self.is_paused() && !self.lacks_replicas && !self.standing.restricts() && !self.log_waits;
+        self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());

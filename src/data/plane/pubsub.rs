@@ -8,6 +8,7 @@ use super::message::{Answer, Inquiry, Message, Notice, Peer, PubSubQuestion};
 use crate::base::glob::{self, Case};
 use crate::base::limits;
 use crate::base::notify::Class;
+use crate::data::acl::User;
 use crate::data::command::{Command, SessionHandler, help};
 use crate::data::exec::Event;
 use crate::data::route::Manner;
@@ -86,6 +87,13 @@ impl Subscriptions {
         const EACH: usize = 64;
         let all = self.channels.iter().chain(&self.patterns).chain(&self.shards);
         all.map(|channel| channel.len() + EACH).sum()
+    }
+
+    /// Whether a user may hear all of them.
+    pub fn all_allowed(&self, user: &User) -> bool {
+        let mut channels = self.channels.iter().chain(&self.shards);
+        channels.all(|channel| user.may_hear(channel, false))
+            && self.patterns.iter().all(|pattern| user.may_hear(pattern, true))
     }
 
     /// The number a (un)subscribe message tells: shard channels are counted apart.

@@ -8,10 +8,12 @@ use super::message::{Message, Notice, SnapshotPart};
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::contract::introduction::{Introduction, without};
+use crate::data::acl::User;
 use crate::data::command::{SessionHandler, number};
 use crate::data::store::Progress;
 use crate::resp::Error;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// Handlers of this file; all wait for all earlier replies of their client.
 pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
@@ -32,6 +34,8 @@ type Done = Result<Flow, Error>;
 pub struct Departure {
     /// Its client id.
     pub id: ClientId,
+    /// As whom it acts.
+    pub user: Arc<User>,
     /// The peer's address.
     pub addr: String,
     /// Our end's address.
@@ -127,6 +131,7 @@ fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     introduction.is_old = is_sync;
     client.departure = Some(Box::new(Departure {
         id: client.session.id,
+        user: client.session.user.clone(),
         addr: client.session.addr.clone(),
         laddr: client.session.laddr.clone(),
         introduction,

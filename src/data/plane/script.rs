@@ -13,6 +13,7 @@
 //! Owned by the data core. Invariant: there is a job exactly while the engine runs a script.
 
 use super::Plane;
+use super::acl::Behalf;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
@@ -72,6 +73,8 @@ pub(super) struct Job {
     proto: Proto,
     /// How its caller says it, for slots that the node does not simply serve.
     pub(super) manner: Manner,
+    /// Whose rights it has, if not all.
+    pub(super) behalf: Option<Box<Behalf>>,
     /// Its SHA-1 or the function's name.
     name: Vec<u8>,
     is_function: bool,
@@ -116,6 +119,8 @@ pub struct Call<'a> {
     pub proto: Proto,
     /// See [`Manner`].
     pub manner: Manner,
+    /// Whose rights it has, if not all.
+    pub behalf: Option<Box<Behalf>>,
     /// The stores it has borrowed.
     pub cores: Vec<CoreId>,
 }
@@ -196,9 +201,10 @@ impl Plane {
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
         let manner = self.script_manner(at, request.args, command);
+        let behalf = self.behalf_of(at);
         request.outcome.set(Outcome::Done);
         let (reply, failed) =
-            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, cores }) {
+            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, behalf, cores }) {
                 Ok(Some(ended)) => (ended.reply, ended.failed),
                 Ok(None) => return Flow::Wait,
                 Err((_, error)) => (self.error_reply(&error, proto), true),
@@ -212,7 +218,7 @@ impl Plane {
     }
 
     /// Runs the script of a client of another core, which came alone in a batch.
-    pub(super) fn execute_script_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+    pub(super) fn execute_script_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         let Some(entry) = batch.commands.first().copied() else { return };
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
@@ -223,7 +229,9 @@ impl Plane {
             return self.return_script_batch(from, batch, &reply);
         }
         let began = (self.options.clock)();
+        let behalf = batch.behalf.take();
         let call = Call {
+            behalf,
             caller: Caller::Batch(from, batch),
             args,
             command,
@@ -289,6 +297,7 @@ impl Plane {
             db: call.db,
             proto: call.proto,
             manner: call.manner,
+            behalf: call.behalf,
             name,
             is_function,
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),
@@ -398,6 +407,11 @@ impl Plane {
             let outcome = match step {
                 Step::Done(outcome) => outcome,
                 Step::Slice => return self.stand_still(),
+                Step::Check => {
+                    let reply = self.check_call();
+                    step = self.scripts.engine.as_deref_mut()?.reply(reply);
+                    continue;
+                }
                 Step::Call => {
                     let Some(reply) = self.call_from_script() else { return self.stand_still() };
                     step = self.scripts.engine.as_deref_mut()?.reply(reply);

@@ -35,6 +35,14 @@ impl Plane {
         reply
     }
 
+    /// Whether the command that the script asks about would be allowed.
+    pub(super) fn check_call(&mut self) -> Vec<u8> {
+        let Some(engine) = self.scripts.engine.as_deref() else { return Vec::new() };
+        let arguments = engine.arguments();
+        let args: Vec<&[u8]> = arguments.iter().collect();
+        self.check_for_script(&args)
+    }
+
     fn call_in(&mut self, bump: &Bump) -> Option<Vec<u8>> {
         let engine = self.scripts.engine.as_deref()?;
         let proto = if engine.reads_resp3() { Proto::Resp3 } else { Proto::Resp2 };
@@ -131,7 +139,7 @@ impl Plane {
         if !command.spec.arity_fits(request.args.len()) {
             return Err(Error::new("ERR Wrong number of args calling Redis command from script"));
         }
-        if command.spec.is(flag::NOSCRIPT) {
+        if command.spec.is(flag::NOSCRIPT) && !self.scripts_may_all {
             return Err(Error::new(NOT_FROM_SCRIPT));
         }
         if command.spec.name().starts_with("xread") && waits(request.args) {
@@ -142,6 +150,7 @@ impl Plane {
         if stale && !command.spec.is(flag::STALE) {
             return Err(Error::new("ERR Can not execute the command on a stale replica"));
         }
+        self.admit_in_script(request, command)?;
         let Some(job) = &self.scripts.job else { return Err(Error::new(NO_ENGINE)) };
         let (wrote, flags) = (job.wrote, job.flags);
         if job.read_only && command.spec.flags() & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
@@ -220,7 +229,8 @@ impl Plane {
         };
         if self.clients.get(reference).is_none() {
             let id = ClientId::new(0, self.core());
-            let mut session = Session::new(id, self.now.unix_ms, true);
+            let mut session = Session::new(id, self.now.unix_ms, self.user_of_script());
+            session.authenticated = true;
             // It holds what a transaction would.
             session.multi = Some(Box::new(Transaction { running: Some(cores), ..Transaction::default() }));
             let mut client = Client::new(reference, session);

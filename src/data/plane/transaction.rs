@@ -172,9 +172,6 @@ impl Plane {
         request: &Request<'_>,
         command: &'static Command,
     ) -> Result<(), Error> {
-        if command.spec.is(flag::NO_MULTI) {
-            return Err(Error::new("ERR Command not allowed inside a transaction"));
-        }
         if command.spec.full_name() != "exec" {
             self.admit_slot(at, request, command)?;
         }
@@ -188,7 +185,9 @@ impl Plane {
     /// The flags of a command, or of the commands that it stands for.
     pub(super) fn flags_in_effect(&self, at: u32, command: &Command) -> u32 {
         match &self.clients[at].session.multi {
-            Some(transaction) if command.spec.full_name() == "exec" => transaction.flags,
+            Some(transaction) if command.spec.full_name() == "exec" && !transaction.commands.is_empty() => {
+                transaction.flags
+            }
             _ => command.spec.flags(),
         }
     }
@@ -213,12 +212,16 @@ impl Plane {
     /// Queues a command of a client between MULTI and EXEC.
     pub(super) fn queue_command(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let limit = self.settings.client_query_buffer_limit as usize;
+        let flags = self.flags_of(at, request.args, command);
         let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
         transaction.bytes += request.args.iter().map(|arg| arg.len() + 24).sum::<usize>();
         if transaction.bytes > limit {
             return self.refuse(at, request, Error::new("ERR transaction exceeds client-query-buffer-limit"));
         }
-        transaction.flags |= command.spec.flags();
+        // What allows counts if all of them have it, what forbids if any has.
+        const ALLOWS: u32 = flag::STALE | flag::LOADING;
+        let before = if transaction.commands.is_empty() { ALLOWS } else { transaction.flags };
+        transaction.flags = (before | flags) & !ALLOWS | before & flags & ALLOWS;
         transaction.commands.push_back(request.args.iter().map(|arg| arg.to_vec()).collect());
         self.reply(at).simple("QUEUED");
         Flow::Done
@@ -334,6 +337,10 @@ impl Plane {
             let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
             let request = self.resolve(args, bump);
             let Some(command) = request.command else { continue };
+            if let Err(error) = self.admit_queued(at, &request, command) {
+                self.reply_error(at, &error);
+                continue;
+            }
             let flow = match &command.run {
                 Run::Keyed(handler) => {
                     let flow = self.execute(at, &request, *handler);

@@ -101,7 +101,12 @@ fn call(bridge: &Bridge, args: &[Value]) -> Result<Vec<u8>> {
     if let Err(text) = take_arguments(bridge, args) {
         return Ok(format!("-ERR {text}\r\n").into_bytes());
     }
-    match bridge.suspend(Suspend::Call) {
+    leave(bridge, Suspend::Call)
+}
+
+/// Leaves the script for a reply.
+fn leave(bridge: &Bridge, why: Suspend) -> Result<Vec<u8>> {
+    match bridge.suspend(why) {
         Some(Resume::Reply(reply)) => Ok(reply),
         _ => failure("Script killed by user with SCRIPT KILL..."),
     }
@@ -144,6 +149,20 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
             error.raw_set("ignore_error_stats_update", true)?;
         }
         Ok(value)
+    })?;
+    let inner = bridge.clone();
+    add(lua, &table, "acl_check_cmd", move |_, args: Variadic<Value>| {
+        if !inner.is_inside() {
+            return failure("redis.acl_check_cmd can only be called inside a script invocation");
+        }
+        if let Err(text) = take_arguments(&inner, &args) {
+            return failure(text);
+        }
+        let reply = leave(&inner, Suspend::Check)?;
+        match reply.strip_prefix(b"-ERR ") {
+            Some(text) => failure(String::from_utf8_lossy(text.trim_ascii_end())),
+            None => Ok(Value::Boolean(reply.starts_with(b":1"))),
+        }
     })?;
     add(lua, &table, "sha1hex", |lua, args: MultiValue| {
         let [value] = args.as_slices().0 else { return failure("wrong number of arguments") };

@@ -17,6 +17,8 @@ use std::ptr;
 pub enum Suspend {
     /// It calls the command that lies in the bridge's [`Arguments`].
     Call,
+    /// It asks whether the command that lies there would be allowed.
+    Check,
     /// It has used up its slice of time.
     Slice,
 }

@@ -35,6 +35,8 @@ pub enum Outcome {
 pub enum Step {
     /// The command in [`Engine::arguments`] executed, and [`Engine::reply`] with its reply.
     Call,
+    /// To know whether that command would be allowed: [`Engine::reply`] with 1, 0 or an error.
+    Check,
     /// A pause; then [`Engine::go_on`].
     Slice,
     /// Nothing more.
@@ -228,6 +230,7 @@ impl Engine {
         };
         match running.resume(with) {
             CoroutineResult::Yield(Suspend::Call) => Step::Call,
+            CoroutineResult::Yield(Suspend::Check) => Step::Check,
             CoroutineResult::Yield(Suspend::Slice) => Step::Slice,
             CoroutineResult::Return(outcome) => {
                 self.stack = self.running.take().map(Coroutine::into_stack);
@@ -325,6 +328,7 @@ mod tests {
                 "called {:?}",
                 engine.arguments().iter().map(|a| a.escape_ascii().to_string()).collect::<Vec<_>>()
             ),
+            Step::Check => "check".into(),
             Step::Slice => "slice".into(),
         }
     }

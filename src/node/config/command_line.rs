@@ -8,8 +8,8 @@
 
 use super::directive::Meaning;
 use super::error::ConfigError;
-use super::quote::quote;
 use super::{Config, reference, table};
+use crate::resp::quote::quote;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::{OsStr, OsString};

@@ -5,7 +5,7 @@ use super::directive::{Directive, Kind, Line, Meaning};
 use super::error::ConfigError;
 use super::include;
 use super::table;
-use super::user::{self, Password};
+use super::user;
 use super::value::{Value, system_words};
 use crate::resp::inline::split_args;
 use std::fs::OpenOptions;
@@ -28,9 +28,8 @@ impl Config {
 
     /// Reads `text` as the lines of a file.
     pub fn load_text(&mut self, text: &[u8]) -> Result<(), ConfigError> {
-        let mut loader = Loader { config: self, save_seen: false, password: Password::Unnamed, depth: 0 };
+        let mut loader = Loader { config: self, save_seen: false, depth: 0 };
         loader.text(text)?;
-        loader.check_password()?;
         self.check_whole()
     }
 
@@ -52,8 +51,6 @@ struct Loader<'c> {
     config: &'c mut Config,
     /// Whether a `save` line was read: the first replaces the default, others add to it.
     save_seen: bool,
-    /// What the last `user default` line says of the password.
-    password: Password,
     depth: usize,
 }
 
@@ -109,24 +106,13 @@ impl Loader<'_> {
                 Ok(())
             }
             (Line::User, [name, rules @ ..]) => {
-                self.password = user::read(name, rules).map_err(ConfigError::new)?;
-                if let Password::Plain(password) = &self.password {
-                    self.config.values.insert("requirepass", Value::Text(password.clone()));
-                }
+                let declared = user::read(name, rules, &self.config.users).map_err(ConfigError::new)?;
+                self.config.users.push(declared);
                 Ok(())
             }
             (Line::Forgotten, [_]) => Ok(()),
             _ => Err(ConfigError::new("Bad directive or wrong number of arguments")),
         }
-    }
-
-    /// A hashed password cannot be checked, so it must be one that `requirepass` also gives, as in a
-    /// file that Redis has rewritten.
-    fn check_password(&self) -> Result<(), ConfigError> {
-        if self.password == Password::Hashed && self.config.text("requirepass").is_empty() {
-            return Err(ConfigError::new("This build cannot check hashed passwords: add requirepass to the user line"));
-        }
-        Ok(())
     }
 
     fn include(&mut self, pattern: &[u8]) -> Result<(), ConfigError> {
@@ -215,14 +201,31 @@ mod tests {
     }
 
     #[test]
-    fn the_default_user_of_a_rewritten_file_is_taken() {
-        let hash = "0".repeat(64);
-        loaded("user default on nopass ~* &* +@all");
-        loaded(&format!("user default on #{hash} ~* &* +@all\nrequirepass x"));
-        assert_eq!(loaded("user default on >secret ~* &* +@all").text("requirepass"), b"secret");
-        assert!(refused(&format!("user default on #{hash} ~* &* +@all")).contains("add requirepass"));
-        assert!(refused("user default off").contains("no ACL yet"));
-        assert!(refused("user alice on nopass ~* &* +@all").contains("no ACL yet"));
+    fn user_lines_are_checked_when_they_are_read() {
+        let users = |text: &str| loaded(text).initial_users();
+        assert_eq!(users("user alice on (+get\nuser bob off").map(|_| ()).ok(), None);
+        let both = users("user alice on >secret (+get ~a*)\nrequirepass x").unwrap();
+        assert!(both.get(b"alice").is_some_and(|alice| alice.accepts(b"secret") && !alice.accepts(b"x")));
+        assert!(both.default_user().accepts(b"x"), "it has the password of requirepass");
+        let ruled = users("requirepass x\nuser default on nopass ~* +@all").unwrap();
+        assert!(ruled.default_user().is_open(), "its own line has the last word");
+        assert!(refused("user foo\nuser foo").contains("Error in user declaration 'foo': Duplicate user found"));
+        assert!(refused("user foo +@all nonsense").contains("Error in user declaration 'nonsense': Syntax error"));
+        let unknown = users("user foo +nonsense").map(|_| ()).unwrap_err();
+        assert!(unknown.contains("Error loading ACL rule '+nonsense' for the user named 'foo'"), "{unknown}");
+    }
+
+    #[test]
+    fn users_are_defined_here_or_in_their_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("users.acl"), "user alice on nopass ~* +@all\n").unwrap();
+        let from = format!("dir {}\naclfile users.acl\n", dir.path().display());
+        let users = loaded(&from).initial_users().unwrap();
+        assert!(users.get(b"alice").is_some() && users.default_user().is_open());
+        let both = loaded(&format!("{from}user bob on")).initial_users().map(|_| ()).unwrap_err();
+        assert!(both.contains("but not both"));
+        let absent = loaded("aclfile /absent.acl").initial_users().map(|_| ()).unwrap_err();
+        assert!(absent.ends_with("opening file '/absent.acl': No such file or directory"), "{absent}");
     }
 
     #[test]

@@ -24,7 +24,6 @@ mod get;
 mod include;
 mod load;
 mod machine;
-mod quote;
 mod reference;
 mod rewrite;
 mod set;
@@ -34,6 +33,7 @@ mod user;
 pub use error::ConfigError;
 pub use get::reply_help;
 pub use machine::data_cores;
+pub use rewrite::replace as replace_file;
 pub use set::{Caller, Changes, failed as set_failed};
 
 use directive::{Directive, Meaning};
@@ -53,6 +53,8 @@ pub struct Config {
     file: Option<PathBuf>,
     /// Commands and their new names, empty for none.
     renames: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What `user` lines say.
+    users: Vec<user::Declared>,
 }
 
 impl Default for Config {
@@ -63,6 +65,7 @@ impl Default for Config {
             named: BTreeSet::new(),
             file: None,
             renames: Vec::new(),
+            users: Vec::new(),
         }
     }
 }

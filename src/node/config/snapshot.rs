@@ -15,7 +15,6 @@ impl Config {
             cluster_enabled,
             port: self.number("port"),
             databases: if cluster_enabled { 1 } else { self.number("databases") },
-            requirepass: self.text("requirepass").into(),
             protected_mode: self.flag("protected-mode"),
             maxclients: self.number("maxclients"),
             timeout: self.number("timeout"),
@@ -167,13 +166,13 @@ mod tests {
     #[test]
     fn a_value_of_each_kind_arrives() {
         let mut config = Config::default();
-        let text = "cluster-enabled yes\nrequirepass \"\\xff\"\nmaxmemory 200\nmaxmemory-clients 50%\n\
+        let text = "cluster-enabled yes\nmaxmemory 200\nmaxmemory-clients 50%\n\
                     maxmemory-policy volatile-ttl\nenable-debug-command local\nnotify-keyspace-events Kx\n\
                     client-output-buffer-limit pubsub 3 2 1\nappendfsync always\n\
                     cluster-preferred-endpoint-type hostname\nslowlog-log-slower-than -1";
         config.load_text(text.as_bytes()).unwrap();
         let settings = config.settings();
-        assert_eq!((settings.databases, &settings.requirepass[..]), (1, &b"\xff"[..]));
+        assert_eq!(settings.databases, 1);
         assert_eq!((settings.maxmemory_clients, settings.enable_debug_command), (100, 1));
         assert_eq!(settings.maxmemory_policy, EvictionPolicy::VolatileTtl);
         assert!(settings.notify.contains(Class::EXPIRED) && !settings.notify.contains(Class::KEYEVENT));

@@ -24,17 +24,22 @@ impl NodeOffice {
                 Ok(())
             }),
             b"rewrite" => answer(from, number, command, outgoing, |reply| {
-                self.config.rewrite(false)?;
+                self.config.rewrite(false, self.user_lines())?;
                 reply.ok();
                 Ok(())
             }),
             _ => {
                 let caller = Caller { local: command.local, loading: false };
-                let changed = self.config.set(&args[2..], caller).and_then(|changes| self.follow(changes, outgoing));
+                let changed = self.config.set(&args[2..], caller);
+                let password = changed.as_ref().is_ok_and(|changes| changes.contains("requirepass"));
+                let changed = changed.and_then(|changes| self.follow(changes, outgoing));
                 match changed {
                     Err(error) => answer(from, number, command, outgoing, |_| Err(error)),
                     Ok(()) => {
                         self.reconfigured(outgoing);
+                        if password {
+                            self.password_set(outgoing);
+                        }
                         let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
                         self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
                     }
@@ -46,6 +51,12 @@ impl NodeOffice {
     /// Puts into effect what can fail, or undoes all changes.
     fn follow(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<(), Error> {
         log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+        let score = ["oom-score-adj", "oom-score-adj-values"].into_iter().find(|name| changes.contains(name));
+        if let (Some(name), Err(error)) = (score, self.adjust_oom_score()) {
+            log::warn!("Unable to write oom_score_adj: {error}");
+            self.config.undo(changes);
+            return Err(set_failed(name.as_bytes(), "Failed to set the out-of-memory score."));
+        }
         let (name, refusal) = match (changes.contains("port"), changes.contains("bind")) {
             (true, _) => ("port", "Unable to listen on this port. Check server logs."),
             (_, true) => ("bind", "Failed to bind to specified addresses."),

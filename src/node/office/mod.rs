@@ -4,10 +4,12 @@
 //! Owned by the bus core's thread. Files are written here or by a helper of this thread (nodes.conf, redis.conf, the
 //! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
+mod acl;
 mod config;
 mod connections;
 mod control;
 mod failover;
+mod oom_score;
 pub mod parts;
 mod replication;
 mod saving;
@@ -25,6 +27,7 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
+use crate::data::acl::Users;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
@@ -36,6 +39,7 @@ use saving::After;
 pub use saving::{SavingDesk, plan};
 use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -80,6 +84,7 @@ pub struct Desks {
 /// See the module's header.
 pub struct NodeOffice {
     config: Config,
+    users: Arc<Users>,
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
     saving: SavingDesk,
@@ -92,6 +97,7 @@ pub struct NodeOffice {
     /// The end that waits for replicas.
     ending: Option<Ending>,
     drain: LogDrain,
+    oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -100,10 +106,18 @@ pub struct NodeOffice {
 
 impl NodeOffice {
     /// An office for a node with `cores` data cores.
-    pub fn new(config: Config, desks: Desks, listeners: Listeners, cores: usize, drain: LogDrain) -> Self {
+    pub fn new(
+        config: Config,
+        users: Arc<Users>,
+        desks: Desks,
+        listeners: Listeners,
+        cores: usize,
+        drain: LogDrain,
+    ) -> Self {
         let Desks { cluster: desk, replication: desk_of_replication, saving, courier } = desks;
         NodeOffice {
             config,
+            users,
             desk,
             desk_of_replication,
             saving,
@@ -114,6 +128,7 @@ impl NodeOffice {
             held_parts: HeldParts::default(),
             ending: None,
             drain,
+            oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -148,6 +163,7 @@ impl NodeOffice {
     fn execute(&mut self, from: Peer, number: u64, command: Box<BusCommand>, outgoing: &mut Outgoing) {
         let name = command.args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         match name.as_slice() {
+            b"acl" => self.acl(from, number, &command, outgoing),
             b"config" => self.config(from, number, &command, outgoing),
             b"cluster" => {
                 let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
@@ -196,7 +212,7 @@ impl NodeOffice {
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
-            (b"config-rewrite-force-all", []) => self.config.rewrite(true),
+            (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
                 Ok(())

@@ -14,7 +14,7 @@ use crate::data::command::spec::flag;
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
 use crate::data::plane::apply::ApplyBatch;
-use crate::data::plane::client_filter::{ClientFilter, ClientType};
+use crate::data::plane::client_filter::ClientFilter;
 use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
@@ -259,7 +259,12 @@ impl NodeOffice {
     fn carry_out(&mut self, action: Action, outgoing: &mut Outgoing) {
         let desk = &mut self.desk_of_replication;
         match action {
-            Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
+            Action::Stand(standing) => {
+                if let Err(error) = self.adjust_oom_score() {
+                    log::warn!("Unable to write oom_score_adj: {error}");
+                }
+                self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
+            }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
             Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
             Action::Abandon => {
@@ -272,7 +277,7 @@ impl NodeOffice {
             }
             Action::Connect(link, host, port) => {
                 desk.upstream = Some(link);
-                desk.connections.add(link, ClientType::Primary, None, format!("{host}:{port}"), String::new());
+                desk.connections.add(link, None, format!("{host}:{port}"), String::new());
                 let source = String::from_utf8_lossy(self.config.text("bind-source-addr")).parse().ok();
                 outgoing.streams.push(StreamCommand::Connect(link, host, port, source));
             }
@@ -444,16 +449,26 @@ impl NodeOffice {
     /// CLIENT KILL: closes connections of replication; how many there were.
     pub(super) fn kill_clients(&mut self, filter: &ClientFilter, outgoing: &mut Outgoing) -> u64 {
         let links = self.desk_of_replication.connections.matching(filter);
-        for link in &links {
+        self.close_streams(&links, outgoing);
+        links.len() as u64
+    }
+
+    /// Closes the connections of replicas whose user is no more.
+    pub(super) fn close_lost_users(&mut self, outgoing: &mut Outgoing) {
+        let links = self.desk_of_replication.connections.of_lost_users(&self.users);
+        self.close_streams(&links, outgoing);
+    }
+
+    fn close_streams(&mut self, links: &[LinkId], outgoing: &mut Outgoing) {
+        for link in links {
             outgoing.streams.push(StreamCommand::Close(*link));
             self.stream_lost(*link, "closed by a client", outgoing);
         }
-        links.len() as u64
     }
 
     /// A connection is a replica's.
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
-        let Departure { id, addr, laddr, introduction, command, said, fd } = departure;
+        let Departure { id, user, addr, laddr, introduction, command, said, fd } = departure;
         let Some(fd) = fd else { return };
         if let [_, id, _, word, ..] = command.as_slice()
             && word.eq_ignore_ascii_case(b"failover")
@@ -473,7 +488,7 @@ impl NodeOffice {
         let replication = &mut self.desk_of_replication.replication;
         if replication.is_leaving() {
             // What its primary has sent is still being executed.
-            let departure = Departure { id, addr, laddr, introduction, command, said, fd: Some(fd) };
+            let departure = Departure { id, user, addr, laddr, introduction, command, said, fd: Some(fd) };
             return self.desk_of_replication.arriving.push(departure);
         }
         let link = replication.new_link();
@@ -482,7 +497,7 @@ impl NodeOffice {
         if let Some(refusal) = replication.refusal() {
             return refuse(fd, refusal);
         }
-        self.desk_of_replication.connections.add(link, ClientType::Replica, Some(id), addr, laddr);
+        self.desk_of_replication.connections.add(link, Some((id, user)), addr, laddr);
         outgoing.streams.push(StreamCommand::Adopt(link, fd, nodelay));
         self.with_replication(outgoing, |replication| replication.synchronise(link, introduction, from, &said));
     }
@@ -574,6 +589,7 @@ impl ReplicationDesk {
         let upstream = self.replication.upstream();
         cluster::Replication {
             offset: self.replication.offset_of_data(),
+            data_missing: !self.replication.has_data(),
             primary_silent_ms: upstream.and_then(|upstream| upstream.silent_for(now().mono_ms)),
             link_up: upstream.is_some_and(|upstream| upstream.is_up()),
             writes_paused,

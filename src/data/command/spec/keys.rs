@@ -190,6 +190,15 @@ pub fn has_sort_pattern(args: &[&[u8]]) -> bool {
     sort_options(args).any(|at| takes_pattern(args[at]) && is_pattern(at))
 }
 
+/// Which of SORT's options reaches keys that are no arguments: `BY` with a pattern, or `GET`.
+pub fn sort_reach(args: &[&[u8]]) -> Option<&'static str> {
+    sort_options(args).find_map(|at| match args.get(at + 1) {
+        Some(pattern) if args[at].eq_ignore_ascii_case(b"by") && pattern.contains(&b'*') => Some("BY"),
+        Some(_) if args[at].eq_ignore_ascii_case(b"get") => Some("GET"),
+        _ => None,
+    })
+}
+
 /// Where the words of SORT's options are.
 fn sort_options(args: &[&[u8]]) -> impl Iterator<Item = usize> {
     let next = |at: &usize| {

@@ -1,21 +1,20 @@
 //! Clients: how many, how much they may use, and who may do what.
 
-use super::{LONG, MIB, NO_ACL, NO_MODULES, NOT_BUILT, UINT};
+use super::{LONG, MIB, NO_MODULES, UINT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 
 const PROTECTED: &[&str] = &["no", "yes", "local"];
 
 pub(super) const ROWS: &[Directive] = &[
     text("requirepass", "", "The password that clients must give; empty means none.").sensitive(),
-    text("aclfile", "", "The file that defines the ACL users.").immutable().refused(NO_ACL),
+    text("aclfile", "", "The file that defines the ACL users.").immutable(),
     choice(
         "acl-pubsub-default",
         &["allchannels", "resetchannels"],
         "resetchannels",
         "Which channels a new ACL user may use.",
-    )
-    .without_effect(NO_ACL),
-    number("acllog-max-len", 0, LONG, "128", "How many refusals ACL LOG keeps.").without_effect(NO_ACL),
+    ),
+    number("acllog-max-len", 0, LONG, "128", "How many refusals ACL LOG keeps."),
     choice("enable-protected-configs", PROTECTED, "no", "Who may change protected parameters with CONFIG SET.")
         .immutable(),
     choice("enable-debug-command", PROTECTED, "no", "Who may use DEBUG.").immutable(),
@@ -26,8 +25,7 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::MemoryOrPercent(LONG),
         "0",
         "How much memory all clients together may use; 0 is no limit.",
-    )
-    .without_effect(NOT_BUILT),
+    ),
     special(
         "client-output-buffer-limit",
         Kind::OutputLimits,

@@ -14,12 +14,7 @@ pub(super) const ROWS: &[Directive] = &[
         "Call a command by another name, or by none if that is empty.",
     )
     .without_effect("commands keep their names in this build"),
-    special(
-        "user",
-        Kind::Line(Line::User),
-        "",
-        "Define an ACL user; only the default user, with all rights, is possible yet.",
-    ),
+    special("user", Kind::Line(Line::User), "", "Define an ACL user by its name and rules."),
     special("sentinel", Kind::Line(Line::Sentinel), "", "Configure Sentinel.").refused("coreslot is no Sentinel"),
     special("loadmodule", Kind::Line(Line::LoadModule), "", "Load a module from a shared library.").refused(NO_MODULES),
     special("list-max-ziplist-entries", Kind::Line(Line::Forgotten), "", "An obsolete limit of lists.")

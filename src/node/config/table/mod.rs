@@ -81,7 +81,6 @@ const FREED_IN_STEPS: &str = "coreslot always frees memory in small steps betwee
 const NO_FILES: &str = "this build keeps no data on disk yet";
 const NO_REPLICATION: &str = "this build does not replicate yet";
 const NO_TLS: &str = "this build has no TLS";
-const NO_ACL: &str = "this build has no ACL yet, only the default user and requirepass";
 const NO_MODULES: &str = "coreslot has no modules";
 const NO_FORK: &str = "coreslot never forks";
 const NO_SUPERVISION: &str = "coreslot stays in the foreground; a service manager puts it in the background";

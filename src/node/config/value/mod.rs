@@ -4,9 +4,9 @@ mod memory;
 mod special;
 
 use super::directive::{Directive, Kind};
-use super::quote::quote;
 use crate::base::notify::Class;
 use crate::contract::settings::OutputLimit;
+use crate::resp::quote::quote;
 use std::borrow::Cow;
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Quoting a word for a configuration line, so that [`split_args`](crate::resp::inline::split_args) reads it back.
+//! Quoting a word for a configuration line or MONITOR, so that [`split_args`](super::inline::split_args) reads it back.
 
 /// `text` in double quotes, with escapes for all that is not printable.
 pub fn quote(text: &[u8]) -> Vec<u8> {
