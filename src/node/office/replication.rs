@@ -215,6 +215,7 @@ impl NodeOffice {
             replica_bytes,
             waiting: waiting as u64,
             ends_in: ending.map(Ending::left),
+            couriers: self.courier.kept(),
         }
     }
 
@@ -585,6 +586,7 @@ impl ReplicationDesk {
         let upstream = self.replication.upstream();
         cluster::Replication {
             offset: self.replication.offset_of_data(),
+            data_missing: !self.replication.has_data(),
             primary_silent_ms: upstream.and_then(|upstream| upstream.silent_for(now().mono_ms)),
             link_up: upstream.is_some_and(|upstream| upstream.is_up()),
             writes_paused,
