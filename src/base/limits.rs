@@ -73,7 +73,7 @@ pub const MAX_WATCHES: usize = 65_536;
 pub const MAX_SUBSCRIPTIONS: usize = 1_000_000;
 
 /// Prefixes of keys of which one client can want to hear.
-pub const MAX_PREFIXES: usize = 1024;
+pub const MAX_PREFIXES: usize = 65_536;
 
 /// Keys whose readers are forgotten at once, where there are more than `tracking-table-max-keys`.
 pub const READERS_FORGOTTEN: usize = 1000;

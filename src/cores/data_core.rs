@@ -138,6 +138,7 @@ impl DataCore {
         if !self.completions.is_empty() {
             self.last_work_ns = started;
         }
+        self.plane.weigh_changed();
         while let Some(completion) = self.completions.pop_front() {
             self.complete(completion)?;
         }
@@ -147,6 +148,7 @@ impl DataCore {
         if more {
             self.plane.take_up_leftovers(&self.bump);
         }
+        self.plane.weigh_changed();
         more |= self.upkeep(started);
         self.act();
         self.hand_over();

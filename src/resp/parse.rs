@@ -25,6 +25,9 @@ const UNAUTHENTICATED_BULK: u64 = 16 * 1024;
 /// Arguments a command may announce. Source: as above (`INT_MAX`; 1024 * 1024 was before 7.0).
 const ANNOUNCED_ARGS: i64 = i32::MAX as i64;
 
+/// From which length on an argument is large. Source: Redis 7.0 `PROTO_MBULK_BIG_ARG`.
+const LARGE_BODY: usize = 32 * 1024;
+
 /// What [`Parsed::Incomplete`] asks for beyond the bytes that came while they are few.
 const READ_AHEAD: usize = 16 * 1024;
 
@@ -88,6 +91,15 @@ impl ParseState {
     /// Whether a multibulk command is half here. (Bytes of an unfinished first line do not count.)
     pub fn is_partial(&self) -> bool {
         self.partial.is_some()
+    }
+
+    /// Bytes of the input that are done with while a large argument is being received, which as in Redis are not
+    /// shown as input any more.
+    pub fn passed(&self) -> usize {
+        match self.partial.as_deref() {
+            Some(Partial { cursor: Cursor { at, body: Some(LARGE_BODY..), .. }, .. }) => *at,
+            _ => 0,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ impl DataCore {
         self.plane.out.clear();
         for segment in &segments {
             let socket = socket_of(segment.client);
+            self.plane.stats.writes += 1;
             self.plane.stats.net_output += (segment.end - segment.start) as u64;
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
@@ -42,6 +43,7 @@ impl DataCore {
                 let client = &mut self.plane.clients[segment.client.index];
                 if client.in_flight > 0 {
                     client.unsent.extend_from_slice(&self.outbox.bytes[segment.start..segment.end]);
+                    self.plane.weigh(segment.client.index);
                     continue;
                 }
             }
@@ -61,6 +63,7 @@ impl DataCore {
             Ok(taken) => {
                 if let Some(client) = self.plane.clients.get_mut(client) {
                     client.unsent.extend_from_slice(&self.outbox.bytes[send.start + taken..send.end]);
+                    self.plane.weigh(send.socket.slot);
                     self.send_rest(send.socket);
                 }
             }

@@ -7,6 +7,13 @@ use crate::data::command::redact::redacted;
 use crate::data::command::slowlog::SlowLog;
 use crate::data::command::spec::flag;
 
+/// A command that waits for others.
+pub struct Clocked {
+    args: Vec<Vec<u8>>,
+    /// When it began.
+    began_ns: u64,
+}
+
 impl Plane {
     /// Counts and times commands that were executed one after the other since the last reading of the clock.
     pub(super) fn account(&mut self, at: u32, requests: &[Request<'_>]) {
@@ -20,27 +27,55 @@ impl Plane {
         let track = self.settings.latency_tracking;
         let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
         for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
-            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed)) = kind(&run[0]) {
+            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed | Outcome::Later)) = kind(&run[0]) {
                 self.stats.commands += run.len() as u64;
                 self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
             }
         }
-        if let [request] = requests {
-            self.note_slowness(at, request, elapsed / 1000);
+        if let [request] = requests
+            && let Some(command) = request.command
+            && matches!(request.outcome.get(), Outcome::Done | Outcome::Failed)
+        {
+            self.note_slowness(at, command, request.args, elapsed / 1000);
         }
     }
 
+    /// A command of client `at` begins to wait for others.
+    pub(super) fn clock_in(&mut self, at: u32, request: &Request<'_>) {
+        if self.settings.slowlog_log_slower_than >= 0 || self.settings.latency_monitor_threshold > 0 {
+            let args = request.args.iter().map(|arg| arg.to_vec()).collect();
+            self.clients[at].session.clocked = Some(Box::new(Clocked { args, began_ns: self.now.mono_ns }));
+        }
+    }
+
+    /// It is done.
+    pub(super) fn clock_out(&mut self, at: u32) {
+        let reference = self.clients.at(at).map(|client| client.reference);
+        let Some(client) = reference.and_then(|client| self.clients.get_mut(client)) else { return };
+        let Some(Clocked { args, began_ns }) = client.session.clocked.take().map(|clocked| *clocked) else { return };
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        if let Some(command) = self.registry.find(&args) {
+            let elapsed = (self.options.clock)().saturating_sub(began_ns);
+            self.note_slowness(at, command, &args, elapsed / 1000);
+        }
+    }
+
+    /// Whether a command that took so long is worth a note.
+    pub(super) fn is_slow(&self, microseconds: u64) -> bool {
+        let threshold = self.settings.latency_monitor_threshold;
+        SlowLog::is_slow(microseconds, &self.settings) || threshold > 0 && microseconds / 1000 >= threshold
+    }
+
     /// Puts a slow command into the slow log and the latency monitor.
-    fn note_slowness(&mut self, at: u32, request: &Request<'_>, microseconds: u64) {
-        let Some(command) = request.command else { return };
+    pub(super) fn note_slowness(&mut self, at: u32, command: &Command, args: &[&[u8]], microseconds: u64) {
         let event = if command.spec.is(flag::FAST) { "fast-command" } else { "command" };
         let (now, threshold) = (self.now.unix_ms, self.settings.latency_monitor_threshold);
         self.latency.record(event, microseconds / 1000, threshold, now);
         let logged = SlowLog::is_slow(microseconds, &self.settings) && !command.spec.is(flag::SKIP_SLOWLOG);
         if let (true, Some(client)) = (logged, self.clients.at(at)) {
             let peer = (client.session.addr.as_str(), client.session.name.as_slice());
-            let shown = redacted(command.spec, request.args);
-            self.slowlog.record(shown.as_deref().unwrap_or(request.args), microseconds, peer, now, &self.settings);
+            let shown = redacted(command.spec, args);
+            self.slowlog.record(shown.as_deref().unwrap_or(args), microseconds, peer, now, &self.settings);
         }
     }
 }

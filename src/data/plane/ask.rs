@@ -260,6 +260,14 @@ impl Plane {
                 self.active_expire = *on;
                 Answer::Done
             }
+            Inquiry::PauseCron(on) => {
+                self.cron_paused = *on;
+                Answer::Done
+            }
+            Inquiry::ScriptsMayAll(on) => {
+                self.scripts_may_all = *on;
+                Answer::Done
+            }
             Inquiry::Stand(standing) => {
                 self.stand(standing.clone());
                 Answer::Done
@@ -311,7 +319,7 @@ impl Plane {
                 Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
-                store.swap(*a, *b);
+                store.swap(*a, *b, now);
                 Answer::Done
             }
             Inquiry::RandomKey { db } => Answer::Sample(keyspace::random_key(store, *db, now)),
@@ -367,6 +375,8 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
+            self.weigh_all();
+            self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
         if let Some(topology) = topology {
@@ -428,7 +438,7 @@ impl Plane {
                 }
             }
             Notice::Script(body) => self.scripts.known.learn(body),
-            Notice::Answered { client, number, reply } => self.answer_waiting(client, number, &reply),
+            Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
             Notice::MakePart(number) => self.continue_snapshot(number),

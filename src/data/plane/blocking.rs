@@ -49,6 +49,9 @@ pub struct Waiting {
     timeout_reply: TimeoutReply,
 }
 
+/// What a command did not do quickly: in how many microseconds, and its arguments.
+pub type Slow = (u64, Vec<Box<[u8]>>);
+
 /// What a plane remembers of its waiting clients.
 #[derive(Default)]
 pub struct Blocking {
@@ -186,11 +189,12 @@ impl Plane {
         self.now.mono_ns = now;
         self.stats.commands += 1;
         self.commands.called(waiter.command, 1, elapsed, result.is_err(), self.settings.latency_tracking);
-        self.reply_to(&waiter.id, out);
+        let slow = self.is_slow(elapsed / 1000).then(|| (elapsed / 1000, waiter.args.clone()));
+        self.reply_to(&waiter.id, out, slow);
     }
 
-    fn reply_to(&mut self, id: &WaiterId, reply: Vec<u8>) {
-        let notice = Notice::Answered { client: id.client, number: id.number, reply };
+    fn reply_to(&mut self, id: &WaiterId, reply: Vec<u8>, slow: Option<Slow>) {
+        let notice = Notice::Answered { client: id.client, number: id.number, reply, slow };
         if id.home == self.core() { self.told(notice) } else { self.send(id.home.into(), Message::Tell(notice)) }
     }
 
@@ -205,7 +209,7 @@ impl Plane {
     pub(super) fn cancelled(&mut self, id: &WaiterId, reply: Option<Vec<u8>>) {
         let Some(store) = self.stores.at(self.options.core) else { return };
         if let (Some(_), Some(reply)) = (store.remove_waiter(id), reply) {
-            self.reply_to(id, reply);
+            self.reply_to(id, reply, None);
         }
     }
 
@@ -285,9 +289,18 @@ impl Plane {
     }
 
     /// The reply of a command that waited.
-    pub(super) fn answer_waiting(&mut self, to: ClientRef, number: u32, reply: &[u8]) {
+    pub(super) fn answer_waiting(&mut self, to: ClientRef, number: u32, reply: &[u8], slow: Option<Slow>) {
         self.deliver(to, number, reply);
-        let Some(client) = self.clients.get(to) else { return };
+        if self.clients.get(to).is_none() {
+            return;
+        }
+        if let Some((took, args)) = slow {
+            let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
+            if let Some(command) = self.registry.find(&args) {
+                self.note_slowness(to.index, command, &args, took);
+            }
+        }
+        let client = &self.clients[to.index];
         if client.waiting.as_ref().is_some_and(|waiting| waiting.number == number) {
             self.wait_no_more(to.index);
         }
@@ -308,7 +321,7 @@ impl Plane {
             [core] => self.notify_queue(core, id, Some(reply)),
             _ => {
                 self.leave_queues(at);
-                self.answer_waiting(id.client, id.number, &reply);
+                self.answer_waiting(id.client, id.number, &reply, None);
             }
         }
     }

@@ -142,6 +142,8 @@ pub struct Session {
     pub introduction: Option<Box<Introduction>>,
     /// Channels and patterns it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Its command that waits for others, for the slow log.
+    pub clocked: Option<Box<super::account::Clocked>>,
     /// How it tracks keys.
     pub tracking: Option<Box<Tracking>>,
 }
@@ -172,6 +174,8 @@ pub struct Client {
     pub segment: u32,
     /// Bytes that its socket did not take yet.
     pub unsent: Vec<u8>,
+    /// Bytes of memory it took when it was last weighed.
+    pub weight: u64,
     /// Bytes of replies in flight to its slow socket, beyond `unsent`.
     pub in_flight: usize,
     /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
@@ -217,6 +221,7 @@ impl Session {
             watches: Vec::new(),
             introduction: None,
             subscriptions: None,
+            clocked: None,
             tracking: None,
         }
     }
@@ -243,6 +248,7 @@ impl Client {
             plain: false,
             segment: NO_SEGMENT,
             unsent: Vec::new(),
+            weight: 0,
             in_flight: 0,
             over_soft_since: 0,
             ended: false,
@@ -297,10 +303,13 @@ impl Client {
         let watched: usize = session.watches.iter().map(|watch| size_of_val(watch) + watch.key.len()).sum();
         let heard = session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory());
         let prefixes = match session.tracking.as_deref().map(|tracking| &tracking.mode) {
-            Some(Mode::Broadcast(prefixes)) => prefixes.iter().map(|prefix| size_of_val(prefix) + prefix.len()).sum(),
+            // Once here, once for all of its core's clients, and its part of what every core knows.
+            Some(Mode::Broadcast(prefixes)) => {
+                prefixes.iter().map(|prefix| 3 * (size_of_val(prefix) + prefix.len())).sum()
+            }
             _ => 0,
         };
-        let input = self.input.capacity() + self.reading;
+        let input = self.input.len() + self.reading;
         size_of_val(self) + session.name.len() + input + self.output_bytes() + queued + watched + heard + prefixes
     }
 

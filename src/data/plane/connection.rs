@@ -278,6 +278,7 @@ fn no_evict(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         mode if mode.eq_ignore_ascii_case(b"off") => false,
         _ => return Err(Error::Syntax),
     };
+    plane.weigh(at);
     plane.reply(at).ok();
     Ok(Flow::Done)
 }
@@ -481,7 +482,7 @@ impl Plane {
             now.saturating_sub(session.created) / 1000,
             now.saturating_sub(session.active) / 1000,
             session.db,
-            client.input.len() + client.reading,
+            (client.input.len() + client.reading).saturating_sub(client.parse.passed()),
             client.input.capacity() - client.input.len(),
             session.multi.as_ref().map_or(0, |transaction| transaction.bytes),
             client.queue.len(),

@@ -56,6 +56,25 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
             plane.tell_all_and_ok(at, Inquiry::ActiveExpire(on))
         }
+        (b"pause-cron", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            plane.tell_all_and_ok(at, Inquiry::PauseCron(on))
+        }
+        (b"set-disable-deny-scripts", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            plane.tell_all_and_ok(at, Inquiry::ScriptsMayAll(on))
+        }
+        (b"replybuffer", [what, value]) => {
+            // Replies of all clients share a core's one buffer, which is not resized: there is nothing to set.
+            let word = |word: &str| what.eq_ignore_ascii_case(word.as_bytes());
+            let time = || ["never", "reset"].iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+            let fits = word("peak-reset-time") && time() || number::parse_i64(value).is_some();
+            if !(word("peak-reset-time") || word("resizing")) || !fits {
+                return Err(Error::Syntax);
+            }
+            plane.reply(at).ok();
+            Ok(Flow::Done)
+        }
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => {
             let count =
                 number::parse_i64(count).and_then(|count| u64::try_from(count).ok()).ok_or(Error::NotAnInteger)?;
@@ -121,6 +140,8 @@ const HELP: &[&str] = &[
     "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about <key> and associated value.",
+    "PAUSE-CRON <0|1>",
+    "    Stop periodic cron job processing.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>.",
     "PROTOCOL <type>",
@@ -130,8 +151,14 @@ const HELP: &[&str] = &[
     "    Default value is 1MB, allows values up to 4GB. Setting to 0 restores to default.",
     "REPLICATE <string>",
     "    Replicates the provided string to replicas, allowing data divergence",
+    "REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
+    "    Sets the time (in milliseconds) to wait between client reply buffer peak resets.",
+    "REPLYBUFFER RESIZING <0|1>",
+    "    Enable or disable the reply buffer resize cron job",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
+    "SET-DISABLE-DENY-SCRIPTS <0|1>",
+    "    When set to 1, commands that can't be called from scripts can be.",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
 ];

@@ -55,6 +55,8 @@ pub enum Outcome {
     Failed,
     /// And it waits for a key.
     Waits,
+    /// And it waits for others: how long it took is known when they have answered.
+    Later,
 }
 
 /// A command with its arguments.
@@ -85,9 +87,15 @@ impl Plane {
         let client = &mut self.clients[at];
         client.session.active = self.now.unix_ms;
         self.stats.net_input += bytes.len() as u64;
+        self.stats.reads += 1;
+        self.weigh(at);
+        let client = &mut self.clients[at];
         if client.hold.is_some() || !client.input.is_empty() {
             client.input.extend_from_slice(bytes);
-            if client.hold.is_none() {
+            if self.evicts_for_input(at) {
+                return;
+            }
+            if self.clients[at].hold.is_none() {
                 self.run_input(at, bump);
             } else {
                 self.limit_input(at);
@@ -357,7 +365,7 @@ impl Plane {
         if self.scripts.is_busy() && !command.spec.is(flag::ALLOW_BUSY) {
             return self.refuse(at, request, self.scripts.busy_error());
         }
-        if self.paused(at, command) {
+        if self.paused(at, request, command) {
             return Flow::Retry(Hold::Pause);
         }
         if self.must_wait_for_log(at, command) {
@@ -440,6 +448,10 @@ impl Plane {
         self.clients[at].session.executing = request.command;
         match handler(self, at, request) {
             Ok(flow) => {
+                if flow == Flow::Wait {
+                    request.outcome.set(Outcome::Later);
+                    self.clock_in(at, request);
+                }
                 self.serve_ready(request.bump);
                 flow
             }
@@ -456,8 +468,14 @@ impl Plane {
     pub(super) fn resume(&mut self, at: u32, next: impl FnOnce(&mut Plane) -> Result<Flow, Error>) -> Flow {
         let before = self.out_position(at);
         match next(self) {
-            Ok(flow) => flow,
+            Ok(flow) => {
+                if flow != Flow::Wait {
+                    self.clock_out(at);
+                }
+                flow
+            }
             Err(error) => {
+                self.clock_out(at);
                 if let Some(command) = self.clients[at].session.executing {
                     self.commands.failed(command.id());
                 }
@@ -568,8 +586,8 @@ impl Plane {
     }
 
     /// Whether a pause stands against this command.
-    fn paused(&self, at: u32, command: &Command) -> bool {
+    fn paused(&self, at: u32, request: &Request<'_>, command: &Command) -> bool {
         self.pause.is_some_and(|pause| pause.all)
-            || self.is_paused() && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
+            || self.is_paused() && self.flags_of(at, request.args, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
     }
 }

@@ -14,6 +14,10 @@ pub struct Counters {
     pub commands: u64,
     /// Commands sent to other cores.
     pub hops: u64,
+    /// Pieces of input received.
+    pub reads: u64,
+    /// Pieces of output sent.
+    pub writes: u64,
     /// Bytes received.
     pub net_input: u64,
     /// Bytes sent.
@@ -65,6 +69,10 @@ pub struct Figures {
     pub trackers: u64,
     /// Keys that have readers, and readers of keys.
     pub read: (usize, usize),
+    /// Keys whose deadlines clients of a writable replica have set.
+    pub own_deadlines: u64,
+    /// What there is for scripts.
+    pub scripts: ScriptFacts,
     /// Those that wait for the end of a pause.
     pub blocked: u64,
     /// Bytes of clients' buffers.
@@ -91,6 +99,21 @@ pub struct Figures {
     pub saves: SaveFacts,
     /// Each core's share: clients, commands, keys, bytes of data.
     pub cores: Vec<(u64, u64, u64, u64)>,
+}
+
+/// What a core has for scripts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScriptFacts {
+    /// Scripts it knows.
+    pub scripts: u64,
+    /// Bytes of their texts.
+    pub bytes: u64,
+    /// Bytes of its interpreter.
+    pub interpreter_bytes: u64,
+    /// Libraries of functions.
+    pub libraries: u64,
+    /// Functions in them.
+    pub functions: u64,
 }
 
 /// What only the bus core knows.
@@ -154,6 +177,10 @@ impl Figures {
         self.clients += other.clients;
         self.subscribers += other.subscribers;
         self.blocked += other.blocked;
+        self.own_deadlines += other.own_deadlines;
+        // Every core has the same scripts and functions, each with an interpreter of its own.
+        self.scripts.bytes += other.scripts.bytes;
+        self.scripts.interpreter_bytes += other.scripts.interpreter_bytes;
         self.trackers += other.trackers;
         self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
         self.client_bytes += other.client_bytes;
@@ -179,6 +206,8 @@ impl Counters {
     fn add(&mut self, other: &Counters) {
         self.commands += other.commands;
         self.hops += other.hops;
+        self.reads += other.reads;
+        self.writes += other.writes;
         self.net_input += other.net_input;
         self.net_output += other.net_output;
         self.connections += other.connections;
@@ -209,6 +238,14 @@ impl Plane {
             output_per_second,
             clients: self.clients.len() as u64,
             subscribers: 0,
+            own_deadlines: self.own_deadlines.len() as u64,
+            scripts: ScriptFacts {
+                scripts: self.scripts.known.len() as u64,
+                bytes: self.scripts.known.bytes() as u64,
+                interpreter_bytes: self.scripts.memory() as u64,
+                libraries: self.scripts.libraries.libraries.len() as u64,
+                functions: self.scripts.libraries.count() as u64,
+            },
             trackers: self.invalidations.clients.len() as u64,
             read: (0, 0),
             blocked: 0,

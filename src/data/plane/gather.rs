@@ -169,7 +169,10 @@ impl Plane {
                 }
             }
             Purpose::Order(number, order) => self.carry_out(number, *order, bump),
-            Purpose::Work(client, work) => work(self, client.index),
+            Purpose::Work(client, work) => {
+                work(self, client.index);
+                self.clock_out(client.index);
+            }
             Purpose::Command(client, args) => {
                 let at = client.index;
                 let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();

@@ -64,6 +64,8 @@ pub struct HopBatch {
     pub replies: Vec<u8>,
     /// Where each reply ends.
     pub ends: Vec<usize>,
+    /// The commands that took long for themselves, and how many microseconds.
+    pub slow: Vec<(usize, u64)>,
     /// Whose rights a script has that is sent alone, if not all.
     pub behalf: Option<Box<Behalf>>,
     /// The commands that wait for a key, whose replies come later.
@@ -116,6 +118,7 @@ impl HopBatch {
         self.replies.shrink_to(KEEP);
         self.ends.clear();
         self.deferred.clear();
+        self.slow.clear();
         self.behalf = None;
     }
 }
@@ -218,6 +221,7 @@ impl Plane {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
         let mut deferred = std::mem::take(&mut batch.deferred);
+        let mut slow = std::mem::take(&mut batch.slow);
         let args = batch.args(bump);
         let mut outcomes = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
@@ -225,8 +229,14 @@ impl Plane {
         for entry in &batch.commands {
             let last = first + entry.argc as usize;
             let args = &args[first..last];
+            let alone = self.precise || !self.registry.by_id(entry.command).quick;
+            let began = if alone { (self.options.clock)() } else { 0 };
             outcomes.push(self.execute_hop(from, entry, args, &mut replies, bump));
             ends.push(replies.len());
+            let took = if alone { (self.options.clock)().saturating_sub(began) / 1000 } else { 0 };
+            if alone && self.effects.block.is_none() && self.is_slow(took) {
+                slow.push((ends.len() - 1, took));
+            }
             if let Some(block) = self.effects.block.take() {
                 let (deadline, timeout_reply) = (block.deadline, block.timeout_reply);
                 deferred.push(Deferred { index: ends.len() - 1, deadline, timeout_reply });
@@ -248,6 +258,7 @@ impl Plane {
         batch.replies = replies;
         batch.ends = ends;
         batch.deferred = deferred;
+        batch.slow = slow;
         self.outgoing.push((from, Message::HopDone(batch)));
     }
 
@@ -333,6 +344,9 @@ impl Plane {
     /// Hands the replies of a batch that came back to its clients.
     pub(super) fn batch_done(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         self.batches_away -= 1;
+        if !batch.slow.is_empty() {
+            self.note_slow_hops(&batch, bump);
+        }
         let mut start = 0;
         let mut deferred = batch.deferred.iter().peekable();
         for (index, (entry, end)) in batch.commands.iter().zip(&batch.ends).enumerate() {
@@ -355,6 +369,24 @@ impl Plane {
         if self.spare_batches.len() < 2 * self.options.cores {
             batch.reset();
             self.spare_batches.push(batch);
+        }
+    }
+
+    /// Logs commands of a batch that took long where they were executed.
+    #[cold]
+    fn note_slow_hops(&mut self, batch: &HopBatch, bump: &Bump) {
+        let args = batch.args(bump);
+        let mut first = 0;
+        let mut slow = batch.slow.iter().peekable();
+        for (index, entry) in batch.commands.iter().enumerate() {
+            let last = first + entry.argc as usize;
+            if let Some((_, took)) = slow.next_if(|(slow, _)| *slow == index)
+                && self.clients.get(entry.client).is_some()
+            {
+                let command = self.registry.by_id(entry.command);
+                self.note_slowness(entry.client.index, command, &args[first..last], *took);
+            }
+            first = last;
         }
     }
 

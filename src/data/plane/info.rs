@@ -3,8 +3,8 @@
 
 use super::Plane;
 use super::figures::Figures;
+use super::memory;
 use crate::base::limits::REDIS_VERSION;
-use crate::contract::settings::EvictionPolicy;
 use crate::data::command::spec;
 use std::fmt::Write;
 
@@ -54,7 +54,7 @@ type Section = fn(&mut String, &Plane, &Figures);
 const SECTIONS: &[(&str, &str, Section)] = &[
     ("server", "Server", server),
     ("clients", "Clients", clients),
-    ("memory", "Memory", memory),
+    ("memory", "Memory", memory::info),
     ("persistence", "Persistence", persistence),
     ("stats", "Stats", stats),
     ("replication", "Replication", replication),
@@ -88,7 +88,7 @@ pub(super) fn command_name(id: u16) -> &'static str {
     spec::all()[id as usize].full_name()
 }
 
-fn field(out: &mut String, name: &str, value: impl std::fmt::Display) {
+pub(super) fn field(out: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = write!(out, "{name}:{value}\r\n");
 }
 
@@ -106,6 +106,7 @@ fn server(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "monotonic_clock", "POSIX clock_gettime");
     field(out, "multiplexing_api", "io_uring");
     field(out, "atomicvar_api", "none");
+    field(out, "gcc_version", "0.0.0");
     field(out, "process_id", facts.pid);
     field(out, "process_supervised", "no");
     field(out, "run_id", &facts.run_id);
@@ -135,68 +136,6 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "clients_in_timeout_table", 0);
 }
 
-fn human(bytes: u64) -> String {
-    let units = [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, letter)) => format!("{:.2}{letter}", bytes as f64 / unit as f64),
-        None => format!("{bytes}B"),
-    }
-}
-
-/// Resident bytes of this process; 0 where /proc can't be read.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
-
-fn memory(out: &mut String, plane: &Plane, figures: &Figures) {
-    let used = figures.used_bytes + figures.client_bytes + figures.node.stream_bytes;
-    let rss = resident();
-    let total = plane.options.facts.total_memory;
-    let maxmemory = plane.settings.maxmemory;
-    let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-    field(out, "used_memory", used);
-    field(out, "used_memory_human", human(used));
-    field(out, "used_memory_rss", rss);
-    field(out, "used_memory_rss_human", human(rss));
-    field(out, "used_memory_peak", used.max(rss));
-    field(out, "used_memory_peak_human", human(used.max(rss)));
-    field(out, "used_memory_overhead", figures.client_bytes);
-    field(out, "used_memory_startup", 0);
-    field(out, "used_memory_dataset", figures.used_bytes);
-    field(out, "total_system_memory", total);
-    field(out, "total_system_memory_human", human(total));
-    field(out, "used_memory_lua", 0);
-    field(out, "used_memory_scripts", 0);
-    field(out, "maxmemory", maxmemory);
-    field(out, "maxmemory_human", human(maxmemory));
-    field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
-    field(out, "mem_fragmentation_ratio", format!("{:.2}", ratio(rss, used)));
-    field(out, "mem_not_counted_for_evict", 0);
-    field(out, "mem_clients_slaves", figures.node.replica_bytes);
-    field(out, "mem_clients_normal", figures.client_bytes);
-    field(out, "mem_total_replication_buffers", figures.node.stream_bytes);
-    field(out, "mem_cluster_links", 0);
-    field(out, "mem_aof_buffer", 0);
-    field(out, "mem_allocator", "slots");
-    field(out, "active_defrag_running", 0);
-    field(out, "lazyfree_pending_objects", 0);
-    field(out, "lazyfreed_objects", 0);
-}
-
-fn policy_name(policy: EvictionPolicy) -> &'static str {
-    match policy {
-        EvictionPolicy::NoEviction => "noeviction",
-        EvictionPolicy::AllKeysLru => "allkeys-lru",
-        EvictionPolicy::AllKeysLfu => "allkeys-lfu",
-        EvictionPolicy::AllKeysRandom => "allkeys-random",
-        EvictionPolicy::VolatileLru => "volatile-lru",
-        EvictionPolicy::VolatileLfu => "volatile-lfu",
-        EvictionPolicy::VolatileRandom => "volatile-random",
-        EvictionPolicy::VolatileTtl => "volatile-ttl",
-    }
-}
-
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "loading", u8::from(plane.standing.loading));
     field(out, "async_loading", u8::from(plane.standing.loading_beside));
@@ -223,13 +162,22 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "total_net_output_bytes", counters.net_output);
     field(out, "instantaneous_input_kbps", format!("{:.2}", figures.input_per_second as f64 / 1024.0));
     field(out, "instantaneous_output_kbps", format!("{:.2}", figures.output_per_second as f64 / 1024.0));
+    field(out, "total_net_repl_input_bytes", 0);
+    field(out, "total_net_repl_output_bytes", 0);
+    field(out, "instantaneous_input_repl_kbps", "0.00");
+    field(out, "instantaneous_output_repl_kbps", "0.00");
     field(out, "rejected_connections", counters.rejected_connections);
     field(out, "sync_full", figures.node.syncs[0]);
     field(out, "sync_partial_ok", figures.node.syncs[1]);
     field(out, "sync_partial_err", figures.node.syncs[2]);
     field(out, "expired_keys", figures.store.expired);
+    field(out, "expired_stale_perc", "0.00");
+    field(out, "expired_time_cap_reached_count", 0);
+    field(out, "expire_cycle_cpu_milliseconds", 0);
     field(out, "evicted_keys", figures.store.evicted);
     field(out, "evicted_clients", counters.evicted_clients);
+    field(out, "total_eviction_exceeded_time", 0);
+    field(out, "current_eviction_exceeded_time", 0);
     field(out, "keyspace_hits", figures.store.hits);
     field(out, "keyspace_misses", figures.store.misses);
     field(out, "pubsub_channels", figures.pubsub.0);
@@ -237,10 +185,24 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
+    field(out, "migrate_cached_sockets", 0);
+    field(out, "slave_expires_tracked_keys", figures.own_deadlines);
+    field(out, "active_defrag_hits", 0);
+    field(out, "active_defrag_misses", 0);
+    field(out, "active_defrag_key_hits", 0);
+    field(out, "active_defrag_key_misses", 0);
+    field(out, "total_active_defrag_time", 0);
+    field(out, "current_active_defrag_time", 0);
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
+    field(out, "unexpected_error_replies", 0);
     field(out, "total_error_replies", figures.errors.total());
+    field(out, "dump_payload_sanitizations", 0);
+    field(out, "total_reads_processed", counters.reads);
+    field(out, "total_writes_processed", counters.writes);
+    field(out, "io_threaded_reads_processed", 0);
+    field(out, "io_threaded_writes_processed", 0);
     field(out, "acl_access_denied_auth", counters.denied_auths);
     field(out, "acl_access_denied_cmd", counters.denied_commands);
     field(out, "acl_access_denied_key", counters.denied_keys);

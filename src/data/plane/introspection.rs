@@ -30,10 +30,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("latency|reset", latency_reset),
     ("latency|histogram", latency_histogram),
     ("latency|help", |plane, at, _| written(plane, at, latency::write_help)),
-    ("memory|doctor", memory_doctor),
-    ("memory|malloc-stats", malloc_stats),
     ("memory|purge", |plane, at, _| written(plane, at, |reply| reply.ok())),
-    ("memory|stats", memory_stats),
 ];
 
 type Done = Result<Flow, Error>;
@@ -127,50 +124,6 @@ fn latency_histogram(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done 
     let finish: Finish = Box::new(move |plane, at, answers| {
         let figures = Figures::merged(answers);
         figures.commands.histograms(ids.as_deref(), super::info::command_name, &mut plane.reply(at));
-    });
-    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
-}
-
-fn memory_doctor(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    let finish: Finish = Box::new(|plane, at, answers| {
-        let figures = Figures::merged(answers);
-        let text = if figures.used_bytes < 5 << 20 {
-            "Hi Sam, this instance is empty or is using very little memory, my issue detector can't be used in these conditions. Please, leave for your mission on Earth and fill it with some data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n"
-        } else {
-            "Hi Sam, I can't find any memory issue in your instance. I can only account for what occurs on this base.\n"
-        };
-        plane.reply(at).verbatim(text.as_bytes());
-    });
-    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
-}
-
-fn malloc_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    plane.reply(at).bulk(b"Stats not supported for the current allocator");
-    Ok(Flow::Done)
-}
-
-fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
-    let finish: Finish = Box::new(|plane, at, answers| {
-        let figures = Figures::merged(answers);
-        let keys: u64 = figures.databases.iter().map(|database| database.keys).sum();
-        let total = figures.used_bytes + figures.client_bytes;
-        let rows: [(&str, u64); 9] = [
-            ("peak.allocated", total),
-            ("total.allocated", total),
-            ("startup.allocated", 0),
-            ("replication.backlog", 0),
-            ("clients.slaves", 0),
-            ("clients.normal", figures.client_bytes),
-            ("keys.count", keys),
-            ("keys.bytes-per-key", figures.used_bytes.checked_div(keys).unwrap_or(0)),
-            ("dataset.bytes", figures.used_bytes),
-        ];
-        let mut reply = plane.reply(at);
-        reply.map(rows.len());
-        for (name, value) in rows {
-            reply.bulk(name.as_bytes());
-            reply.int(value as i64);
-        }
     });
     plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
 }

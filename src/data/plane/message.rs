@@ -1,7 +1,7 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::Woken;
+use super::blocking::{Slow, Woken};
 use super::client::ClientRef;
 use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
@@ -229,6 +229,10 @@ pub enum Inquiry {
     Sleep(std::time::Duration),
     /// DEBUG SET-ACTIVE-EXPIRE.
     ActiveExpire(bool),
+    /// DEBUG PAUSE-CRON.
+    PauseCron(bool),
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    ScriptsMayAll(bool),
     /// How the node stands in replication from now on.
     Stand(Arc<Standing>),
     /// CLIENT UNBLOCK: whether that client waited.
@@ -416,6 +420,8 @@ pub enum Notice {
         number: u32,
         /// The reply.
         reply: Vec<u8>,
+        /// The command, if it was slow.
+        slow: Option<Slow>,
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),

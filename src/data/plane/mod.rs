@@ -34,6 +34,7 @@ pub mod info;
 pub mod introspection;
 pub mod invalidation;
 pub mod log;
+pub mod memory;
 pub mod message;
 pub mod migrate;
 pub mod monitor;
@@ -48,6 +49,7 @@ pub mod standing;
 pub mod tracking;
 pub mod transaction;
 pub mod upkeep;
+pub mod weight;
 
 #[cfg(test)]
 mod blocking_tests;
@@ -55,6 +57,8 @@ mod blocking_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
@@ -196,6 +200,12 @@ pub struct Plane {
     pub pubsub: pubsub::PubSub,
     /// Clients that track keys, and what they are to be told.
     pub invalidations: invalidation::Invalidations,
+    /// What clients weigh.
+    pub weights: weight::Weights,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub scripts_may_all: bool,
     /// Bytes that were sent to the bus core for other nodes since it last said that it has them.
     broadcast_bytes: usize,
     /// Replies of this turn.
@@ -284,6 +294,9 @@ impl Plane {
             registry,
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
+            weights: weight::Weights::default(),
+            cron_paused: false,
+            scripts_may_all: false,
             broadcast_bytes: 0,
             out: Out::default(),
             outgoing: Vec::new(),
@@ -405,6 +418,7 @@ impl Plane {
             && !self.lacks_replicas
             && !self.standing.restricts()
             && !self.log_waits;
+        self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());

@@ -32,17 +32,33 @@ impl Plane {
 
     /// The same for a script, which writes if it says something of itself, and not that it doesn't.
     pub(super) fn script_manner(&self, at: u32, args: &[&[u8]], command: &Command) -> Manner {
-        let (name, scripts) = (command.spec.full_name(), &self.scripts);
-        let flags = match args.get(1) {
-            None => None,
-            Some(function) if name.starts_with("fcall") => {
-                scripts.libraries.function(function).map(|found| found.flags)
-            }
-            Some(sha) if name.starts_with("evalsha") => scripts.known.find(sha).map(|(_, script)| script.flags),
-            Some(body) => shebang(body).ok().map(|(flags, _)| flags),
-        };
-        let writes = |flags: Flags| !flags.any(Flags::COMPATIBLE) && !flags.any(Flags::NO_WRITES);
+        let flags = self.declared_flags(args, command);
+        let writes = |flags: Flags| !flags.any(Flags::NO_WRITES);
         Manner { write: flags.is_some_and(writes), ..self.manner(at, command) }
+    }
+
+    /// What a script says of itself, if it is known and says anything.
+    fn declared_flags(&self, args: &[&[u8]], command: &Command) -> Option<Flags> {
+        let (name, scripts) = (command.spec.full_name(), &self.scripts);
+        let flags = match args.get(1)? {
+            function if name.starts_with("fcall") => scripts.libraries.function(function).map(|found| found.flags),
+            sha if name.starts_with("evalsha") => scripts.known.find(sha).map(|(_, script)| script.flags),
+            body => shebang(body).ok().map(|(flags, _)| flags),
+        };
+        flags.filter(|flags| !flags.any(Flags::COMPATIBLE))
+    }
+
+    /// The flags of a command, or of what it stands for: a transaction, or a script that says something of itself.
+    pub(super) fn flags_of(&self, at: u32, args: &[&[u8]], command: &Command) -> u32 {
+        let flags = self.flags_in_effect(at, command);
+        if !matches!(command.run, Run::Script) {
+            return flags;
+        }
+        let Some(declared) = self.declared_flags(args, command) else { return flags };
+        let or = |missing: Flags, flag: u32| if declared.any(missing) { 0 } else { flag };
+        let kept = flags & !(flag::STALE | flag::DENYOOM | flag::WRITE | flag::MAY_REPLICATE);
+        let stale = if declared.any(Flags::ALLOW_STALE) { flag::STALE } else { 0 };
+        kept | or(Flags::NO_WRITES, flag::WRITE) | or(Flags::ALLOW_OOM, flag::DENYOOM) | stale
     }
 
     /// Whether this node serves the slot of a command's keys to client `at`.

@@ -41,13 +41,13 @@ impl Plane {
             return Err(Error::new("READONLY You can't write against a read only replica."));
         }
         let stale = standing.replica && !standing.link_up && !self.settings.replica_serve_stale_data;
-        if stale && !command.spec.is(flag::STALE) {
+        if stale && flags & flag::STALE == 0 {
             return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
         if standing.loading_beside && command.spec.is(flag::NO_ASYNC_LOADING) {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }
-        if standing.loading && !command.spec.is(flag::LOADING) && !tells_of_cluster(command) {
+        if standing.loading && flags & flag::LOADING == 0 && !tells_of_cluster(command) {
             return Err(Error::new("LOADING Redis is loading the dataset in memory"));
         }
         Ok(())

@@ -190,7 +190,9 @@ impl Plane {
     /// The flags of a command, or of the commands that it stands for.
     pub(super) fn flags_in_effect(&self, at: u32, command: &Command) -> u32 {
         match &self.clients[at].session.multi {
-            Some(transaction) if command.spec.full_name() == "exec" => transaction.flags,
+            Some(transaction) if command.spec.full_name() == "exec" && !transaction.commands.is_empty() => {
+                transaction.flags
+            }
             _ => command.spec.flags(),
         }
     }
@@ -216,12 +218,16 @@ impl Plane {
     /// Queues a command of a client between MULTI and EXEC.
     pub(super) fn queue_command(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let limit = self.settings.client_query_buffer_limit as usize;
+        let flags = self.flags_of(at, request.args, command);
         let Some(transaction) = &mut self.clients[at].session.multi else { return Flow::Done };
         transaction.bytes += request.args.iter().map(|arg| arg.len() + 24).sum::<usize>();
         if transaction.bytes > limit {
             return self.refuse(at, request, Error::new("ERR transaction exceeds client-query-buffer-limit"));
         }
-        transaction.flags |= command.spec.flags();
+        // What allows counts if all of them have it, what forbids if any has.
+        const ALLOWS: u32 = flag::STALE | flag::LOADING;
+        let before = if transaction.commands.is_empty() { ALLOWS } else { transaction.flags };
+        transaction.flags = (before | flags) & !ALLOWS | before & flags & ALLOWS;
         transaction.commands.push_back(request.args.iter().map(|arg| arg.to_vec()).collect());
         self.reply(at).simple("QUEUED");
         Flow::Done

@@ -33,8 +33,6 @@ pub struct Upkeep {
     more_to_evict: bool,
     /// How many keys of this core's store have readers, as the other cores were told.
     pub(super) readers_told: usize,
-    /// Bytes of memory of this core's clients, as of the last tick.
-    client_bytes: u64,
 }
 
 impl Upkeep {
@@ -79,13 +77,16 @@ impl Plane {
         if !self.is_paused() {
             self.release_held(bump);
         }
+        if self.cron_paused {
+            return self.idle_work();
+        }
         self.after_unlock(bump);
         self.expire_own();
         self.tend_readers();
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
+        self.evict_soon();
         self.idle_work()
     }
 
@@ -121,11 +122,21 @@ impl Plane {
         self.upkeep.has_more()
     }
 
+    /// Looks before the turn is over whether keys have to be evicted.
+    #[inline]
+    pub(super) fn evict_soon(&mut self) {
+        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
+    }
+
     /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
     #[inline]
     pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
-        flags & flag::DENYOOM != 0
-            && !self.leaves_eviction()
+        if flags & flag::DENYOOM == 0 {
+            return false;
+        }
+        // What the command adds may be too much.
+        self.evict_soon();
+        !self.leaves_eviction()
             && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
             && !self.make_room_on(cores)
     }
@@ -140,7 +151,7 @@ impl Plane {
             return true;
         }
         // Clients may have taken their replies, or left, since the last tick.
-        self.count_client_memory();
+        self.count_weights();
         cores.iter().all(|core| self.make_room(*core))
     }
 
@@ -153,7 +164,7 @@ impl Plane {
     fn make_room(&mut self, core: CoreId) -> bool {
         let share = match self.settings.maxmemory {
             0 => u64::MAX,
-            maxmemory => (maxmemory / self.options.cores as u64).saturating_sub(self.upkeep.client_bytes),
+            maxmemory => (maxmemory / self.options.cores as u64).saturating_sub(self.weights.total),
         };
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
@@ -190,30 +201,7 @@ impl Plane {
                 self.close(reference.index);
             }
         }
-        self.evict_clients();
-        self.count_client_memory();
-    }
-
-    fn count_client_memory(&mut self) {
-        self.upkeep.client_bytes = self.clients.iter().map(|client| client.memory() as u64).sum();
-    }
-
-    /// Closes the largest clients until the rest are within this core's share of `maxmemory-clients`.
-    fn evict_clients(&mut self) {
-        let share = (self.settings.maxmemory_clients / self.options.cores as u64) as usize;
-        if share == 0 {
-            return;
-        }
-        let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
-        let mut sizes: Vec<(usize, u32)> = evictable.map(|client| (client.memory(), client.reference.index)).collect();
-        sizes.sort_unstable();
-        let mut total: usize = sizes.iter().map(|(size, _)| size).sum();
-        while let (true, Some((size, at))) = (total > share, sizes.pop()) {
-            log::info!("Evicting client: {}", self.client_line(at));
-            self.stats.evicted_clients += 1;
-            self.close(at);
-            total -= size;
-        }
+        self.weigh_all();
     }
 
     /// Whether a client owes its closing to `client-output-buffer-limit`; `fresh`: bytes of replies that are about to
@@ -276,7 +264,7 @@ impl Plane {
         self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {
-            self.upkeep.client_bytes = self.upkeep.client_bytes.saturating_sub(client.memory() as u64);
+            self.weights.total = self.weights.total.saturating_sub(client.weight);
         }
     }
 

@@ -286,7 +286,7 @@ mod tests {
         store.set_string(0, &key, b"v", Deadline::At(9), 1);
         store.set_string(1, &key, b"v", Deadline::At(9), 1);
         store.flush_slot(key.slot);
-        store.swap(0, 1);
+        store.swap(0, 1, 0);
         store.set_string(1, &hasher.key(b"other"), b"v", Deadline::At(9), 1);
         store.flush(Some(0));
         while store.reclaim(1) {}

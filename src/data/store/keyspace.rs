@@ -152,13 +152,16 @@ impl Store {
     }
 
     /// Exchanges two databases. Ends a snapshot.
-    pub fn swap(&mut self, a: usize, b: usize) {
+    pub fn swap(&mut self, a: usize, b: usize, now: u64) {
         if a == b {
             return;
         }
         self.snapshot_end();
         let mut watches = std::mem::take(&mut self.watches);
-        watches.swapped(a, b, |db, hash, key| self.locate_bytes(db, Slot::of_key(key).index(), hash, key).is_some());
+        watches.swapped(a, b, |db, hash, key| {
+            let found = self.locate_bytes(db, Slot::of_key(key).index(), hash, key);
+            found.is_some_and(|(_, handle)| self.is_live(handle, now))
+        });
         self.watches = watches;
         self.databases.swap(a, b);
         self.waits.mark_where(|db| db == a || db == b);

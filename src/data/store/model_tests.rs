@@ -146,7 +146,7 @@ impl Model {
                 self.0.retain(|(_, key), _| Slot::of_key(key) != slot);
             }
             Step::Swap => {
-                store.swap(0, 1);
+                store.swap(0, 1, *now);
                 self.0 = self.0.drain().map(|((db, key), value)| ((1 - db, key), value)).collect();
             }
             Step::Expire => _ = store.expire_some(*now, 100),
@@ -269,8 +269,8 @@ fn a_watched_key_changes_when_it_is_written_deleted_or_expires() {
     assert!(!changed(None, |store, key| _ = store.remove(0, key, 1), 1));
     assert!(changed(Some(100), |store, _| store.flush(None), 1));
     assert!(!changed(None, |store, _| store.flush(None), 1));
-    assert!(changed(Some(100), |store, _| store.swap(0, 1), 1));
-    assert!(!changed(None, |store, _| store.swap(0, 1), 1));
+    assert!(changed(Some(100), |store, _| store.swap(0, 1, 1), 1));
+    assert!(!changed(None, |store, _| store.swap(0, 1, 1), 1));
     let again = |store: &mut Store, key: &Key<'_>| {
         store.remove(0, key, 1);
         store.set_string(0, key, b"v", Deadline::Clear, 1);

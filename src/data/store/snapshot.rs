@@ -407,7 +407,7 @@ mod tests {
         let key = hasher.key(b"k");
         store.set_string(1, &key, b"v", Deadline::Clear, 1);
         let end: [fn(&mut Store); 4] = [
-            |store| store.swap(0, 1),
+            |store| store.swap(0, 1, 0),
             |store| store.flush_slot(crate::slot::Slot::of_key(b"k")),
             |store| store.flush(Some(0)),
             |store| store.flush(None),

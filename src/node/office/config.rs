@@ -51,6 +51,12 @@ impl NodeOffice {
     /// Puts into effect what can fail, or undoes all changes.
     fn follow(&mut self, changes: Changes, outgoing: &mut Outgoing) -> Result<(), Error> {
         log::debug!("CONFIG SET {:?}", changes.names().collect::<Vec<_>>());
+        let score = ["oom-score-adj", "oom-score-adj-values"].into_iter().find(|name| changes.contains(name));
+        if let (Some(name), Err(error)) = (score, self.adjust_oom_score()) {
+            log::warn!("Unable to write oom_score_adj: {error}");
+            self.config.undo(changes);
+            return Err(set_failed(name.as_bytes(), "Failed to set the out-of-memory score."));
+        }
         let (name, refusal) = match (changes.contains("port"), changes.contains("bind")) {
             (true, _) => ("port", "Unable to listen on this port. Check server logs."),
             (_, true) => ("bind", "Failed to bind to specified addresses."),

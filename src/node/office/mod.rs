@@ -9,6 +9,7 @@ mod config;
 mod connections;
 mod control;
 mod failover;
+mod oom_score;
 pub mod parts;
 mod replication;
 mod saving;
@@ -96,6 +97,7 @@ pub struct NodeOffice {
     /// The end that waits for replicas.
     ending: Option<Ending>,
     drain: LogDrain,
+    oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -126,6 +128,7 @@ impl NodeOffice {
             held_parts: HeldParts::default(),
             ending: None,
             drain,
+            oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,

@@ -259,7 +259,12 @@ impl NodeOffice {
     fn carry_out(&mut self, action: Action, outgoing: &mut Outgoing) {
         let desk = &mut self.desk_of_replication;
         match action {
-            Action::Stand(standing) => self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing),
+            Action::Stand(standing) => {
+                if let Err(error) = self.adjust_oom_score() {
+                    log::warn!("Unable to write oom_score_adj: {error}");
+                }
+                self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
+            }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
             Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
             Action::Abandon => {
@@ -584,6 +589,7 @@ impl ReplicationDesk {
         let upstream = self.replication.upstream();
         cluster::Replication {
             offset: self.replication.offset_of_data(),
+            data_missing: !self.replication.has_data(),
             primary_silent_ms: upstream.and_then(|upstream| upstream.silent_for(now().mono_ms)),
             link_up: upstream.is_some_and(|upstream| upstream.is_up()),
             writes_paused,

@@ -1,6 +1,6 @@
 //! Clients: how many, how much they may use, and who may do what.
 
-use super::{LONG, MIB, NO_MODULES, NOT_BUILT, UINT};
+use super::{LONG, MIB, NO_MODULES, UINT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 
 const PROTECTED: &[&str] = &["no", "yes", "local"];
@@ -25,8 +25,7 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::MemoryOrPercent(LONG),
         "0",
         "How much memory all clients together may use; 0 is no limit.",
-    )
-    .without_effect(NOT_BUILT),
+    ),
     special(
         "client-output-buffer-limit",
         Kind::OutputLimits,

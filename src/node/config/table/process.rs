@@ -44,15 +44,13 @@ pub(super) const ROWS: &[Directive] = &[
         .without_effect(NO_FILES),
     number("shutdown-timeout", 0, INT, "10", "How many seconds a shutdown waits for replicas that lag behind.")
         .without_effect(NO_REPLICATION),
-    special("oom-score-adj", Kind::OomScoreAdj, "no", "Whether to adjust the kernel's out-of-memory score.")
-        .without_effect(NOT_BUILT),
+    special("oom-score-adj", Kind::OomScoreAdj, "no", "Whether to adjust the kernel's out-of-memory score."),
     special(
         "oom-score-adj-values",
         Kind::OomScores,
         "0 200 800",
         "The out-of-memory scores of a primary, a replica and a child process.",
-    )
-    .without_effect(NOT_BUILT),
+    ),
     flag("disable-thp", "yes", "Turn transparent huge pages off for this process.").immutable().without_effect(NO_FORK),
     text("ignore-warnings", "", "Start despite these known dangers of the system.").without_effect(NOT_BUILT),
     number("io-threads", 1, 128, "1", "How many threads do the input and output of Redis.")
