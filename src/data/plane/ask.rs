@@ -406,6 +406,7 @@ impl Plane {
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
+            Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
@@ -447,7 +448,7 @@ impl Plane {
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
             Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
         }
     }

@@ -346,7 +346,7 @@ pub enum Answer {
     /// Stores whose data was replaced, to be freed.
     Stores(Vec<Box<Store>>),
     /// What a kill came to.
-    Kill(super::script::Kill),
+    Kill(super::busy_script::Kill),
     /// A reply as it goes on the wire, or why there is none.
     Reply(Result<Vec<u8>, Error>),
 }
@@ -389,6 +389,8 @@ pub enum Notice {
     EndSnapshot,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
+    /// The script of the sender that is busy; none any more.
+    SlowScript(Option<Arc<super::busy_script::Slow>>),
     /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.

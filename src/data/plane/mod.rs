@@ -20,6 +20,7 @@ pub mod acl;
 pub mod apply;
 pub mod ask;
 pub mod blocking;
+pub mod busy_script;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -51,10 +52,12 @@ pub mod transaction;
 pub mod upkeep;
 pub mod weight;
 
+#[cfg(any(test, fuzzing))]
+pub mod any_command;
 #[cfg(test)]
 mod blocking_tests;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -417,7 +420,8 @@ impl Plane {
             && !self.is_paused()
             && !self.lacks_replicas
             && !self.standing.restricts()
-            && !self.log_waits;
+            && !self.log_waits
+            && !self.scripts.is_busy();
         self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.effects.logged = log;

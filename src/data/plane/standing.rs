@@ -3,6 +3,7 @@
 use super::Plane;
 use super::message::{Answer, Message, Order};
 use crate::base::limits;
+use crate::contract::introduction::without;
 use crate::contract::settings::EvictionPolicy;
 use crate::contract::standing::Standing;
 use crate::data::command::Command;
@@ -118,10 +119,14 @@ impl Plane {
             _ => Usage::None,
         };
         let style = Style { compressed: self.settings.rdb_compression, usage };
-        for (_, store) in self.stores.iter_mut() {
-            store.snapshot_begin(style, self.now.unix_ms);
+        if number & without::DATA == 0 {
+            for (_, store) in self.stores.iter_mut() {
+                store.snapshot_begin(style, self.now.unix_ms);
+            }
         }
-        self.snapshot_functions = self.functions_for_snapshot(style);
+        if number & without::FUNCTIONS == 0 {
+            self.snapshot_functions = self.functions_for_snapshot(style);
+        }
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
     }

@@ -249,6 +249,10 @@ impl Office for NodeOffice {
                 let killed = self.kill_clients(&filter, outgoing);
                 outgoing.push((from, Message::Answer(number, Answer::Count(killed))));
             }
+            Message::Ask(number, Inquiry::ResetStats) => {
+                self.desk_of_replication.replication.counters = Default::default();
+                outgoing.push((from, Message::Answer(number, Answer::Done)));
+            }
             Message::Ask(number, Inquiry::Sleep(time)) => {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
                 outgoing.sleep = Some(time);

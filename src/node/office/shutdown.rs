@@ -144,6 +144,8 @@ impl NodeOffice {
             desk.save_rest();
         }
         log::warn!("Redis is now ready to exit, bye bye...");
+        // Nobody looks after the log any more.
+        self.drain.drain();
         self.over = true;
     }
 }
