@@ -395,7 +395,12 @@ impl DataCore {
 
     /// How long this turn may sleep. Before it does, others are told that it must be woken.
     fn plan_wait(&mut self, more: bool) -> Wait {
-        if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
+        if more
+            || self.plane.monitors.holds_lines()
+            || self.stopping
+            || !self.backlog.is_empty()
+            || !self.completions.is_empty()
+        {
             return Wait::Poll;
         }
         let awaits_others = self.plane.awaits_others();

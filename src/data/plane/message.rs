@@ -190,6 +190,8 @@ pub enum Inquiry {
     ClientKill(Arc<super::client_filter::ClientFilter>),
     /// A new table of users to go by, and the client who made it, if one did.
     AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// That core has clients who monitor.
+    Monitor(CoreId),
     /// ACL LOG.
     Denials,
     /// ACL LOG RESET.
@@ -410,6 +412,10 @@ pub enum Notice {
     Stop,
     /// The number of clients of the whole node, for `maxclients`.
     Clients(usize),
+    /// The sender's commands, for clients who monitor.
+    Lines(Arc<[super::monitor::Line]>),
+    /// That core has no clients who monitor any more.
+    MonitorsNoMore(CoreId),
     /// A client, to be closed.
     Close(ClientRef),
     /// The reply of a command that waited for a key of the sender.
