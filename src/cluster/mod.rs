@@ -124,9 +124,10 @@ pub enum LinkEnd {
 /// What the owner of the data knows, as of now, for the regular work of the control plane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replication {
-    /// This node's replication offset. A replica that has no data of its primary, or only part of it, says 0: it does
-    /// not stand for election.
+    /// This node's replication offset; 0 while the data is missing.
     pub offset: u64,
+    /// Whether a replica's data is being replaced: it does not stand for election, as all would be lost.
+    pub data_missing: bool,
     /// A replica's: milliseconds since its primary was last heard, `None` if it never was since the start.
     pub primary_silent_ms: Option<u64>,
     /// Whether a replica's link to its primary is up and it has the primary's data.

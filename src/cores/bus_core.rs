@@ -18,6 +18,7 @@ use crate::data::plane::message::{Message, Notice, Peer};
 use crate::mesh::Port;
 use crate::replication;
 use futures_lite::AsyncReadExt;
+use futures_lite::future::yield_now;
 use glommio::net::UnixStream;
 use glommio::timer::sleep;
 use glommio::{LocalExecutorBuilder, Placement};
@@ -323,6 +324,8 @@ impl Bus {
         if let Some(at) = wanted {
             let (me, now) = (self.me.clone(), clock::monotonic_ns() / 1_000_000);
             glommio::spawn_local(async move {
+                // A new task runs at once, in the midst of its maker, until it waits for the first time.
+                yield_now().await;
                 sleep(Duration::from_millis(at.saturating_sub(now))).await;
                 me.tell(|bus| bus.office.alarm(&mut bus.outgoing));
             })

@@ -19,7 +19,7 @@ use glommio::timer::sleep;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +136,7 @@ impl Links {
         self.outboxes.insert(link, outbox.clone());
         let source = self.settings.source;
         spawn(outbox.clone(), link, listener.clone(), async move {
-            let stream = match dial(&ip, port, source).await {
+            let stream = match dial(ip.clone(), port, source).await {
                 Ok(stream) => stream,
                 Err(error) => {
                     log::debug!("Unable to connect to cluster node [{ip}]:{port} -> {error}");
@@ -214,9 +214,21 @@ fn take_in(stream: TcpStream, listener: impl Listener) {
     });
 }
 
-/// Connects. Where the source address can't be had, it goes without, as in Redis.
-pub(super) async fn dial(ip: &str, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let ip: IpAddr = ip.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "no IP address"))?;
+/// The address of a host. A name is looked up beside this thread.
+async fn resolve(host: String, port: u16) -> io::Result<IpAddr> {
+    if let Ok(ip) = host.parse() {
+        return Ok(ip);
+    }
+    let found = glommio::executor().spawn_blocking(move || (host.as_str(), port).to_socket_addrs()).await?;
+    // IPv4 first: what a node is told to listen on by default is more often that.
+    let addresses = found.map(|address| address.ip());
+    addresses.min_by_key(IpAddr::is_ipv6).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such host"))
+}
+
+/// Connects to a host: nodes may announce a name in place of their address. Where the source address can't be had, it
+/// goes without, as in Redis.
+pub(super) async fn dial(host: String, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let ip = resolve(host, port).await?;
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -88,10 +88,7 @@ impl Streams {
     pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) {
         match command {
             StreamCommand::Connect(link, host, port, source) => {
-                self.begin(link, listener, async move {
-                    let ip = resolve(host, port).await?;
-                    dial(&ip, port, source).await
-                });
+                self.begin(link, listener, async move { dial(host, port, source).await });
             }
             StreamCommand::Adopt(link, fd, nodelay) => {
                 let _ = socket2::SockRef::from(&fd).set_tcp_nodelay(nodelay);
@@ -157,19 +154,6 @@ impl Streams {
         };
         glommio::spawn_local(task).detach();
     }
-}
-
-/// The address of a host. A name is looked up beside this thread.
-async fn resolve(host: String, port: u16) -> io::Result<String> {
-    if host.parse::<IpAddr>().is_ok() {
-        return Ok(host);
-    }
-    let found = glommio::executor().spawn_blocking(move || (host.as_str(), port).to_socket_addrs()).await?;
-    // IPv4 first: what a node is told to listen on by default is more often that.
-    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    addresses.sort_by_key(|address| address.is_ipv6());
-    let first = addresses.first().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such host"))?;
-    Ok(first.to_string())
 }
 
 /// Reads and writes until either ends; why.

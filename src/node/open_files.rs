@@ -8,10 +8,16 @@ use super::config::{Caller, Config};
 /// Files a node needs beside its clients'. Source: Redis 7.0 `CONFIG_MIN_RESERVED_FDS`, and room for rings and queues.
 pub const RESERVED: u64 = 64;
 
+/// Files for the links of the cluster bus: two for each other node of the largest cluster that is recommended.
+const BUS_LINKS: u64 = 2 * 1000;
+/// Where files are few, this part of them at most is for links: at the usual 1024, enough for 64 nodes.
+const BUS_SHARE: u64 = 8;
+
 /// Raises the limit for `maxclients`, or lowers `maxclients` to what the limit allows.
 pub fn adjust(config: &mut Config) {
     let wanted: u64 = config.number("maxclients");
-    let needed = wanted + RESERVED;
+    let links = if config.flag("cluster-enabled") { BUS_LINKS } else { 0 };
+    let needed = wanted + RESERVED + links;
     let Ok((soft, hard)) = rlimit::Resource::NOFILE.get() else { return };
     if soft >= needed {
         return;
@@ -24,7 +30,10 @@ pub fn adjust(config: &mut Config) {
         return;
     }
     let allowed = rlimit::Resource::NOFILE.get().map_or(soft, |(soft, _)| soft);
-    let clients = allowed.saturating_sub(RESERVED).max(1);
+    let clients = allowed.saturating_sub(RESERVED + links.min(allowed / BUS_SHARE)).max(1);
+    if clients >= wanted {
+        return;
+    }
     log::warn!("You requested maxclients of {wanted} requiring at least {needed} max file descriptors.");
     log::warn!(
         "Current maximum open files is {allowed}. maxclients has been reduced to {clients} to compensate for low \

@@ -241,10 +241,14 @@ impl Upstream {
 }
 
 impl Replication {
-    /// The offset, if the data is that of the history: a replica in the middle of a synchronisation has none.
+    /// Whether the data is that of the history: a replica in the middle of a synchronisation has none.
+    pub fn has_data(&self) -> bool {
+        self.upstream.as_ref().is_none_or(|upstream| upstream.consistent)
+    }
+
+    /// The offset, if there is data.
     pub fn offset_of_data(&self) -> u64 {
-        let whole = self.upstream.as_ref().is_none_or(|upstream| upstream.consistent);
-        if whole { self.stream.end() } else { 0 }
+        if self.has_data() { self.stream.end() } else { 0 }
     }
 
     /// The primary that is copied, if one is.

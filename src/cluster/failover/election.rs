@@ -165,12 +165,12 @@ impl Cluster {
 
     /// A replica whose data is too old, or not there, must not take over: what its primary acknowledged would be lost.
     fn check_data(&self) -> Result<(), Obstacle> {
+        if self.replication.data_missing {
+            return Err(Obstacle::NoData);
+        }
         let factor = self.options.replica_validity_factor;
         if factor == 0 {
             return Ok(());
-        }
-        if self.replication.offset == 0 {
-            return Err(Obstacle::NoData);
         }
         // As long as it takes to find out that the primary has failed, everybody is without news of it.
         let timeout = self.options.node_timeout_ms;

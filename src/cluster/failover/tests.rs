@@ -23,7 +23,7 @@ fn settle(network: &mut Network) {
 }
 
 fn tell(network: &mut Network, member: usize, offset: u64, silent_ms: u64) {
-    let known = Replication { offset, primary_silent_ms: Some(silent_ms), link_up: true, writes_paused: false };
+    let known = Replication { offset, primary_silent_ms: Some(silent_ms), link_up: true, ..Replication::default() };
     network.members[member].cluster.replication(known);
 }
 
@@ -176,7 +176,9 @@ fn the_replica_with_most_data_goes_first_and_others_follow_it() {
 #[test]
 fn a_replica_with_old_or_no_data_does_not_stand() {
     let cases = [
-        (Replication { offset: 0, primary_silent_ms: Some(0), ..Replication::default() }, 10, false),
+        (Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() }, 10, false),
+        (Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() }, 0, false),
+        (Replication { offset: 0, primary_silent_ms: Some(0), ..Replication::default() }, 10, true),
         (Replication { offset: 9, primary_silent_ms: None, ..Replication::default() }, 10, false),
         (Replication { offset: 9, primary_silent_ms: Some(175_001), ..Replication::default() }, 10, false),
         (Replication { offset: 9, primary_silent_ms: Some(175_000), ..Replication::default() }, 10, true),
