@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::net::HostIx;
 use crate::world::share;
 use coreslot::cluster::Action;
-use coreslot::cluster::wire::Body;
+use coreslot::cluster::wire::{Body, Packet};
 use coreslot::contract::topology::{NO_NODE, NodeId, Topology};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -26,6 +26,8 @@ pub struct Checker {
     pub lawless: bool,
     pub failovers: u64,
     pub elections: u64,
+    /// Who was declared failed.
+    pub declared_failed: HashSet<NodeId>,
     /// The first thing that must not be.
     pub violation: Option<String>,
 }
@@ -47,6 +49,7 @@ impl Checker {
             lawless: false,
             failovers: 0,
             elections: 0,
+            declared_failed: HashSet::new(),
             violation: None,
         }
     }
@@ -58,14 +61,24 @@ impl Checker {
     /// Looks at what a host is about to do.
     pub fn action(&mut self, host: HostIx, time: u64, action: &Action) {
         match action {
-            Action::Send(_, packet) if packet.body == Body::AuthAck => {
+            Action::Send(_, packet) => self.sent(host, time, packet),
+            Action::PublishTopology(topology) => self.published(host, time, topology),
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, host: HostIx, time: u64, packet: &Packet) {
+        match packet.body {
+            Body::AuthAck => {
                 let epoch = packet.header.current_epoch;
                 if !self.votes.insert((host, epoch)) {
                     self.violated(format!("{time}: host {host} votes twice in epoch {epoch}"));
                 }
             }
-            Action::Send(_, packet) if packet.body == Body::AuthRequest => self.elections += 1,
-            Action::PublishTopology(topology) => self.published(host, time, topology),
+            Body::AuthRequest => self.elections += 1,
+            Body::Fail(node) => {
+                self.declared_failed.insert(node);
+            }
             _ => {}
         }
     }

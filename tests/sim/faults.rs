@@ -19,9 +19,21 @@ enum Cure {
     Unblock(Vec<(HostIx, HostIx)>),
     /// Packets take as long as ever.
     Hurry(crate::net::Delays),
+    /// No packet is lost any more.
+    LoseNone,
 }
 
 impl Faults {
+    /// Lets time pass, in which what is due is undone.
+    pub fn run_for(&mut self, world: &mut World, ms: u64) {
+        let end = world.time + ms;
+        while let Some(next) = self.cures.iter().map(|(at, _)| *at).min().filter(|at| *at <= end) {
+            world.run_until(next.max(world.time));
+            self.cure(world);
+        }
+        world.run_until(end);
+    }
+
     /// Lets one thing go wrong.
     pub fn strike(&mut self, world: &mut World) {
         self.count += 1;
@@ -29,7 +41,7 @@ impl Faults {
         let timeout = world.hosts[0].options.node_timeout_ms;
         let lasts = if world.chance.once_in(2) { world.chance.below(timeout) } else { world.chance.below(4 * timeout) };
         let until = world.time + 50 + lasts;
-        match world.chance.below(12) {
+        match world.chance.below(14) {
             0..=2 => self.end(world, host, Condition::Dead, until),
             3 => self.end(world, host, Condition::Gone, until),
             4 => self.die_saving(world, host, until),
@@ -39,6 +51,8 @@ impl Faults {
             8 => self.block_one_way(world, host, until),
             9 => self.split(world, until),
             10 => self.slow_down(world, until),
+            11 => self.lose_packets(world, until),
+            12 => world.leave_links_half_open(host),
             _ => self.harmless(world, host),
         }
     }
@@ -59,7 +73,7 @@ impl Faults {
         self.cures.push((until, cure));
     }
 
-    /// The process dies in the middle of its next save: what it had saved before is what it starts with.
+    /// The process dies in its next save: what it starts with is what it had saved before, or what it was saving.
     fn die_saving(&mut self, world: &mut World, host: HostIx, until: u64) {
         if world.hosts[host].is_running() {
             world.hosts[host].dies_saving = true;
@@ -118,6 +132,34 @@ impl Faults {
         world.net.delays.jitter += world.chance.pick(&[20, 200, 1000]);
     }
 
+    fn lose_packets(&mut self, world: &mut World, until: u64) {
+        world.net.loses_once_in = world.chance.pick(&[2, 10, 100]);
+        self.until(world, until, Cure::LoseNone);
+    }
+
+    /// Lets something happen that is no failure of a primary: if it is an interruption, it is over within `slack`.
+    pub fn annoy(&mut self, world: &mut World, primaries: usize, slack: u64) {
+        /// What was sent on a blocked way is sent again within this time after it is free.
+        const RETRANSMISSION_MS: u64 = 1000;
+        self.count += 1;
+        let host = world.chance.below(world.hosts.len() as u64) as HostIx;
+        let short = world.time + world.chance.below(slack.saturating_sub(RETRANSMISSION_MS).max(1));
+        match world.chance.below(6) {
+            0 | 1 => {
+                let until = world.time + world.chance.below(slack.saturating_sub(100).max(1));
+                self.stop(world, host, until);
+            }
+            2 => self.isolate(world, host, short),
+            3 => self.split(world, short),
+            4 if host >= primaries => {
+                let until = world.time + world.chance.below(10_000);
+                self.end(world, host, Condition::Dead, until);
+            }
+            4 => world.leave_links_half_open(host),
+            _ => world.cut_links(host),
+        }
+    }
+
     /// What a node has to bear without any consequence, or with one that an administrator wants.
     fn harmless(&mut self, world: &mut World, host: HostIx) {
         let step = world.chance.within(0..=7_200_000) as i64 - 3_600_000;
@@ -132,7 +174,7 @@ impl Faults {
     }
 
     /// Undoes what is due to be undone.
-    pub fn cure(&mut self, world: &mut World) {
+    fn cure(&mut self, world: &mut World) {
         let now = world.time;
         let (due, later) = std::mem::take(&mut self.cures).into_iter().partition(|(at, _)| *at <= now);
         self.cures = later;
@@ -162,6 +204,7 @@ impl Faults {
                     world.release();
                 }
                 Cure::Hurry(delays) => world.net.delays = delays,
+                Cure::LoseNone => world.net.loses_once_in = 0,
             }
         }
     }

@@ -35,7 +35,7 @@ pub struct Host {
     pub life: u32,
     /// nodes.conf, as it is on the disk.
     pub disk: String,
-    /// Whether the process dies when it saves next, before the file is in its place.
+    /// Whether the process dies when it saves next.
     pub dies_saving: bool,
     /// Whether its next save fails: the disk is full.
     pub fails_saving: bool,
@@ -122,6 +122,13 @@ impl Host {
         let mut conns: Vec<_> = std::mem::take(&mut self.links).into_iter().collect();
         conns.sort_by_key(|(link, _)| *link);
         conns.into_iter().map(|(_, conn)| conn).collect()
+    }
+
+    /// The connections that it made, in that order.
+    pub fn outbound(&self) -> Vec<(ConnIx, usize)> {
+        let mut links: Vec<_> = self.links.iter().filter(|(link, _)| !link.is_inbound()).collect();
+        links.sort_by_key(|(link, _)| **link);
+        links.into_iter().map(|(_, conn)| *conn).collect()
     }
 
     /// A name for a connection that another host made.

@@ -2,7 +2,7 @@
 //!
 //! A connection behaves as TCP does. While the way to the other side is blocked, what was sent waits, and arrives when
 //! the way is free again and the sender has tried again. The end of a process closes its connections; the end of a
-//! machine tells nobody.
+//! machine tells nobody. Worse than TCP, packets can get lost one by one: what a receiver does that drops packets.
 
 use crate::chance::Chance;
 use coreslot::cluster::LinkId;
@@ -74,12 +74,14 @@ pub struct Net {
     free: Vec<u32>,
     blocked: BTreeSet<(HostIx, HostIx)>,
     pub delays: Delays,
+    /// Once in so many packets, one is lost; 0: never.
+    pub loses_once_in: u64,
     pub packets: u64,
 }
 
 impl Net {
     pub fn new(delays: Delays) -> Net {
-        Net { conns: Vec::new(), free: Vec::new(), blocked: BTreeSet::new(), delays, packets: 0 }
+        Net { conns: Vec::new(), free: Vec::new(), blocked: BTreeSet::new(), delays, loses_once_in: 0, packets: 0 }
     }
 
     pub fn conn(&mut self, ix: ConnIx) -> Option<&mut Conn> {
@@ -125,6 +127,9 @@ impl Net {
     /// Sends from a side. What can go arrives some time; the rest waits.
     pub fn send(&mut self, ix: ConnIx, from: usize, item: Item, now: u64, chance: &mut Chance) -> Option<Travelling> {
         self.packets += 1;
+        if self.loses_once_in > 0 && matches!(item, Item::Packet(_)) && chance.once_in(self.loses_once_in) {
+            return None;
+        }
         let conn = self.conn(ix)?;
         let way = (conn.sides[from].host, conn.sides[1 - from].host);
         if self.is_blocked(way.0, way.1) {

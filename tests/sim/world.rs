@@ -4,9 +4,11 @@
 use crate::chance::Chance;
 use crate::checker::Checker;
 use crate::host::{Condition, Host, PORT, address, host_at};
+use crate::meter::Meter;
 use crate::net::{ConnIx, Delays, HostIx, Item, Net, Travelling};
+use coreslot::cluster::now::Now;
 use coreslot::cluster::options::Options;
-use coreslot::cluster::{Action, LinkEnd, LinkId, Replication};
+use coreslot::cluster::{Action, Cluster, LinkEnd, LinkId, Replication};
 use coreslot::contract::topology::NodeId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -74,8 +76,8 @@ pub struct World {
     pub checker: Checker,
     queue: BinaryHeap<Reverse<Due>>,
     order: u64,
-    /// Bytes that each host sent over the bus, if they are counted.
-    pub bytes: Option<Vec<u64>>,
+    /// What the nodes cost, if that is of interest.
+    pub meter: Option<Meter>,
 }
 
 impl World {
@@ -90,7 +92,7 @@ impl World {
             .collect();
         let checker = Checker::new(hosts.len(), shape.primaries);
         let net = Net::new(shape.delays);
-        let mut world = World { time: 0, hosts, net, chance, checker, queue: BinaryHeap::new(), order: 0, bytes: None };
+        let mut world = World { time: 0, hosts, net, chance, checker, queue: BinaryHeap::new(), order: 0, meter: None };
         for host in 0..world.hosts.len() {
             world.start(host);
         }
@@ -155,11 +157,17 @@ impl World {
 
     /// Cuts the connections that a host made.
     pub fn cut_links(&mut self, host: HostIx) {
-        let mut links: Vec<_> = self.hosts[host].links.iter().map(|(link, conn)| (*link, *conn)).collect();
-        links.retain(|(link, _)| !link.is_inbound());
-        links.sort_by_key(|(link, _)| *link);
-        for (_, (conn, side)) in links {
+        for (conn, side) in self.hosts[host].outbound() {
             self.send(conn, 1 - side, Item::End);
+            self.send(conn, side, Item::End);
+        }
+    }
+
+    /// Has a host believe that its connections are cut, of which the other side learns nothing: it soon has two of this
+    /// host, and what is on its way over the old one comes late.
+    pub fn leave_links_half_open(&mut self, host: HostIx) {
+        for (conn, side) in self.hosts[host].outbound() {
+            self.happen(host, Event::Arrival(conn, side, Item::End));
         }
     }
 
@@ -206,6 +214,17 @@ impl World {
         }
     }
 
+    /// Tells a node something, and does what it wants done.
+    fn feed(&mut self, host: HostIx, tell: impl FnOnce(&mut Cluster, Now) -> Vec<Action>) {
+        let now = self.hosts[host].now(self.time);
+        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
+        let actions = match &mut self.meter {
+            Some(meter) => meter.time(|| tell(cluster, now)),
+            None => tell(cluster, now),
+        };
+        self.perform(host, actions);
+    }
+
     fn tick(&mut self, host: HostIx) {
         self.schedule(self.time + TICK_MS, host, Event::Tick);
         self.replicate(host);
@@ -217,18 +236,15 @@ impl World {
             link_up: data.link_up,
             writes_paused: data.paused,
         };
-        let now = self.hosts[host].now(self.time);
-        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-        cluster.replication(replication);
-        let actions = cluster.tick(now);
-        self.perform(host, actions);
+        self.feed(host, |cluster, now| {
+            cluster.replication(replication);
+            cluster.tick(now)
+        });
     }
 
     fn wake(&mut self, host: HostIx) {
-        let now = self.hosts[host].now(self.time);
         self.hosts[host].wake_at = None;
-        let actions = self.hosts[host].cluster.as_mut().expect("a running host has a node").wake(now);
-        self.perform(host, actions);
+        self.feed(host, Cluster::wake);
     }
 
     /// A tick's worth of writes, or of copying.
@@ -254,11 +270,11 @@ impl World {
         let side = &mut self.net.conn(conn).expect("it was just there").sides[1];
         (side.link, side.life, side.open) = (Some(link), life, true);
         self.hosts[host].links.insert(link, (conn, 1));
-        let now = self.hosts[host].now(self.time);
-        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-        let actions = cluster.opened(link, &address(dialer.host), now);
-        cluster.local_address(link, &address(host));
-        self.perform(host, actions);
+        self.feed(host, |cluster, now| {
+            let actions = cluster.opened(link, &address(dialer.host), now);
+            cluster.local_address(link, &address(host));
+            actions
+        });
     }
 
     fn refuse(&mut self, conn: ConnIx) {
@@ -278,18 +294,20 @@ impl World {
             return;
         }
         let link = side.link.expect("who dials names the link");
-        let now = self.hosts[host].now(self.time);
-        let peer = self.net.conn(conn).expect("it was just there").sides[1].host;
-        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-        let actions = if is_open {
-            cluster.opened(link, &address(peer), now)
+        if is_open {
+            let peer = self.net.conn(conn).expect("it was just there").sides[1].host;
+            self.feed(host, |cluster, now| cluster.opened(link, &address(peer), now));
         } else {
-            self.hosts[host].links.remove(&link);
-            self.net.conn(conn).expect("it was just there").sides[0].open = false;
-            self.net.reap(conn);
-            self.hosts[host].cluster.as_mut().expect("a running host has a node").closed(link, LinkEnd::Refused, now)
-        };
-        self.perform(host, actions);
+            self.lose(host, conn, 0, link);
+            self.feed(host, |cluster, now| cluster.closed(link, LinkEnd::Refused, now));
+        }
+    }
+
+    /// A side of a connection is no more.
+    fn lose(&mut self, host: HostIx, conn: ConnIx, side: usize, link: LinkId) {
+        self.hosts[host].links.remove(&link);
+        self.net.conn(conn).expect("it was just there").sides[side].open = false;
+        self.net.reap(conn);
     }
 
     fn arrived(&mut self, host: HostIx, conn: ConnIx, side: usize, item: Item) {
@@ -302,18 +320,15 @@ impl World {
             }
             return;
         };
-        let now = self.hosts[host].now(self.time);
-        let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-        let actions = match item {
-            Item::Packet(packet) => cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now),
+        match item {
+            Item::Packet(packet) => self.feed(host, |cluster, now| {
+                cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now)
+            }),
             Item::End => {
-                self.hosts[host].links.remove(&link);
-                self.net.conn(conn).expect("it was just there").sides[side].open = false;
-                self.net.reap(conn);
-                self.hosts[host].cluster.as_mut().expect("a running host has a node").closed(link, LinkEnd::Lost, now)
+                self.lose(host, conn, side, link);
+                self.feed(host, |cluster, now| cluster.closed(link, LinkEnd::Lost, now));
             }
-        };
-        self.perform(host, actions);
+        }
     }
 
     fn dial(&mut self, host: HostIx, link: LinkId, ip: &str) {
@@ -338,7 +353,13 @@ impl World {
         for action in actions {
             self.checker.action(host, self.time, &action);
             match action {
-                Action::SaveConfig(_) if self.hosts[host].dies_saving => return self.kill(host),
+                Action::SaveConfig(text) if self.hosts[host].dies_saving => {
+                    // Before the new file is in the old one's place, where a torn one never gets, or just after.
+                    if self.chance.once_in(2) {
+                        self.hosts[host].disk = text;
+                    }
+                    return self.kill(host);
+                }
                 Action::SaveConfig(_) if std::mem::take(&mut self.hosts[host].fails_saving) => {
                     let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
                     return cluster.save_failed();
@@ -347,8 +368,8 @@ impl World {
                 Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
                 Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
                 Action::Send(link, packet) => {
-                    if let Some(bytes) = &mut self.bytes {
-                        bytes[host] += crate::size::of(&packet);
+                    if let Some(meter) = &mut self.meter {
+                        meter.sent(&packet);
                     }
                     if let Some((conn, side)) = self.hosts[host].links.get(&link).copied() {
                         self.send(conn, side, Item::Packet(packet));

@@ -73,12 +73,13 @@ impl Cluster {
         self.nodes[node].link.is_some() && self.nodes[node].ping_sent.is_none()
     }
 
-    /// Whether nothing has come from a node for so long that the fault may be the link's.
+    /// Whether nothing has come from a node for so long that the fault may be the link's. It surely is where the node is
+    /// heard, over the link that it made, but does not answer over this one: Redis waits for that answer for ever.
     fn link_is_stuck(&self, node: NodeIx, half_timeout: u64, now: Now) -> bool {
-        let entry = &self.nodes[node];
+        let (entry, timeout) = (&self.nodes[node], self.options.node_timeout_ms);
         let (Some(link), Some(ping)) = (entry.link, entry.ping_sent) else { return false };
-        now.since(link.created) > self.options.node_timeout_ms
-            && now.since(ping) > half_timeout
-            && entry.data_received.is_none_or(|at| now.since(at) > half_timeout)
+        let is_silent = entry.data_received.is_none_or(|at| now.since(at) > half_timeout);
+        let unanswered = now.since(ping);
+        now.since(link.created) > timeout && (unanswered > half_timeout && is_silent || unanswered > timeout)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{line, patient, quick};
 use crate::cluster::options::Options;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::testing::{Machine, Network};
 use crate::contract::topology::{DownReason, NodeFlags};
 
@@ -154,4 +155,20 @@ fn one_node_of_many_that_is_gone_is_noticed_by_all() {
     network.set(3, Machine::Deaf);
     let took = network.run_until(8000, |network| all_say(network, 3, NodeFlags::FAIL));
     assert!(took < 6000, "{took} ms");
+}
+
+#[test]
+fn a_link_over_which_no_answer_comes_is_made_again_though_the_node_is_heard() {
+    let mut network = Network::cluster(3, 0, patient());
+    let timeout = patient().node_timeout_ms;
+    let link = |network: &Network| network.view(0, 1).unwrap().link.unwrap().id;
+    let before = link(&network);
+    network.members[1].cluster.drop_kind(Some(MessageKind::Ping));
+    network.run(timeout);
+    network.members[1].cluster.drop_kind(None);
+    assert!(network.view(0, 1).unwrap().ping_sent.is_some() && !network.view(0, 1).unwrap().is_suspected());
+    network.run(2 * timeout);
+    assert_ne!(link(&network), before);
+    let unanswered = network.view(0, 1).unwrap().ping_sent;
+    assert!(unanswered.is_none_or(|ping| network.now.since(ping) < timeout));
 }
