@@ -92,7 +92,12 @@ fn outside(object: &Object, digest: &mut Digest) {
                 xor(digest, &element);
             }
         }
-        Object::Stream(_) => {}
+        Object::Stream(stream) => {
+            for entry in stream.nodes().flat_map(|(key, node)| node.entries(key)) {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                entry.texts().for_each(|text| mix(digest, text.text(&mut buffer)));
+            }
+        }
     }
 }
 
