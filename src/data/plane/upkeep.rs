@@ -209,7 +209,7 @@ impl Plane {
     pub fn over_output_limit(&mut self, at: u32, fresh: usize) -> bool {
         let now = self.now.unix_ms;
         let client = &mut self.clients[at];
-        let mut limit = if client.session.subscriptions.is_some() {
+        let mut limit = if client.session.subscriptions.is_some() || client.session.monitors {
             self.settings.output_limit_pubsub
         } else {
             self.settings.output_limit_normal
@@ -260,6 +260,7 @@ impl Plane {
         self.forget_watches(at);
         self.drop_subscriptions(at);
         self.stop_tracking(at);
+        self.stop_monitoring(at);
         self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {

@@ -29,7 +29,7 @@ impl NodeOffice {
                 Ok(())
             }),
             _ => {
-                let loading = self.desk_of_replication.replication.is_loading();
+                let loading = self.is_loading() || self.desk_of_replication.replication.is_loading();
                 let caller = Caller { local: command.local, loading };
                 let changed = self.config.set(&args[2..], caller);
                 let password = changed.as_ref().is_ok_and(|changes| changes.contains("requirepass"));
@@ -80,6 +80,7 @@ impl NodeOffice {
         self.drain.configure(&self.config);
         let replication = super::replication::options(&self.config);
         self.with_replication(outgoing, |desk| desk.configure(replication));
+        self.reconfigure_log(outgoing);
         let options = boot::cluster_options(&self.config, self.cores);
         let Some(desk) = &mut self.desk else { return };
         outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));
