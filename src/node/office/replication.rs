@@ -581,6 +581,11 @@ impl NodeOffice {
 }
 
 impl ReplicationDesk {
+    /// Wakes the bus core.
+    pub(super) fn wake(&self) {
+        self.bell.ring();
+    }
+
     /// The data's state, for the control plane.
     pub(super) fn standing_for_cluster(&self, writes_paused: bool) -> cluster::Replication {
         let upstream = self.replication.upstream();

@@ -120,13 +120,6 @@ impl SavingDesk {
     }
 }
 
-impl SavingDesk {
-    /// Wakes the bus core.
-    pub(super) fn wake(&self) {
-        self.bell.ring();
-    }
-}
-
 impl NodeOffice {
     /// SAVE, BGSAVE and LASTSAVE.
     pub(super) fn save_command(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {

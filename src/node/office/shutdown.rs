@@ -160,6 +160,6 @@ impl NodeOffice {
         self.drain.drain();
         self.over = true;
         // The thread may be asleep until somebody wants something.
-        self.saving.wake();
+        self.desk_of_replication.wake();
     }
 }
