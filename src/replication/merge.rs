@@ -1,5 +1,7 @@
 //! From the logs of the cores to one order: batches of a core as they come, after those that they say come first.
 
+#[cfg(test)]
+use crate::base::ids::CoreId;
 use crate::contract::log::LogBatch;
 use std::collections::VecDeque;
 
@@ -24,6 +26,12 @@ impl Merge {
     /// How many cores there are.
     pub fn cores(&self) -> usize {
         self.cores.len()
+    }
+
+    /// The number of the last batch of that core that was given out.
+    #[cfg(test)]
+    pub fn done(&self, core: CoreId) -> u64 {
+        self.cores[core.index()].done
     }
 
     /// Whether no batch waits for another.
@@ -54,12 +62,12 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::CoreId;
     use crate::contract::log::LogMark;
 
     fn batch(core: u8, number: u64, after: &[(u8, u64)]) -> Box<LogBatch> {
         let after = after.iter().map(|(core, number)| LogMark { core: CoreId(*core), number: *number }).collect();
-        Box::new(LogBatch { core: CoreId(core), number, after, bytes: Vec::new(), parts: Vec::new() })
+        let (core, of_replica) = (CoreId(core), false);
+        Box::new(LogBatch { core, number, of_replica, after, bytes: Vec::new(), parts: Vec::new() })
     }
 
     #[test]

@@ -33,6 +33,8 @@ enum State {
     Settling,
     /// It gets the stream.
     Online,
+    /// It wanted a snapshot only, and has been sent all of it.
+    Done,
 }
 
 /// A replica.
@@ -59,7 +61,7 @@ pub struct Replica {
 impl Replica {
     /// The first byte of the stream it has not got, if it will want it.
     pub fn needs(&self) -> Option<u64> {
-        (self.state != State::Waiting).then_some(self.place)
+        (!matches!(self.state, State::Waiting | State::Done) && !self.who.snapshot_only).then_some(self.place)
     }
 
     pub(super) fn taken(&mut self, count: usize, now: u64) {
@@ -94,7 +96,7 @@ impl Replica {
         match self.state {
             State::Waiting | State::Kept | State::Receiving => "wait_bgsave",
             State::Sending(_) => "send_bulk",
-            State::Settling | State::Online => "online",
+            State::Settling | State::Online | State::Done => "online",
         }
     }
 
@@ -224,15 +226,25 @@ impl Replication {
                 }
                 if *sent == snapshot.kept {
                     // The stream follows on its heels: the length tells where it begins.
-                    replica.state = State::Online;
+                    replica.state = if replica.who.snapshot_only { State::Done } else { State::Online };
                     replica.heard_at = self.now;
                     replica.acked = replica.place;
                     log::info!("Synchronization with replica {} succeeded", replica.name());
                 }
             }
         }
+        self.dismiss();
         self.forget_snapshot();
         self.trim();
+    }
+
+    /// Lets go of those that wanted a snapshot only, when it has left.
+    fn dismiss(&mut self) {
+        let over = |replica: &Replica| replica.state == State::Done && replica.in_flight == 0;
+        while let Some(replica) = self.replicas.iter().find(|replica| over(replica)) {
+            log::info!("RDB transfer completed, rdb only replica ({}) is disconnected", replica.name());
+            self.close_replica(replica.link, "it wanted no stream");
+        }
     }
 
     /// A replica says something: it can only be an acknowledgement.
@@ -382,6 +394,12 @@ impl Replication {
             }
         }
         over.into_iter().for_each(|link| self.close_replica(link, "client-output-buffer-limit"));
+    }
+
+    /// Replicas that have not acknowledged all of the stream.
+    pub fn lagging_replicas(&self) -> usize {
+        let end = self.stream.end();
+        self.replicas.iter().filter(|replica| replica.is_online() && replica.acked < end).count()
     }
 
     /// Replicas that have acknowledged something lately.

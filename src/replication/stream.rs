@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-/// Bytes of a block: what is let go at once.
-const BLOCK: usize = 64 * 1024;
+/// Bytes of a block: what is let go at once. It is the least that `repl-backlog-size` can be.
+const BLOCK: usize = 16 * 1024;
 
 /// See the module's header.
 #[derive(Default)]

@@ -17,6 +17,8 @@ pub mod stream;
 pub mod string;
 pub mod zset;
 
+#[cfg(any(test, fuzzing))]
+pub mod arbitrary;
 pub mod collection;
 pub mod debug;
 pub mod digest;
@@ -33,7 +35,7 @@ pub mod sample;
 pub mod scan;
 pub mod slowlog;
 pub mod stats;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub mod testing;
 pub mod timeout;
 

@@ -210,6 +210,10 @@ impl Plane {
                 self.adopt_users(users.clone(), *asked_by);
                 Answer::Done
             }
+            Inquiry::Monitor(core) => {
+                self.monitored_by(*core, true);
+                Answer::Done
+            }
             Inquiry::Denials => Answer::Denials(self.denials.entries()),
             Inquiry::DenialsReset => {
                 self.denials.reset();
@@ -402,6 +406,7 @@ impl Plane {
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
+            Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
@@ -421,6 +426,8 @@ impl Plane {
                 self.deliver_message(&channel, &message, sharded);
             }
             Notice::Clients(count) => self.node_clients = count,
+            Notice::Lines(lines) => self.lines_came(&lines),
+            Notice::MonitorsNoMore(core) => self.monitored_by(core, false),
             Notice::Close(client) => {
                 if self.clients.get(client).is_some() {
                     self.close(client.index);
@@ -441,7 +448,8 @@ impl Plane {
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
+            Notice::Logged(_) | Notice::HoldWrites(_) => {}
             Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
         }
     }

@@ -2,6 +2,7 @@
 //! and the others hear of it before they have theirs back, so all cores see the same changes in the same order.
 
 use super::Plane;
+use super::busy_script::Slow;
 use super::dispatch::{Flow, Request};
 use super::message::{Message, Notice};
 use super::script::Scripts;
@@ -121,6 +122,7 @@ pub fn change_of(args: &[&[u8]]) -> Result<Change, Error> {
             [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {
                 Ok(Change::Flush)
             }
+            [_, _, _, _, ..] => Err(help::syntax_error(args)),
             _ => Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
         },
         b"restore" => restore_of(args),
@@ -143,6 +145,9 @@ fn load_of(args: &[&[u8]]) -> Result<Change, Error> {
 }
 
 fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
+    if args.len() > 4 {
+        return Err(help::syntax_error(args));
+    }
     let policy = match args.get(3).map(|word| word.to_ascii_lowercase()).as_deref() {
         None | Some(b"append") => Policy::Append,
         Some(b"replace") => Policy::Replace,
@@ -151,9 +156,6 @@ fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
             return Err(Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."));
         }
     };
-    if args.len() > 4 {
-        return Err(help::syntax_error(args));
-    }
     if !dump::is_intact(args[2]) {
         return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
     }
@@ -163,6 +165,11 @@ fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
 
 fn change(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
     let change = change_of(request.args)?;
+    if let Some(command) = request.command
+        && plane.lacks_room(command.spec.flags(), &[plane.core()])
+    {
+        return Err(Error::OutOfMemory);
+    }
     Ok(plane.change_all(at, request, change))
 }
 
@@ -226,22 +233,23 @@ fn one_line(text: &[u8]) -> Vec<u8> {
 }
 
 fn stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
-    let running = plane.running_function()?;
+    let running = plane.scripts.running_function()?;
+    let now = (plane.options.clock)();
     let (libraries, functions) = (plane.scripts.libraries.libraries.len(), plane.scripts.libraries.count());
     let mut reply = plane.reply(at);
     reply.map(2);
     reply.bulk(b"running_script");
     match running {
         None => reply.null(),
-        Some((name, command, duration_ms)) => {
+        Some(Slow { name, args, began_ns, .. }) => {
             reply.map(3);
             reply.bulk(b"name");
             reply.bulk(&name);
             reply.bulk(b"command");
-            reply.array(command.len());
-            command.iter().for_each(|arg| reply.bulk(arg));
+            reply.array(args.len());
+            args.iter().for_each(|arg| reply.bulk(arg));
             reply.bulk(b"duration_ms");
-            reply.int(duration_ms as i64);
+            reply.int((now.saturating_sub(began_ns) / 1_000_000) as i64);
         }
     }
     reply.bulk(b"engines");

@@ -190,6 +190,8 @@ pub enum Inquiry {
     ClientKill(Arc<super::client_filter::ClientFilter>),
     /// A new table of users to go by, and the client who made it, if one did.
     AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// That core has clients who monitor.
+    Monitor(CoreId),
     /// ACL LOG.
     Denials,
     /// ACL LOG RESET.
@@ -344,7 +346,7 @@ pub enum Answer {
     /// Stores whose data was replaced, to be freed.
     Stores(Vec<Box<Store>>),
     /// What a kill came to.
-    Kill(super::script::Kill),
+    Kill(super::busy_script::Kill),
     /// A reply as it goes on the wire, or why there is none.
     Reply(Result<Vec<u8>, Error>),
 }
@@ -387,6 +389,8 @@ pub enum Notice {
     EndSnapshot,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
+    /// The script of the sender that is busy; none any more.
+    SlowScript(Option<Arc<super::busy_script::Slow>>),
     /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.
@@ -400,10 +404,18 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// The append-only log has what the receiver logged up to the batch with this number.
+    Logged(u64),
+    /// Whether writes have to wait: the append-only log does not take them as fast as they come.
+    HoldWrites(bool),
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.
     Clients(usize),
+    /// The sender's commands, for clients who monitor.
+    Lines(Arc<[super::monitor::Line]>),
+    /// That core has no clients who monitor any more.
+    MonitorsNoMore(CoreId),
     /// A client, to be closed.
     Close(ClientRef),
     /// The reply of a command that waited for a key of the sender.

@@ -7,9 +7,10 @@ use super::dispatch::{Flow, Request};
 use super::message::{Message, Notice, SnapshotPart};
 use crate::base::ids::ClientId;
 use crate::base::limits;
-use crate::contract::introduction::Introduction;
+use crate::contract::introduction::{Introduction, without};
 use crate::data::acl::User;
 use crate::data::command::{SessionHandler, number};
+use crate::data::store::Progress;
 use crate::resp::Error;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
                 said.psync2 |= pair[1].eq_ignore_ascii_case(b"psync2");
             }
             b"rdb-only" => said.snapshot_only = value == "1",
+            b"rdb-filter-only" => said.without = filter(&value)?,
             // These are said by replicas, and to them; they get no reply.
             b"ack" | b"getack" => return Ok(Flow::Done),
             _ => {
@@ -102,6 +104,18 @@ fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     }
     plane.reply(at).ok();
     Ok(Flow::Done)
+}
+
+/// What is left out if only this is to be in a snapshot.
+fn filter(words: &str) -> Result<u64, Error> {
+    let mut without = without::DATA | without::FUNCTIONS;
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        if !word.eq_ignore_ascii_case("functions") {
+            return Err(Error::new(format!("ERR Unsupported rdb-filter-only option: {word}")));
+        }
+        without &= !without::FUNCTIONS;
+    }
+    Ok(without)
 }
 
 fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
@@ -146,7 +160,10 @@ impl Plane {
         let mut bytes = std::mem::take(&mut self.snapshot_functions);
         // Whoever wants it slow wants to see it go on, too.
         let budget = if self.settings.rdb_key_save_delay == 0 { limits::SNAPSHOT_PART } else { 0 };
-        let (progress, keys) = self.stores.home_mut().snapshot_step(budget, &mut bytes);
+        let (progress, keys) = match number & without::DATA {
+            0 => self.stores.home_mut().snapshot_step(budget, &mut bytes),
+            _ => (Progress::Complete, 0),
+        };
         self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, keys, progress }));
     }
 

@@ -14,6 +14,7 @@
 
 use super::Plane;
 use super::acl::Behalf;
+use super::busy_script::Slow;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
@@ -47,6 +48,8 @@ pub struct Scripts {
     /// The libraries of functions it has.
     pub libraries: Libraries,
     pub(super) job: Option<Box<Job>>,
+    /// The busy scripts of the node, each with its core.
+    pub(super) slow: Vec<(Peer, Arc<Slow>)>,
     /// Scratch memory of the command that a script calls.
     pub(super) bump: Bump,
     /// Scripts begun so far.
@@ -63,7 +66,7 @@ pub enum Caller {
 
 /// The script that is running.
 pub(super) struct Job {
-    caller: Caller,
+    pub(super) caller: Caller,
     /// The stores it has borrowed.
     cores: Vec<CoreId>,
     /// Whether this core's store is locked for its sake alone.
@@ -77,7 +80,7 @@ pub(super) struct Job {
     pub(super) behalf: Option<Box<Behalf>>,
     /// Its SHA-1 or the function's name.
     name: Vec<u8>,
-    is_function: bool,
+    pub(super) is_function: bool,
     pub(super) read_only: bool,
     pub(super) flags: Flags,
     /// Whether it has written.
@@ -91,16 +94,16 @@ pub(super) struct Job {
     /// The number of the command that called it.
     command: u16,
     /// When it began, by both clocks.
-    began_ns: u64,
+    pub(super) began_ns: u64,
     pub(super) began_ms: u64,
     /// Whether it has run for longer than `busy-reply-threshold`.
-    busy: bool,
+    pub(super) busy: bool,
     /// The command that called it, for FUNCTION STATS.
     args: Vec<Vec<u8>>,
     /// What it has logged, while it stands still.
-    unit: Option<Unit>,
+    pub(super) unit: Option<Unit>,
     /// Whether it is part of a transaction, whose log it writes to then.
-    in_transaction: bool,
+    pub(super) in_transaction: bool,
     /// The command whose answer it waits for.
     pub(super) awaits: Option<&'static Command>,
 }
@@ -132,25 +135,7 @@ struct Ended {
     failed: bool,
 }
 
-/// Whether a kill of the running script is possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kill {
-    /// No script runs here.
-    NotBusy,
-    /// It will end.
-    Done,
-    /// It has written already.
-    Unkillable,
-    /// It is a function, and SCRIPT KILL was said, or the other way round.
-    OtherKind,
-}
-
 impl Scripts {
-    /// Whether a script is running, and for so long that others are told so.
-    pub fn is_busy(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.busy)
-    }
-
     /// Whether a script has used up its slice of time and wants another.
     pub fn wants_time(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.awaits.is_none())
@@ -160,26 +145,27 @@ impl Scripts {
     pub fn memory(&self) -> usize {
         self.engine.as_ref().map_or(0, |engine| engine.memory())
     }
+}
 
-    /// What those are told who want what a busy script has.
-    pub fn busy_error(&self) -> Error {
-        match &self.job {
-            Some(job) if job.is_function => {
-                Error::new("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.")
-            }
-            _ => Error::new("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."),
-        }
+impl Job {
+    /// What others are told of it.
+    pub(super) fn describe(&self) -> Slow {
+        let Job { name, is_function, args, began_ns, .. } = self;
+        Slow { name: name.clone(), is_function: *is_function, args: args.clone(), began_ns: *began_ns }
     }
 }
 
 impl Plane {
-    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core.
+    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core; so may
+    /// one in a cluster that names none.
     pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let (here, cores) = (self.core(), self.options.cores);
         let manner = self.script_manner(at, request.args, command);
         let route = match self.routes.route(command, request, manner, here, &self.topology) {
             Route::Refused(error) => Route::Refused(error),
-            _ if !self.settings.cluster_enabled && cores > 1 => Route::Span((0..cores as u8).map(CoreId).collect()),
+            _ if cores > 1 && (!self.settings.cluster_enabled || command_keys(command, request.args).is_empty()) => {
+                Route::Span((0..cores as u8).map(CoreId).collect())
+            }
             route => route,
         };
         match route {
@@ -419,6 +405,9 @@ impl Plane {
                 }
             };
             let job = self.scripts.job.take()?;
+            if job.busy {
+                self.script_is_slow_no_more();
+            }
             if !job.in_transaction {
                 let unit = self.log.suspend();
                 self.log.end(unit);
@@ -467,50 +456,15 @@ impl Plane {
 
     /// Gives the running script another slice of time.
     pub(super) fn continue_script(&mut self, bump: &Bump) {
-        let now = (self.options.clock)();
-        let Some(job) = &mut self.scripts.job else { return };
-        let threshold = self.settings.busy_reply_threshold;
-        let elapsed_ms = now.saturating_sub(job.began_ns) / 1_000_000;
-        if !job.busy && threshold > 0 && elapsed_ms >= threshold {
-            job.busy = true;
-            log::warn!(
-                "Slow script detected: still in execution after {elapsed_ms} milliseconds. You can try killing the \
-                 script using the {} command. Script name is: {}.",
-                if job.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
-                String::from_utf8_lossy(&job.name)
-            );
-            self.refuse_the_stalled(bump);
+        if self.scripts.job.is_none() {
+            return;
         }
+        self.warn_of_script(bump);
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
-        let step = engine.go_on(now + limits::SCRIPT_SLICE_NS);
+        let step = engine.go_on((self.options.clock)() + limits::SCRIPT_SLICE_NS);
         if let Some(ended) = self.drive(step) {
             self.script_ended_late(ended, bump);
         }
-    }
-
-    /// Those who wait for what a busy script has are told so.
-    fn refuse_the_stalled(&mut self, bump: &Bump) {
-        let (hops, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.stalled).into_iter().partition(|(_, message)| matches!(message, Message::Hop(_)));
-        self.stalled = others;
-        for (from, message) in hops {
-            if let Message::Hop(batch) = message {
-                self.refuse_batch(from, batch);
-            }
-        }
-        self.release_held(bump);
-    }
-
-    /// Answers BUSY to all commands of a batch.
-    pub(super) fn refuse_batch(&mut self, from: Peer, mut batch: Box<HopBatch>) {
-        let error = self.scripts.busy_error();
-        for index in 0..batch.commands.len() {
-            let proto = batch.commands[index].proto;
-            let reply = self.error_reply(&error, proto);
-            batch.replies.extend_from_slice(&reply);
-            batch.ends.push(batch.replies.len());
-        }
-        self.outgoing.push((from, Message::HopDone(batch)));
     }
 
     /// A script that had stood still is done.
@@ -554,37 +508,7 @@ impl Plane {
             job.in_transaction = false;
         }
     }
-
-    /// The running function of this core: its name, the command that called it, and for how many milliseconds it runs.
-    pub(super) fn running_function(&self) -> Result<Option<RunningFunction>, Error> {
-        match &self.scripts.job {
-            None => Ok(None),
-            Some(job) if !job.is_function => Err(self.scripts.busy_error()),
-            Some(job) => {
-                let elapsed = (self.options.clock)().saturating_sub(job.began_ns) / 1_000_000;
-                Ok(Some((job.name.clone(), job.args.clone(), elapsed)))
-            }
-        }
-    }
-
-    /// SCRIPT KILL and FUNCTION KILL, on this core.
-    pub(super) fn kill_script(&mut self, function: bool) -> Kill {
-        match &self.scripts.job {
-            None => return Kill::NotBusy,
-            Some(job) if job.wrote => return Kill::Unkillable,
-            Some(job) if job.is_function != function => return Kill::OtherKind,
-            Some(_) => {}
-        }
-        if let Some(engine) = self.scripts.engine.as_deref_mut() {
-            engine.kill();
-            log::warn!("Lua script killed by user with SCRIPT KILL.");
-        }
-        Kill::Done
-    }
 }
-
-/// A running function as FUNCTION STATS shows it.
-pub(super) type RunningFunction = (Vec<u8>, Vec<Vec<u8>>, u64);
 
 /// A script found, and what to run it with.
 struct Prepared<'a> {

@@ -2,9 +2,10 @@
 
 use super::Plane;
 use super::ask::Finish;
+use super::busy_script::{BUSY_FUNCTION, BUSY_SCRIPT, Kill};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
-use super::script::{Kill, Scripts};
+use super::script::Scripts;
 use crate::data::command::{SessionHandler, help};
 use crate::data::script::known::Known;
 use crate::resp::Error;
@@ -130,5 +131,3 @@ impl Scripts {
 const UNKILLABLE: &str = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can \
                           either wait the script termination or kill the server in a hard way using the SHUTDOWN \
                           NOSAVE command.";
-const BUSY_SCRIPT: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
-const BUSY_FUNCTION: &str = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";

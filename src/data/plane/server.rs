@@ -32,10 +32,13 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("config|set", to_bus),
     ("config|rewrite", to_bus),
     ("config|help", to_bus),
-    ("config|resetstat", |plane, at, _| plane.tell_all_and_ok(at, Inquiry::ResetStats)),
+    ("config|resetstat", |plane, at, _| {
+        plane.ask(at, plane.everybody(), Inquiry::ResetStats, Box::new(|plane, at, _| plane.reply(at).ok()))
+    }),
     ("shutdown", to_bus),
     ("save", to_bus),
     ("bgsave", to_bus),
+    ("bgrewriteaof", to_bus),
     ("lastsave", to_bus),
     ("cluster|countkeysinslot", count_keys_in_slot),
     ("cluster|getkeysinslot", get_keys_in_slot),

@@ -5,6 +5,7 @@
 
 use super::client::{ClientRef, NO_SEGMENT};
 use super::message::{Answer, Inquiry, Message, Peer, SnapshotPart};
+use super::migrate::{Errand, Report};
 use super::{Action, NodeFacts, Now, Plane, PlaneOptions};
 use crate::base::ids::CoreId;
 use crate::base::limits::SLOTS;
@@ -12,9 +13,11 @@ use crate::contract::log::LogBatch;
 use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, NO_NODE, NodeFlags, NodeId, NodeView, Topology};
 use crate::data::command::Registry;
+use crate::data::command::spec::Spec;
 use crate::data::command::testing::START;
 use crate::data::key::KeyHasher;
 use crate::data::store::{Store, StoreOptions};
+use crate::resp::Error;
 use crate::slot::Slot;
 use crate::slot::owner::OwnerMap;
 use bumpalo::Bump;
@@ -82,6 +85,11 @@ impl Node {
             connections: 0,
             bump: Bump::new(),
         }
+    }
+
+    /// Whether there is code for exactly this command.
+    pub fn has(&self, spec: &Spec) -> bool {
+        REGISTRY.runs(spec)
     }
 
     /// A new client of core `core`.
@@ -240,7 +248,7 @@ impl Node {
     }
 }
 
-/// The bus core of the bench says OK to everything.
+/// The bus core of the bench says OK to everything, and reaches no other node.
 fn bus_answer(message: Message) -> Option<Message> {
     match message {
         Message::Ask(number, Inquiry::Command(_)) => {
@@ -248,6 +256,13 @@ fn bus_answer(message: Message) -> Option<Message> {
         }
         Message::Ask(number, Inquiry::ClientList(_)) => Some(Message::Answer(number, Answer::Clients(Vec::new()))),
         Message::Ask(number, Inquiry::ClientKill(_)) => Some(Message::Answer(number, Answer::Count(0))),
+        Message::Errand(number, errand) => match *errand {
+            Errand::Connect(_) => {
+                let error = Error::new("IOERR error or timeout connecting to the client");
+                Some(Message::Report(number, Report::Connected(Err(error))))
+            }
+            Errand::Send(_) | Errand::Forget => None,
+        },
         Message::Ask(number, Inquiry::Figures) => Some(Message::Answer(number, Answer::Replication(Box::default()))),
         _ => None,
     }

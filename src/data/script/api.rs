@@ -31,6 +31,15 @@ pub fn failure<T>(text: impl std::fmt::Display) -> Result<T> {
     Err(mlua::Error::external(Failure { text: format!("ERR {text}").into_bytes(), counted: false }))
 }
 
+/// The number that a value is. Lua has one kind of them, mlua two.
+pub fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
 /// An error as scripts see it.
 fn problem(lua: &Lua, error: &mlua::Error) -> Result<Table> {
     let (text, counted) = match error.downcast_ref::<Failure>() {

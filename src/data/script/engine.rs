@@ -154,6 +154,7 @@ impl Engine {
             },
             Err(error) => Err(error.to_string().into_bytes()),
         };
+        self.bridge.load_ends.set(u64::MAX);
         (ended, self.registering.borrow_mut().take().unwrap_or_default())
     }
 
@@ -196,6 +197,10 @@ impl Engine {
                 let ended = run.call::<(bool, Value)>((function, keys, args));
                 let mut bytes = Vec::new();
                 match ended {
+                    Ok((true, value)) if is_counted(&value) => match error_of(&value) {
+                        Outcome::Error { text, .. } => Outcome::Error { text, position: None, counted: true },
+                        reply => reply,
+                    },
                     Ok((true, value)) => {
                         convert::to_reply(&value, bridge.resp3.get(), &mut Reply::new(&mut bytes, proto));
                         Outcome::Reply(bytes)
@@ -292,8 +297,13 @@ fn error_of(problem: &Value) -> Outcome {
     };
     let source = table.raw_get::<Option<String>>("source").ok().flatten();
     let line = table.raw_get::<Option<i64>>("line").ok().flatten();
-    let counted = table.raw_get::<Option<bool>>("ignore_error_stats_update").ok().flatten().unwrap_or(false);
-    Outcome::Error { text, position: source.zip(line), counted }
+    Outcome::Error { text, position: source.zip(line), counted: is_counted(problem) }
+}
+
+/// Whether a value is the error of a command, which was counted when that failed.
+fn is_counted(value: &Value) -> bool {
+    let Value::Table(table) = value else { return false };
+    table.raw_get::<Option<bool>>("ignore_error_stats_update").ok().flatten().unwrap_or(false)
 }
 
 /// Runs a script alone: no command, no pause. For tests.
@@ -428,6 +438,27 @@ mod tests {
             answer("return {bit.bnot(0), bit.lshift(1, 31), bit.band(7, 6, 12), bit.tobit(4294967295)}"),
             "*4\r\n:-1\r\n:-2147483648\r\n:4\r\n:-1\r\n"
         );
+    }
+
+    #[test]
+    fn arrays_are_told_from_maps_by_their_keys() {
+        let json = "return {cjson.encode({1, 'b', {3}}), cjson.encode({[1] = 5, a = 1.5}), #cjson.decode('[7, 8]')}";
+        let replies = ["$11\r\n[1,\"b\",[3]]", "$15\r\n{\"1\":5,\"a\":1.5}", ":2"];
+        assert_eq!(answer(json), format!("*3\r\n{}\r\n", replies.join("\r\n")));
+        assert_eq!(answer("return {string.byte(cmsgpack.pack({1, {}}), 1, -1)}"), "*3\r\n:146\r\n:1\r\n:144\r\n");
+        let large = "local t = {} for i = 1, 20000 do t[tostring(i)] = 'v' .. i end
+                     return cmsgpack.unpack(cmsgpack.pack(t))['19999']";
+        assert_eq!(answer(large), "$6\r\nv19999\r\n");
+    }
+
+    #[test]
+    fn unpack_counts_without_overflow() {
+        for range in ["-2, 2147483647", "0, 2147483647", "-2147483648, -2", "0/0, 2147483647", "-1e300, 1e300"] {
+            let reply = answer(&format!("return {{unpack({{1}}, {range})}}"));
+            assert!(reply.contains("too many results to unpack"), "{range}: {reply}");
+        }
+        assert_eq!(answer("return select('#', unpack({1, 2, 3}, -1, 5))"), ":7\r\n");
+        assert_eq!(answer("return #{unpack({1, 2, 3}, '2')}"), ":2\r\n");
     }
 
     #[test]

@@ -114,6 +114,10 @@ impl Libraries {
     pub fn restore(&mut self, engine: &Engine, codes: &[Vec<u8>], policy: Policy) -> Result<(), Error> {
         let mut restored = if policy == Policy::Flush { Libraries::default() } else { self.clone() };
         for code in codes {
+            let (name, _) = metadata(code)?;
+            if policy != Policy::Replace && restored.libraries.contains_key(&name) {
+                return Err(Error::Bytes([b"ERR Library ", &*name, b" already exists"].concat()));
+            }
             restored.load(engine, code, policy == Policy::Replace)?;
         }
         *self = restored;

@@ -12,6 +12,7 @@ local proxies = {}       -- proxy -> the table behind it
 local setmetatable, getmetatable, rawset, rawget, next, type = setmetatable, getmetatable, rawset, rawget, next, type
 local pcall, xpcall, error, setfenv, loadstring, tostring = pcall, xpcall, error, setfenv, loadstring, tostring
 local concat, byte, collectgarbage = table.concat, string.byte, collectgarbage
+local tonumber, unpack = tonumber, unpack
 
 local function refuse_write()
     error("Attempt to modify a readonly table", 2)
@@ -75,10 +76,23 @@ function G.getmetatable(value)
     return getmetatable(value)
 end
 
--- What scripts compile sees what they see; and it is text, since bytecode can do anything.
+-- Lua 5.1 counts the results in an int that can overflow, and then writes beyond its stack (CVE-2025-46817).
+function G.unpack(t, i, j)
+    if type(t) ~= "table" then error("bad argument #1 to 'unpack' (table expected, got " .. type(t) .. ")", 2) end
+    local count = (tonumber(j) or #t) - (tonumber(i) or 1)
+    if not (count < 8000) then error("too many results to unpack", 2) end
+    if j ~= nil then return unpack(t, i, j) end
+    if i ~= nil then return unpack(t, i) end
+    return unpack(t) -- Every argument takes a place that a result could have.
+end
+
+-- What scripts compile sees what they see; and it is text, since bytecode can do anything. The collector rests
+-- meanwhile: Lua 5.1's parser does not hold on to the chunk's name (CVE-2025-49844).
 local function compile(text, name)
     if byte(text, 1) == 27 then return nil, "bytecode can't be loaded" end
+    collectgarbage("stop")
     local f, problem = loadstring(text, name)
+    collectgarbage("restart")
     if f then setfenv(f, name == "@user_function" and libraries_see or globals) end
     return f, problem
 end
@@ -116,10 +130,9 @@ function libraries.coroutine.resume(...) return survive(resume(...)) end
 function libraries.table.insert(t, ...) return insert(writable(t), ...) end
 function libraries.table.remove(t, ...) return remove(writable(t), ...) end
 function libraries.table.sort(t, ...) return sort(writable(t), ...) end
-libraries.string.dump = nil
 
 for _, name in next, {
-    "tostring", "assert", "tonumber", "rawequal", "type", "select", "unpack", "gcinfo", "ipairs", "_VERSION", "error",
+    "tostring", "assert", "tonumber", "rawequal", "type", "select", "gcinfo", "ipairs", "_VERSION", "error",
 } do
     G[name] = _G[name]
 end

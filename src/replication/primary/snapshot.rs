@@ -3,6 +3,7 @@
 use super::{Replica, State};
 use crate::base::ids::CoreId;
 use crate::base::limits;
+use crate::contract::introduction::without;
 use crate::replication::{Action, Replication, SnapshotFacts};
 
 /// The snapshot that is being made.
@@ -35,15 +36,16 @@ pub enum FileCut {
 impl Replication {
     /// Begins a snapshot if somebody waits for one and the time has come.
     pub(in crate::replication) fn begin_snapshot(&mut self) {
-        let waiting = self.replicas.iter().filter(|replica| replica.state == State::Waiting);
+        let waits = |replica: &&Replica| replica.state == State::Waiting;
+        let without = self.replicas.iter().find(waits).map_or(0, |replica| replica.who.without);
+        let waiting = self.replicas.iter().filter(|replica| waits(replica) && replica.who.without == without);
         let Some(since) = waiting.clone().map(|replica| replica.took_at).min() else {
             if self.snapshot.is_none() && self.file_cut == FileCut::None {
                 self.go_on_executing();
             }
             return;
         };
-        let count = waiting.clone().count();
-        let enough = self.options.sync_replicas > 0 && count >= self.options.sync_replicas;
+        let enough = self.options.sync_replicas > 0 && waiting.clone().count() >= self.options.sync_replicas;
         let diskless = self.options.diskless && waiting.clone().all(|replica| replica.who.knows_end_mark);
         let delayed = diskless && !enough && self.now < since + self.options.sync_delay;
         if self.snapshot.is_some() || self.held || delayed || !self.stream.is_active() || !self.may_cut() {
@@ -52,10 +54,19 @@ impl Replication {
         self.snapshots += 1;
         let end_mark = self.history.random_name();
         let cores = self.merge.cores();
-        self.snapshot =
-            Some(Snapshot { number: self.snapshots, cut: false, end_mark, cores, parts: Vec::new(), kept: 0 });
-        log::info!("Starting snapshot for SYNC with {count} replicas");
-        self.actions.push(Action::Cut(self.snapshots));
+        self.snapshot = Some(Snapshot {
+            number: self.snapshots | without,
+            cut: false,
+            end_mark,
+            cores,
+            parts: Vec::new(),
+            kept: 0,
+        });
+        let target = if diskless { "replicas sockets" } else { "disk" };
+        log::info!("Starting BGSAVE for SYNC with target: {target}");
+        // Redis's words, here and below, though nothing forks: whoever watches logs looks for them.
+        log::info!("Background RDB transfer started by pid {}", std::process::id());
+        self.actions.push(Action::Cut(self.snapshots | without));
     }
 
     /// Begins the snapshot with this number, which is for a file; [`Action::FileCut`] tells what belongs to it.
@@ -104,7 +115,9 @@ impl Replication {
         };
         let header = (self.header)(&SnapshotFacts { db, id: self.history.id.clone(), offset });
         let (mark, mut to_keep) = (snapshot.end_mark.clone(), false);
-        for replica in self.replicas.iter_mut().filter(|replica| replica.state == State::Waiting) {
+        let without = number & (without::DATA | without::FUNCTIONS);
+        let gets = |replica: &&mut Replica| replica.state == State::Waiting && replica.who.without == without;
+        for replica in self.replicas.iter_mut().filter(gets) {
             replica.place = offset;
             let mut bytes = Vec::new();
             if !replica.who.is_old {
@@ -177,10 +190,14 @@ impl Replication {
         // The end of the file; a checksum of 0 says that there is none.
         self.snapshot_bytes([&[0xff][..], &[0; 8]].concat());
         let Some(snapshot) = &self.snapshot else { return };
+        let up = self.replicas.iter().filter(|replica| replica.state == State::Receiving).count();
+        if up > 0 {
+            log::info!("Diskless rdb transfer, done reading from pipe, {up} replicas still up.");
+        }
         for replica in &mut self.replicas {
             let bytes = match replica.state {
                 State::Receiving => {
-                    replica.state = State::Settling;
+                    replica.state = if replica.who.snapshot_only { State::Done } else { State::Settling };
                     replica.heard_at = self.now;
                     snapshot.end_mark.clone().into_bytes()
                 }
@@ -216,6 +233,7 @@ impl Replication {
             return;
         }
         if snapshot.cores > 0 {
+            log::info!("Diskless rdb transfer, last replica dropped, killing fork child.");
             self.actions.push(Action::Abandon);
         }
         if snapshot.kept > 0 {

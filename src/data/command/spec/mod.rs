@@ -9,7 +9,7 @@
 mod bitmap;
 mod cluster;
 mod connection;
-mod doc;
+pub mod doc;
 mod docs;
 mod flags;
 mod generic;

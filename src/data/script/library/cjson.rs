@@ -169,7 +169,7 @@ impl Encoder<'_> {
                 Value::String(text) => self.string(&text.as_bytes()),
                 Value::Integer(_) | Value::Number(_) => {
                     self.out.push(b'"');
-                    self.number(key.as_f64().unwrap_or_default())?;
+                    self.number(api::number(&key).unwrap_or_default())?;
                     self.out.push(b'"');
                 }
                 other => {
@@ -191,7 +191,7 @@ impl Encoder<'_> {
         let (mut longest, mut count) = (0.0_f64, 0.0_f64);
         for pair in table.pairs::<Value, Value>() {
             let (key, _) = pair?;
-            match key.as_f64().filter(|_| key.is_number() || key.is_integer()) {
+            match api::number(&key) {
                 Some(number) if number.trunc() == number && number >= 1.0 => {
                     longest = longest.max(number);
                     count += 1.0;

@@ -127,9 +127,11 @@ fn pack_table(table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<()> {
         }
         return Ok(());
     }
-    let pairs: Vec<(Value, Value)> = table.pairs().collect::<Result<_>>()?;
-    pack_length(pairs.len(), [0x80, 0xde, 0xdf], out);
-    for (key, value) in pairs {
+    // Twice through, since only some thousand values can be held on to at a time.
+    let count = table.pairs::<Value, Value>().count();
+    pack_length(count, [0x80, 0xde, 0xdf], out);
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
         pack(&key, out, depth)?;
         pack(&value, out, depth)?;
     }
@@ -155,7 +157,7 @@ fn array_length(table: &Table) -> Result<Option<usize>> {
     let (mut longest, mut count) = (0.0_f64, 0_usize);
     for pair in table.pairs::<Value, Value>() {
         let (key, _) = pair?;
-        match key.as_f64().filter(|_| key.is_number() || key.is_integer()) {
+        match api::number(&key) {
             Some(number) if number >= 1.0 && number.trunc() == number => longest = longest.max(number),
             _ => return Ok(None),
         }
@@ -274,7 +276,7 @@ impl Reader<'_> {
         let table = self.lua.create_table()?;
         for _ in 0..length {
             let (key, value) = (self.value(depth + 1)?, self.value(depth + 1)?);
-            if key.is_nil() || key.as_f64().is_some_and(f64::is_nan) {
+            if key.is_nil() || api::number(&key).is_some_and(f64::is_nan) {
                 return api::failure("Bad data format in input.");
             }
             table.raw_set(key, value)?;

@@ -237,7 +237,7 @@ fn unpack(lua: &Lua, args: MultiValue) -> Result<MultiValue> {
                 at += length + 1;
             }
             Item::Bytes(0) => {
-                let Some(length) = values.pop().and_then(|length| length.as_f64()).filter(|length| *length >= 0.0)
+                let Some(length) = values.pop().and_then(|length| api::number(&length)).filter(|length| *length >= 0.0)
                 else {
                     return api::failure("format 'c0' needs a previous size");
                 };
