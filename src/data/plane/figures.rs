@@ -69,6 +69,8 @@ pub struct Figures {
     pub trackers: u64,
     /// Keys that have readers, and readers of keys.
     pub read: (usize, usize),
+    /// Large values that wait to be freed, and those that were.
+    pub freed_later: (usize, u64),
     /// Keys whose deadlines clients of a writable replica have set.
     pub own_deadlines: u64,
     /// What there is for scripts.
@@ -250,6 +252,8 @@ impl Figures {
         self.scripts.interpreter_bytes += other.scripts.interpreter_bytes;
         self.trackers += other.trackers;
         self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
+        let (waiting, freed) = other.freed_later;
+        self.freed_later = (self.freed_later.0 + waiting, self.freed_later.1 + freed);
         self.client_bytes += other.client_bytes;
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
@@ -315,6 +319,7 @@ impl Plane {
             },
             trackers: self.invalidations.clients.len() as u64,
             read: (0, 0),
+            freed_later: (0, 0),
             blocked: 0,
             client_bytes: 0,
             longest_input: 0,
@@ -341,6 +346,7 @@ impl Plane {
             figures.used_bytes = store.used_bytes() as u64;
             figures.store = store.stats;
             figures.read = store.read_counts();
+            figures.freed_later = store.freed_later();
             figures.databases = (0..store.databases()).map(|db| KeyspaceCounts::of(store, db)).collect();
         }
         let keys = figures.databases.iter().map(|database| database.keys).sum();
@@ -356,6 +362,7 @@ impl Plane {
         let core = self.core();
         if let Some(store) = self.stores.at(core) {
             store.stats = StoreStats::default();
+            store.forget_freed();
         }
     }
 }

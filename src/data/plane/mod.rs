@@ -269,6 +269,8 @@ pub struct Plane {
     migrations: migrate::Migrations,
     blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
+    /// What the primary has sent during a pause.
+    paused_applies: Vec<(Peer, Box<apply::ApplyBatch>)>,
     held: Vec<ClientRef>,
     spans: Args,
     next_serial: u64,
@@ -335,6 +337,7 @@ impl Plane {
             migrations: migrate::Migrations::default(),
             blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
+            paused_applies: Vec::new(),
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],
             next_serial: 1,

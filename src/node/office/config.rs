@@ -71,6 +71,9 @@ impl NodeOffice {
         result.map_err(|error| {
             log::warn!("{error}");
             self.config.undo(changes);
+            if let Err(error) = self.adjust_oom_score() {
+                log::warn!("Unable to write oom_score_adj: {error}");
+            }
             set_failed(name.as_bytes(), refusal)
         })
     }
