@@ -89,6 +89,7 @@ impl NodeOffice {
         }
         if let Some((_, db)) = self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number) {
             self.with_replication(outgoing, |replication| replication.loaded(Ok(db)));
+            self.restart_log(outgoing);
         }
     }
 
