@@ -449,7 +449,6 @@ impl Plane {
         match handler(self, at, request) {
             Ok(flow) => {
                 if flow == Flow::Wait {
-                    request.outcome.set(Outcome::Later);
                     self.clock_in(at, request);
                 }
                 self.serve_ready(request.bump);

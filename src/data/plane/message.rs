@@ -404,6 +404,10 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// The append-only log has what the receiver logged up to the batch with this number.
+    Logged(u64),
+    /// Whether writes have to wait: the append-only log does not take them as fast as they come.
+    HoldWrites(bool),
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.

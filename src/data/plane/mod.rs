@@ -269,6 +269,8 @@ pub struct Plane {
     migrations: migrate::Migrations,
     blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
+    /// What the primary has sent during a pause.
+    paused_applies: Vec<(Peer, Box<apply::ApplyBatch>)>,
     held: Vec<ClientRef>,
     spans: Args,
     next_serial: u64,
@@ -335,6 +337,7 @@ impl Plane {
             migrations: migrate::Migrations::default(),
             blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
+            paused_applies: Vec::new(),
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],
             next_serial: 1,
@@ -424,6 +427,7 @@ impl Plane {
             && !self.scripts.is_busy();
         self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
+        self.log.set_of_replica(replica);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {

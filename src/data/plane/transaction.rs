@@ -296,6 +296,8 @@ impl Plane {
 
     /// All stores are here: compare versions, then execute.
     pub(super) fn begin_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
+        // From here on the clock is its commands'.
+        self.clock_out(at);
         let changed = self.watched_keys_changed(at);
         self.forget_watches(at);
         let flags = self.clients[at].session.multi.as_ref().map_or(0, |transaction| transaction.flags);
