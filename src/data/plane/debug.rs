@@ -100,6 +100,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
         (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
+        (b"clusterlink", [kill, _, _]) if kill.eq_ignore_ascii_case(b"kill") => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
@@ -121,6 +122,8 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
 const HELP: &[&str] = &[
     "AOF-FLUSH-SLEEP <microsec>",
     "    Server will sleep before flushing the AOF, this is used for testing.",
+    "CLUSTERLINK KILL <to|from|all> <node-id>",
+    "    Kills the link based on the direction to/from (both) with the provided node.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
@@ -181,11 +184,11 @@ impl Plane {
     }
 }
 
-/// The whole node sleeps, as Redis's one thread does. Other nodes are to notice: the bus core says yes and sleeps, then
-/// the data cores do.
+/// The whole node sleeps, as Redis's one thread does, and other nodes are to notice: the bus core tells all data cores
+/// to, at the same time, and sleeps too.
 fn sleep(plane: &mut Plane, at: u32, time: Duration) -> Result<Flow, Error> {
-    let next: Next = Box::new(move |plane, at, _| plane.tell_all_and_ok(at, Inquiry::Sleep(time)));
-    plane.ask_then(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), next)
+    let finish: Finish = Box::new(|plane, at, _| plane.reply(at).ok());
+    plane.ask(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), finish)
 }
 
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.

@@ -44,12 +44,7 @@ use saving::After;
 pub use saving::SavingDesk;
 use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
-use std::time::Duration;
 use std::sync::Arc;
-
-/// So much longer the bus core sleeps than the data cores: what these say when they wake comes before what waits in its
-/// sockets, as it does on Redis's one thread.
-const LONGER: Duration = Duration::from_millis(100);
 
 /// Something that goes on when all data cores have answered.
 struct Pending {
@@ -213,7 +208,7 @@ impl NodeOffice {
             }
             b"bgrewriteaof" => self.rewrite_command(from, number, &command, outgoing),
             b"debug" => {
-                let done = self.debug(&command.args[1..]);
+                let done = self.debug(&command.args[1..], outgoing);
                 answer(from, number, &command, outgoing, |reply| {
                     done?;
                     reply.ok();
@@ -245,7 +240,7 @@ impl NodeOffice {
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.
-    fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
+    fn debug(&mut self, args: &[Vec<u8>], outgoing: &mut Outgoing) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
@@ -259,6 +254,7 @@ impl NodeOffice {
                 Ok(())
             }
             (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
+            (b"clusterlink", [_, direction, node]) => self.kill_links(node, direction, outgoing),
             _ => Err(Error::Syntax),
         }
     }
@@ -295,8 +291,8 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
             }
             Message::Ask(number, Inquiry::Sleep(time)) => {
-                outgoing.push((from, Message::Answer(number, Answer::Done)));
-                outgoing.sleep = (!time.is_zero()).then_some(time + LONGER);
+                self.ask_all(&Inquiry::Sleep(time), Then::Reply(from, number, Vec::new()), outgoing);
+                outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
             Message::Errand(number, errand) => self.courier.take(from, number, *errand),
