@@ -105,6 +105,8 @@ impl Engine {
             }
             Ok(VmState::Continue)
         })?;
+        // What the compiler of the prelude left.
+        lua.gc_collect()?;
         Ok(Engine {
             run: sandbox.get("run")?,
             run_function: sandbox.get("run_function")?,
