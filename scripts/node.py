@@ -74,8 +74,8 @@ def require(module, package=None):
 class Connection:
     """The smallest RESP2 client that scripts need: one command, one reply."""
 
-    def __init__(self, port, timeout=10):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=10, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
         self.file = self.socket.makefile("rb")
 
     def call(self, *args):

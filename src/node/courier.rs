@@ -35,7 +35,7 @@ pub struct Courier {
 
 enum News {
     Report(Ticket, Report),
-    /// A thread has ended and leaves its connection.
+    /// A thread leaves its connection, and ends.
     Left((String, u16), Connection),
 }
 
@@ -80,9 +80,7 @@ impl Courier {
                     let _ = outgoing.send(news);
                     bell.ring();
                 };
-                if let Some(connection) = run(ticket, &address, kept, &cargo, tell) {
-                    tell(News::Left((address.host, address.port), connection));
-                }
+                run(ticket, &address, kept, &cargo, tell);
             })
         });
         match thread {
@@ -115,32 +113,31 @@ impl Courier {
         reports
     }
 
+    /// How many connections are kept.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Closes connections that were not used for a while.
     pub fn tick(&mut self) {
         self.kept.retain(|_, connection| connection.used.elapsed() < KEPT_FOR);
     }
 }
 
-/// One errand; the connection, if it is still good.
-fn run(
-    ticket: Ticket,
-    address: &Address,
-    kept: Option<Connection>,
-    cargo: &Receiver<Cargo>,
-    tell: impl Fn(News),
-) -> Option<Connection> {
+/// One errand. The connection, if it is still good, is left before the report: who hears that may have the next errand.
+fn run(ticket: Ticket, address: &Address, kept: Option<Connection>, cargo: &Receiver<Cargo>, tell: impl Fn(News)) {
     let was_kept = kept.is_some();
     let connection = kept.map_or_else(|| connect(address), |kept| prepare(kept, address));
     let mut connection = match connection {
         Ok(connection) => connection,
         Err(_) => {
             let error = Error::new("IOERR error or timeout connecting to the client");
-            tell(News::Report(ticket, Report::Connected(Err(error))));
-            return None;
+            return tell(News::Report(ticket, Report::Connected(Err(error))));
         }
     };
     tell(News::Report(ticket, Report::Connected(Ok(()))));
-    let Ok(cargo) = cargo.recv() else { return Some(connection) };
+    let leave = |connection| tell(News::Left((address.host.clone(), address.port), connection));
+    let Ok(cargo) = cargo.recv() else { return leave(connection) };
     let mut delivery = deliver(&mut connection, &cargo);
     if was_kept && delivery.may_retry() {
         // The target has closed the connection since it was last used, most probably.
@@ -149,12 +146,11 @@ fn run(
             delivery = deliver(&mut connection, &cargo);
         }
     }
-    let is_good = delivery.failure.is_none();
-    tell(News::Report(
-        ticket,
-        Report::Delivered(delivery.arrived, delivery.refusal.or(delivery.failure.map(|it| it.0))),
-    ));
-    is_good.then_some(connection)
+    if delivery.failure.is_none() {
+        leave(connection);
+    }
+    let error = delivery.refusal.or(delivery.failure.map(|it| it.0));
+    tell(News::Report(ticket, Report::Delivered(delivery.arrived, error)));
 }
 
 fn connect(address: &Address) -> io::Result<Connection> {

@@ -131,6 +131,8 @@ pub struct NodeFigures {
     pub waiting: u64,
     /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
     pub ends_in: Option<u64>,
+    /// Connections that are kept for MIGRATE.
+    pub couriers: usize,
 }
 
 /// What INFO tells of snapshots in a file.

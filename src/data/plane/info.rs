@@ -185,7 +185,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
     field(out, "total_forks", 0);
-    field(out, "migrate_cached_sockets", 0);
+    field(out, "migrate_cached_sockets", figures.node.couriers);
     field(out, "slave_expires_tracked_keys", figures.own_deadlines);
     field(out, "active_defrag_hits", 0);
     field(out, "active_defrag_misses", 0);

@@ -14,12 +14,14 @@
 //! The keys' stores stay borrowed while the keys are under way, so that no write is lost and no client finds a key on
 //! both nodes or on neither: what needs those stores waits, as for a transaction; the cores themselves go on serving
 //! everything else. Redis holds the whole node meanwhile. Connecting, which can take as long as the timeout when the
-//! target is down, comes before.
+//! target is down, comes before. In a transaction or a script, which hold their stores anyway, it does not.
 
 use super::Plane;
-use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
+use super::client::{ClientRef, SCRIPT_CLIENT};
 use super::dispatch::{Flow, Request};
+use super::log::Unit;
 use super::message::Message;
+use super::script::Caller;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::base::notify::Class;
@@ -96,6 +98,8 @@ struct Migration {
     wish: Wish,
     /// Whether there is a connection.
     connected: bool,
+    /// Whether it is part of a transaction or a script, which holds the stores.
+    is_part: bool,
     /// The cores whose stores are borrowed while the keys are under way.
     cores: Vec<CoreId>,
 }
@@ -109,9 +113,6 @@ pub struct Migrations {
 
 fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
     let wish = Wish::parse(request.args)?;
-    if at == SCRIPT_CLIENT || plane.transacting(at) {
-        return Err(Error::new("ERR MIGRATE is not allowed inside a transaction or a script"));
-    }
     if let Some(command) = request.command {
         plane.routes.check(command, request, plane.manner(at, command), &plane.topology)?;
     }
@@ -120,10 +121,14 @@ fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Er
     }
     let (client, db) = (plane.clients[at].reference, plane.clients[at].session.db);
     let cores = plane.cores_of_keys(&wish.keys);
+    let is_part = plane.transacting(at);
     plane.migrations.last += 1;
     let number = plane.migrations.last;
-    let migration = Migration { client, db, wish, connected: false, cores: Vec::new() };
+    let migration = Migration { client, db, wish, connected: false, is_part, cores: Vec::new() };
     plane.migrations.pending.insert(number, migration);
+    if is_part {
+        return Ok(plane.migration_has_stores(number, &[]).0);
+    }
     Ok(plane.gather_migration(client, number, cores, request.bump))
 }
 
@@ -197,6 +202,10 @@ impl Plane {
         match report {
             Report::Connected(Ok(())) if self.clients.get(client).is_some() => {
                 migration.connected = true;
+                if migration.is_part {
+                    self.migration_has_stores(number, &[]);
+                    return;
+                }
                 let keys = migration.wish.keys.clone();
                 let cores = self.cores_of_keys(&keys);
                 self.gather_migration(client, number, cores, bump);
@@ -208,10 +217,47 @@ impl Plane {
             }
             Report::Delivered(arrived, error) => {
                 let Some(migration) = self.migrations.pending.remove(&number) else { return };
-                self.unload(&migration, &arrived);
-                self.give_back(&migration.cores);
+                if migration.is_part {
+                    self.in_unit_of(client.index, |plane| plane.unload(&migration, &arrived));
+                } else {
+                    self.unload(&migration, &arrived);
+                    self.give_back(&migration.cores);
+                }
                 self.answer_migration(client, error, bump);
             }
+        }
+    }
+
+    /// Does `work` as part of what client `at`, a script's or one in a transaction, has logged so far.
+    fn in_unit_of(&mut self, at: u32, work: impl FnOnce(&mut Plane)) {
+        let Some(unit) = self.unit_of(at).map(std::mem::take) else { return work(self) };
+        self.log.resume(unit);
+        work(self);
+        let unit = self.log.suspend();
+        if let Some(place) = self.unit_of(at) {
+            *place = unit;
+        }
+    }
+
+    fn unit_of(&mut self, at: u32) -> Option<&mut Unit> {
+        let mut owner = self.clients.at(at)?.reference;
+        if let Some(job) = self.scripts.job.as_mut().filter(|_| at == SCRIPT_CLIENT) {
+            match job.caller {
+                Caller::Client(caller) if job.in_transaction => owner = caller,
+                _ => return job.unit.as_mut(),
+            }
+        }
+        let transaction = self.clients.get_mut(owner)?.session.multi.as_mut();
+        transaction.map(|transaction| &mut transaction.unit)
+    }
+
+    /// The client of a transaction is gone while keys are under way: their stores stay until the target has answered.
+    pub(super) fn orphan_migration(&mut self, client: ClientRef, cores: &mut Vec<CoreId>) {
+        let mut pending = self.migrations.pending.values_mut();
+        let under_way = |migration: &&mut Migration| migration.client == client && migration.is_part;
+        if let Some(migration) = pending.find(under_way).filter(|migration| migration.connected) {
+            migration.is_part = false;
+            migration.cores = std::mem::take(cores);
         }
     }
 
@@ -246,7 +292,7 @@ impl Plane {
             plane.reply(at).ok();
             Ok(Flow::Done)
         });
-        self.release(at, Hold::Answer, bump);
+        self.go_on(at, bump);
     }
 
     /// The client is gone before anything was sent.

@@ -66,7 +66,7 @@ pub enum Caller {
 
 /// The script that is running.
 pub(super) struct Job {
-    caller: Caller,
+    pub(super) caller: Caller,
     /// The stores it has borrowed.
     cores: Vec<CoreId>,
     /// Whether this core's store is locked for its sake alone.
@@ -101,9 +101,9 @@ pub(super) struct Job {
     /// The command that called it, for FUNCTION STATS.
     args: Vec<Vec<u8>>,
     /// What it has logged, while it stands still.
-    unit: Option<Unit>,
+    pub(super) unit: Option<Unit>,
     /// Whether it is part of a transaction, whose log it writes to then.
-    in_transaction: bool,
+    pub(super) in_transaction: bool,
     /// The command whose answer it waits for.
     pub(super) awaits: Option<&'static Command>,
 }

@@ -368,6 +368,7 @@ impl Plane {
         if let Some(mut transaction) = transaction {
             if let Some(running) = &mut transaction.running {
                 self.orphan_script(reference, running, &mut transaction.unit);
+                self.orphan_migration(reference, running);
             }
             self.log.end(transaction.unit);
             self.give_back(&transaction.running.unwrap_or_default());

@@ -225,6 +225,7 @@ impl NodeOffice {
             replica_bytes,
             waiting: waiting as u64,
             ends_in: ending.map(Ending::left),
+            couriers: self.courier.kept(),
         }
     }
 

@@ -1,0 +1,90 @@
+//! Slots that move between real nodes: MIGRATE on its own, in a transaction and in a script, and what replicas get of
+//! slots that are lost.
+
+mod common;
+
+use common::client::Client;
+use common::{Node, eventually};
+
+const ARGS: [&str; 8] =
+    ["--cluster-enabled", "yes", "--data-cores", "3", "--pin-cores", "no", "--repl-diskless-sync-delay", "0"];
+
+fn id(node: &Node) -> String {
+    node.connect().run("CLUSTER MYID").strings().remove(0)
+}
+
+fn ok(client: &mut Client, line: &str) {
+    assert_eq!(client.run(line), "+OK\r\n", "{line}");
+}
+
+/// Two primaries, and a replica of the first.
+fn cluster() -> [Node; 3] {
+    let nodes = [Node::start(&ARGS), Node::start(&ARGS), Node::start(&ARGS)];
+    Node::form_cluster(&nodes.each_ref(), 2);
+    let mut replica = nodes[2].connect();
+    ok(&mut replica, &format!("CLUSTER REPLICATE {}", id(&nodes[0])));
+    eventually("the replica follows", || replica.run("INFO replication").contains("master_link_status:up"));
+    nodes
+}
+
+#[test]
+fn keys_leave_in_a_transaction_and_in_a_script_and_their_slot_follows() {
+    let [source, target, replica] = cluster();
+    let (mut from, mut to) = (source.connect(), target.connect());
+    let slot = from.run("CLUSTER KEYSLOT {b}").int();
+    for number in 1..=4 {
+        ok(&mut from, &format!("SET {{b}}{number} value"));
+    }
+    ok(&mut to, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(&source)));
+    ok(&mut from, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(&target)));
+    let address = format!("MIGRATE 127.0.0.1 {}", target.port());
+
+    ok(&mut from, &format!("{address} {{b}}1 0 5000"));
+    assert!(from.run("INFO stats").contains("migrate_cached_sockets:1"));
+    assert_eq!(from.run(&format!("{address} {{b}}1 0 5000")), "+NOKEY\r\n");
+
+    ok(&mut from, "MULTI");
+    for line in [format!("{address} {{b}}2 0 5000"), format!("{address} {{b}}2 0 5000"), "EXISTS {b}4".into()] {
+        assert_eq!(from.run(&line), "+QUEUED\r\n");
+    }
+    assert_eq!(from.run("EXEC"), "*3\r\n+OK\r\n+NOKEY\r\n:1\r\n");
+
+    let script = format!("return redis.call('MIGRATE', '127.0.0.1', {}, KEYS[1], 0, 5000)", target.port());
+    assert_eq!(from.call(&["EVAL", &script, "1", "{b}3"]), "+OK\r\n");
+
+    ok(&mut from, "MULTI");
+    assert_eq!(from.run("MIGRATE 127.0.0.1 1 {b}4 0 5000"), "+QUEUED\r\n");
+    assert_eq!(from.run("EXISTS {b}4"), "+QUEUED\r\n");
+    assert_eq!(from.run("EXEC"), "*2\r\n-IOERR error or timeout connecting to the client\r\n:1\r\n");
+    let port = target.port().to_string();
+    let several = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "REPLACE", "KEYS", "{b}4", "{b}1"];
+    assert_eq!(from.call(&several), "+OK\r\n");
+
+    for client in [&mut to, &mut from] {
+        ok(client, &format!("CLUSTER SETSLOT {slot} NODE {}", id(&target)));
+    }
+    assert!(from.run("GET {b}1").starts_with(b"-MOVED"));
+    assert_eq!(to.run(&format!("CLUSTER COUNTKEYSINSLOT {slot}")).int(), 4);
+    assert_eq!(from.run("DBSIZE").int(), 0);
+    eventually("the replica deletes them, too", || replica.connect().run("DBSIZE").int() == 0);
+}
+
+#[test]
+fn a_slot_that_is_lost_takes_its_keys_along_from_the_replicas_too() {
+    let [source, target, replica] = cluster();
+    let (mut from, mut to, mut copy) = (source.connect(), target.connect(), replica.connect());
+    let slot = from.run("CLUSTER KEYSLOT {b}").int();
+    for number in 0..1000 {
+        ok(&mut from, &format!("SET {{b}}{number} value"));
+    }
+    ok(&mut from, "SET {f}stays value");
+    eventually("the replica has all", || copy.run("DBSIZE").int() == 1001);
+    // The other node takes the slot though its keys are not there: its claim is newer.
+    ok(&mut to, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(&source)));
+    ok(&mut to, &format!("CLUSTER SETSLOT {slot} NODE {}", id(&target)));
+    for client in [&mut from, &mut copy] {
+        eventually("the keys are gone", || client.run("DBSIZE").int() == 1);
+    }
+    assert!(from.run("GET {b}1").starts_with(b"-MOVED"));
+    assert_eq!(from.run("GET {f}stays"), "$5\r\nvalue\r\n");
+}
