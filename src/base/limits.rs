@@ -63,6 +63,12 @@ pub const STREAM_READ: usize = 64 * 1024;
 /// Messages that find no room in the queue of another thread, from which a core takes no more writes.
 pub const MAX_UNSENT: usize = 256;
 
+/// Bytes of the append-only log that may wait for the disk before writes wait as well.
+pub const LOG_UNWRITTEN: usize = 64 * 1024 * 1024;
+
+/// Bytes of replies a core may keep until the append-only log has what they are about; beyond, it executes nothing new.
+pub const WITHHELD_OUTPUT: usize = 64 * 1024 * 1024;
+
 /// Keys with deadlines that a core of a writable replica remembers to delete itself.
 pub const MAX_OWN_DEADLINES: usize = 10_000;
 

@@ -1,5 +1,5 @@
 //! The log: what the commands of a data core changed, on its way to the bus core, which merges the logs of all cores into
-//! the one stream that replicas get.
+//! the one stream that replicas and the append-only log get.
 //!
 //! A core sends one batch a turn. Batches of one core keep their order; those of two cores have none, since each
 //! core's slots are its own, but where a store was lent: then [`after`](LogBatch::after) says which batches come first.
@@ -13,6 +13,8 @@ pub struct LogBatch {
     pub core: CoreId,
     /// Its place among the batches of that core, counted from 1.
     pub number: u64,
+    /// Whether its node copied another: then it is for the node's own disk only, and replicas have it from elsewhere.
+    pub of_replica: bool,
     /// Batches of other cores that come before it.
     pub after: Vec<LogMark>,
     /// Commands in RESP, without SELECT.

@@ -1,5 +1,27 @@
 //! How the node stands in replication, as far as its data cores must know: an immutable snapshot that the bus core makes.
 
+/// Why nothing can be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskError {
+    /// The last snapshot failed, and `stop-writes-on-bgsave-error` is on.
+    Snapshot,
+    /// The append-only log can't be written, for this reason.
+    Log(String),
+}
+
+/// What this node's own disk means for its data cores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Whether the append-only log wants to know what changes.
+    pub logs: bool,
+    /// Whether replies wait until the append-only log has what they are about.
+    pub durable: bool,
+    /// Whether the data is being loaded.
+    pub loading: bool,
+    /// Why writes are refused, if they are.
+    pub error: Option<DiskError>,
+}
+
 /// What the data cores go by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -9,10 +31,12 @@ pub struct Standing {
     pub replica: bool,
     /// A replica's: whether it is connected to its primary and has its data.
     pub link_up: bool,
-    /// Whether the data is being replaced by a snapshot, and nothing is to be answered from the old.
+    /// Whether the data is being loaded or replaced by a snapshot, and nothing is to be answered from the old.
     pub loading: bool,
     /// Whether it is being replaced while the old serves.
     pub loading_beside: bool,
+    /// This node's own disk.
+    pub disk: Disk,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
 }
@@ -20,6 +44,6 @@ pub struct Standing {
 impl Standing {
     /// Whether there are commands that may not be executed now.
     pub fn restricts(&self) -> bool {
-        self.replica || self.loading
+        self.replica || self.loading || self.disk.error.is_some()
     }
 }

@@ -47,6 +47,9 @@ pub struct DataCore {
     fresh: Vec<Completion>,
     /// Messages that found a full queue.
     backlog: VecDeque<(Peer, Message)>,
+    /// Whether the append-only log is far behind.
+    log_full: bool,
+    withheld: Withheld,
     next_tick_ns: u64,
     /// When something last completed.
     last_work_ns: u64,
@@ -99,6 +102,8 @@ impl DataCore {
             completions: VecDeque::new(),
             fresh: Vec::new(),
             backlog: VecDeque::new(),
+            log_full: false,
+            withheld: Withheld::default(),
             next_tick_ns: 0,
             last_work_ns: 0,
             stopping: false,
@@ -139,7 +144,9 @@ impl DataCore {
             self.last_work_ns = started;
         }
         self.plane.weigh_changed();
-        while let Some(completion) = self.completions.pop_front() {
+        while !self.withheld.is_full()
+            && let Some(completion) = self.completions.pop_front()
+        {
             self.complete(completion)?;
         }
         self.take_messages()?;
@@ -305,6 +312,8 @@ impl DataCore {
                     }
                     Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
+                    Message::Tell(Notice::Logged(number)) => self.withheld.logged(number),
+                    Message::Tell(Notice::HoldWrites(full)) => self.log_full = full,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
                 }
@@ -365,8 +374,10 @@ impl DataCore {
     fn hand_over(&mut self) {
         self.plane.tell_changes();
         self.plane.flush_hops();
+        let awaited = self.plane.awaited_batch();
         self.plane.flush_log();
-        self.backlog.extend(self.plane.outgoing.drain(..));
+        let bus = self.plane.bus();
+        self.withheld.messages(awaited, self.plane.outgoing.drain(..), bus, &mut self.backlog);
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
                 // Full: order between two cores must hold, so everything behind it waits too.
@@ -374,7 +385,7 @@ impl DataCore {
                 break;
             }
         }
-        self.plane.hold_writes(self.backlog.len() > limits::MAX_UNSENT);
+        self.plane.hold_writes(self.backlog.len() > limits::MAX_UNSENT || self.log_full);
         let (ring, rings, bell) = (&mut self.ring, &self.rings, &self.bus_bell);
         self.port.flush(|peer| match rings.get(peer) {
             Some(target) => ring.wake(*target),
@@ -384,7 +395,12 @@ impl DataCore {
 
     /// How long this turn may sleep. Before it does, others are told that it must be woken.
     fn plan_wait(&mut self, more: bool) -> Wait {
-        if more || self.stopping || !self.backlog.is_empty() || !self.completions.is_empty() {
+        if more
+            || self.plane.monitors.holds_lines()
+            || self.stopping
+            || !self.backlog.is_empty()
+            || !self.completions.is_empty()
+        {
             return Wait::Poll;
         }
         let awaits_others = self.plane.awaits_others();
@@ -412,9 +428,11 @@ impl DataCore {
 mod busy;
 mod departures;
 mod output;
+mod withheld;
 
 use busy::Busy;
 use departures::Departures;
+use withheld::Withheld;
 
 /// Closes a connection that is not taken, with the reason.
 fn refuse(new: NewClient, reason: &str) {

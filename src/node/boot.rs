@@ -1,16 +1,17 @@
 //! From a configuration to a running node: sockets are bound, files are opened and checked, threads are
 //! started and pinned. Whatever can't be had is said before the first client is served.
 
+use super::aof::directory::Directory;
+use super::aof::writer::LogWriter;
 use super::config::Config;
 use super::courier::Courier;
 use super::listeners::{self, Listeners, Share};
 use super::log::{self as node_log, LogDrain};
 use super::nodes_file::NodesFile;
-use super::office::{self, ClusterDesk, Desks, NodeOffice, ReplicationDesk, SavingDesk};
+use super::office::{self, AppendingDesk, ClusterDesk, Desks, LoadingDesk, NodeOffice, ReplicationDesk, SavingDesk};
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
-use super::snapshot_file;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
@@ -26,7 +27,6 @@ use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
 use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
-use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
 use crate::ring::{Ring, RingOptions};
@@ -77,12 +77,9 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     registry.rename(config.renames());
     let registry: &'static Registry = Box::leak(Box::new(registry));
     let settings = Arc::new(config.settings());
+    let log = Directory::open(office::log_names(&config))?;
+    let loads = has_data(&config);
     let users = Arc::new(config.initial_users()?);
-    let loaded = loaded(&config, cores, hasher, &settings)?;
-    let counts = loaded.as_ref().map_or((0, 0), |loaded| (loaded.keys, loaded.expired.len() as u64));
-    let (stores, resumption) =
-        loaded.map_or_else(Default::default, |loaded| (loaded.stores, Some((loaded.facts, loaded.expired))));
-    let mut stores = stores.into_iter();
     let topology = Arc::new(topology);
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
@@ -108,7 +105,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
             ear,
             bus_bell: bus_bell.try_clone()?,
             cpu: cpu_for(&config, &cpus, index),
-            store: stores.next(),
+            loads,
         });
     }
     let signals = signals()?;
@@ -137,11 +134,12 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     started?;
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
-    let mut replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
-    replication.resumption = resumption;
-    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?, counts);
+    let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
     let courier = Courier::new(bus_bell.try_clone()?);
-    let desks = Desks { cluster: desk, replication, saving, courier };
+    let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);
+    let loading = LoadingDesk::new(loads);
+    let desks = Desks { cluster: desk, replication, saving, appending, loading, courier };
     let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
     bus_core::run(
         bus_core::Parts {
@@ -154,7 +152,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
             signals,
             cpu: bus_cpu,
         },
-        || log::warn!("Ready to accept connections"),
+        || log::info!("The bus core runs"),
     )?;
     for thread in threads {
         thread.join().map_err(|_| "a data core died")??;
@@ -170,8 +168,8 @@ struct Seat {
     ear: Ear,
     bus_bell: Bell,
     cpu: Option<core_affinity::CoreId>,
-    /// What was loaded for it.
-    store: Option<Store>,
+    /// Whether there is something to load before it serves.
+    loads: bool,
 }
 
 /// What all data cores' threads share while they start.
@@ -207,10 +205,11 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     let rings = rings.into_iter().collect::<Result<Vec<RawFd>, String>>()?;
     let ring = ring.map_err(|error| error.to_string())?;
     let (databases, hasher, seed) = (shared.settings.databases, seat.options.hasher, seat.options.seed);
-    let mut store = seat.store.unwrap_or_else(|| Store::new(StoreOptions { databases, hasher, seed }));
+    let mut store = Store::new(StoreOptions { databases, hasher, seed });
     store.configure(&shared.settings);
     let mut plane = Plane::new(seat.options, shared.settings.clone(), shared.topology.clone(), shared.registry, store);
     plane.adopt_users(shared.users.clone(), None);
+    plane.begin_loading(seat.loads);
     let mut doors = Doors::new().map_err(|error| error.to_string())?;
     doors.replace(seat.share).map_err(|error| error.to_string())?;
     let parts = data_core::Parts {
@@ -226,20 +225,11 @@ fn data_core_thread(seat: Seat, shared: &Shared) -> Result<(), String> {
     DataCore::new(parts).run().map_err(|error| format!("data core {} stopped: {error}", core.0))
 }
 
-/// The stores of the data cores as the snapshot's file has them; none: there is no such file.
-fn loaded(config: &Config, cores: usize, hasher: KeyHasher, settings: &Settings) -> Result<Option<Loaded>, StartError> {
-    let started = clock::monotonic_ns();
+/// Whether there is something on the disk that the node has to load.
+fn has_data(config: &Config) -> bool {
     let path = config.dir().join(String::from_utf8_lossy(config.text("dbfilename")).into_owned());
-    let plan = Plan { keep_expired: config.replica_of().is_some(), ..office::plan(cores, hasher) };
-    let loaded = snapshot_file::load(&path, plan, settings);
-    let Some(loaded) = loaded.map_err(|error| format!("Fatal error loading the DB: {error}. Exiting."))? else {
-        return Ok(None);
-    };
-    let (keys, expired, empty) = (loaded.keys, loaded.expired.len(), loaded.empty);
-    log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}.");
-    let seconds = (clock::monotonic_ns() - started) as f64 / 1e9;
-    log::info!("DB loaded from disk: {seconds:.3} seconds");
-    Ok(Some(loaded))
+    // A log that is not there yet has to be made.
+    config.flag("appendonly") || path.exists()
 }
 
 /// The directives of the control plane.

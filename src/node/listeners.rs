@@ -44,6 +44,10 @@ impl Listeners {
             Some(path) => Some((bind_unix(&path, config.number("unixsocketperm"))?, path)),
             None => None,
         };
+        // While it runs, a node may be told to listen nowhere (`bind ""`).
+        if config.number::<u16>("port") != 0 && unix.is_none() && !tcp.iter().any(|listener| listener.handed_out) {
+            return Err("Configured to not listen anywhere, exiting.".into());
+        }
         Ok(Listeners { tcp, unix, cores })
     }
 
@@ -110,9 +114,6 @@ fn bind_all(config: &Config, cores: usize) -> Result<Vec<Listener>, StartError> 
                 all.push(Listener { socket, core, handed_out: false });
             }
         }
-    }
-    if port != 0 && !all.iter().any(|listener| listener.handed_out) {
-        return Err("Configured to not listen anywhere, exiting.".into());
     }
     Ok(all)
 }

@@ -1,5 +1,6 @@
 //! A node put together: configuration, files, threads.
 
+pub mod aof;
 pub mod boot;
 pub mod config;
 pub mod courier;

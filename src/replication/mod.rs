@@ -14,7 +14,7 @@
 //! Invariants:
 //! - The stream of a primary is what its cores logged; that of a replica is what its primary sent, byte by byte, as far as
 //!   it has been executed. So the offset of a replica is what its data is.
-//! - A data core logs if and only if it has been told to by a [`Standing`]; nothing is done that depends on it before all
+//! - A data core logs if and only if it has been told to by a [`Standing`]: for replicas, or for the append-only log; nothing is done that depends on it before all
 //!   have answered.
 //! - What a replica does not take is bounded by `client-output-buffer-limit`, what the cores do not take by
 //!   [`limits::PIECES_UNDER_WAY`].
@@ -32,7 +32,7 @@ pub mod upstream;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::contract::log::{LogBatch, LogPart};
-use crate::contract::standing::Standing;
+use crate::contract::standing::{Disk, Standing};
 use failover::Failover;
 use feed::{Piece, Target};
 use history::History;
@@ -97,6 +97,8 @@ pub enum Action {
     Copy(Option<(String, u16)>),
     /// Answer the WAIT with this number: so many replicas have it.
     Waited(u64, usize),
+    /// This is next in the one order of all cores: for the append-only log, and for who wants to know of a cut.
+    Record(Box<LogBatch>),
 }
 
 /// One node's part in replication.
@@ -123,6 +125,8 @@ pub struct Replication {
     links: u64,
     /// Since when there is no replica.
     alone_since: u64,
+    /// What this node's own disk means for the data cores.
+    disk: Disk,
     pinged_at: u64,
     ticked_at: u64,
     now: u64,
@@ -198,6 +202,7 @@ impl Replication {
             standing_asked: 0,
             links: 0,
             alone_since: 0,
+            disk: Disk::default(),
             pinged_at: 0,
             ticked_at: 0,
             now: 0,
@@ -255,12 +260,15 @@ impl Replication {
             for part in &batch.parts {
                 match *part {
                     LogPart::Commands { db, end } => {
-                        self.append_on(db, &batch.bytes[start..end]);
+                        if !batch.of_replica {
+                            self.append_on(db, &batch.bytes[start..end]);
+                        }
                         start = end;
                     }
                     LogPart::Cut(number) => self.cut_made(number),
                 }
             }
+            self.actions.push(Action::Record(batch));
         }
         self.feed_replicas();
     }
@@ -284,14 +292,21 @@ impl Replication {
         self.stream.trim(self.options.backlog_size, needed);
     }
 
+    /// This node's own disk means this for the data cores from now on.
+    pub fn set_disk(&mut self, disk: Disk) {
+        self.disk = disk;
+        self.stand();
+    }
+
     /// Tells the data cores how the node stands, if that has changed.
     fn stand(&mut self) {
         let standing = Standing {
-            log: self.upstream.is_none() && self.stream.is_active(),
+            log: self.upstream.is_none() && self.stream.is_active() && !self.disk.loading || self.disk.logs,
             replica: self.upstream.is_some(),
             link_up: self.upstream.as_ref().is_some_and(Upstream::is_up),
-            loading: self.upstream.as_ref().is_some_and(Upstream::is_loading),
+            loading: self.upstream.as_ref().is_some_and(Upstream::is_loading) || self.disk.loading,
             loading_beside: self.upstream.as_ref().is_some_and(Upstream::is_loading_beside),
+            disk: self.disk.clone(),
             good_replicas: self.good_replicas(),
         };
         if standing != self.standing {
@@ -308,7 +323,7 @@ impl Replication {
     }
 
     /// Whether the data cores go by what they were told last.
-    fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.standing_asked == 0
     }
 

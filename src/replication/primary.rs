@@ -396,6 +396,12 @@ impl Replication {
         over.into_iter().for_each(|link| self.close_replica(link, "client-output-buffer-limit"));
     }
 
+    /// Replicas that have not acknowledged all of the stream.
+    pub fn lagging_replicas(&self) -> usize {
+        let end = self.stream.end();
+        self.replicas.iter().filter(|replica| replica.is_online() && replica.acked < end).count()
+    }
+
     /// Replicas that have acknowledged something lately.
     pub(super) fn good_replicas(&self) -> usize {
         let good = |replica: &&Replica| replica.is_online() && replica.lag(self.now) <= self.options.max_lag;

@@ -134,7 +134,14 @@ impl World {
             Action::Cut(number) => {
                 let parts = vec![LogPart::Cut(number)];
                 let sent = replication.merge.done(CoreId(0)) + 1;
-                let batch = LogBatch { core: CoreId(0), number: sent, after: Vec::new(), bytes: Vec::new(), parts };
+                let batch = LogBatch {
+                    core: CoreId(0),
+                    number: sent,
+                    of_replica: false,
+                    after: Vec::new(),
+                    bytes: Vec::new(),
+                    parts,
+                };
                 replication.logged(Box::new(batch));
                 replication.snapshot_part(number, CoreId(0), b"keys".to_vec(), true);
             }
@@ -279,6 +286,7 @@ fn a_node_that_starts_with_a_snapshot_goes_on_in_its_stream() {
         node.logged(Box::new(LogBatch {
             core: CoreId(0),
             number: node.merge.done(CoreId(0)) + 1,
+            of_replica: false,
             after: Vec::new(),
             bytes: Vec::new(),
             parts: vec![LogPart::Cut(1 << 63)],

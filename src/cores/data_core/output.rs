@@ -7,8 +7,33 @@ use crate::ring::{Completion, PlannedSend, Socket, Wait};
 use std::io;
 
 impl DataCore {
-    /// Sends all replies there are and waits as told; completions are queued for the next turn.
+    /// Sends all replies that may leave and waits as told; completions are queued for the next turn.
     pub(super) fn flush(&mut self, wait: Wait) -> io::Result<()> {
+        let awaited = self.plane.awaited_batch();
+        if self.withheld.must_wait(awaited) {
+            self.withhold(awaited);
+        }
+        while let Some(out) = self.withheld.next_ready(awaited) {
+            let newer = std::mem::replace(&mut self.plane.out, out);
+            self.send(Wait::Poll)?;
+            self.plane.out = newer;
+        }
+        self.send(wait)
+    }
+
+    /// Keeps the replies made so far until the append-only log has batch `awaited`.
+    fn withhold(&mut self, awaited: u64) {
+        let mut out = std::mem::take(&mut self.plane.out);
+        out.close();
+        for segment in &out.segments {
+            if let Some(client) = self.plane.clients.get_mut(segment.client) {
+                client.segment = crate::data::plane::client::NO_SEGMENT;
+            }
+        }
+        self.withheld.replies(awaited, out);
+    }
+
+    fn send(&mut self, wait: Wait) -> io::Result<()> {
         self.plan_sends();
         self.ring.turn(&self.outbox, wait)?;
         self.sockets.turn_over();
@@ -100,6 +125,10 @@ impl DataCore {
 
     /// Closes clients that said goodbye and have all their replies, and what else is due.
     fn close_finished(&mut self) {
+        if self.withheld.has_replies() {
+            // One of them may be for who says goodbye.
+            return self.act();
+        }
         for client in std::mem::take(&mut self.plane.goodbyes) {
             if self.plane.clients.get(client).is_none() {
                 continue;

@@ -3,7 +3,9 @@
 
 use crate::base::double;
 use crate::data::store::{Handle, Object, Store, Value};
+use crate::data::types::stream::Id;
 use sha1_smol::Sha1;
+use std::ops::ControlFlow;
 
 /// A digest.
 pub type Digest = [u8; 20];
@@ -92,7 +94,13 @@ fn outside(object: &Object, digest: &mut Digest) {
                 xor(digest, &element);
             }
         }
-        Object::Stream(_) => {}
+        Object::Stream(stream) => {
+            stream.each(Id::ZERO, Id { ms: u64::MAX, seq: u64::MAX }, false, |entry| {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                entry.texts().for_each(|text| mix(digest, text.text(&mut buffer)));
+                ControlFlow::Continue(())
+            });
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use super::{bitmap, generic, geo, hash, hyperloglog, list, memory, set, sort, st
 use crate::data::exec::Handler;
 use crate::data::plane::dispatch::{Flow, Request};
 use crate::data::plane::{
-    Plane, acl, connection, debug, functions, introspection, memory as plane_memory, migrate, pubsub, replica, script,
-    scripting, server, tracking, transaction,
+    Plane, acl, connection, debug, functions, introspection, memory as plane_memory, migrate, monitor, pubsub, replica,
+    script, scripting, server, tracking, transaction,
 };
 use crate::resp::Error;
 use std::collections::HashMap;
@@ -109,6 +109,7 @@ impl Registry {
             server::NODE_HANDLERS,
             introspection::NODE_HANDLERS,
             plane_memory::NODE_HANDLERS,
+            monitor::NODE_HANDLERS,
             debug::NODE_HANDLERS,
             migrate::NODE_HANDLERS,
             scripting::NODE_HANDLERS,

@@ -9,6 +9,8 @@ use crate::data::command::spec::flag;
 
 /// A command that waits for others.
 pub struct Clocked {
+    command: &'static Command,
+    /// Empty if nobody wants to know them.
     args: Vec<Vec<u8>>,
     /// When it began.
     began_ns: u64,
@@ -27,7 +29,7 @@ impl Plane {
         let track = self.settings.latency_tracking;
         let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
         for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
-            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed | Outcome::Later)) = kind(&run[0]) {
+            if let (Some(id), outcome @ (Outcome::Done | Outcome::Failed)) = kind(&run[0]) {
                 self.stats.commands += run.len() as u64;
                 self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
             }
@@ -40,11 +42,17 @@ impl Plane {
         }
     }
 
-    /// A command of client `at` begins to wait for others.
+    /// A command of client `at` begins to wait for others. One that waits for a command of its own (EXEC) does not: that
+    /// one has the clock.
     pub(super) fn clock_in(&mut self, at: u32, request: &Request<'_>) {
-        if self.settings.slowlog_log_slower_than >= 0 || self.settings.latency_monitor_threshold > 0 {
-            let args = request.args.iter().map(|arg| arg.to_vec()).collect();
-            self.clients[at].session.clocked = Some(Box::new(Clocked { args, began_ns: self.now.mono_ns }));
+        let logs = self.settings.slowlog_log_slower_than >= 0 || self.settings.latency_monitor_threshold > 0;
+        let session = &mut self.clients[at].session;
+        if let Some(command) = request.command
+            && session.clocked.is_none()
+        {
+            request.outcome.set(Outcome::Later);
+            let args = request.args.iter().filter(|_| logs).map(|arg| arg.to_vec()).collect();
+            session.clocked = Some(Box::new(Clocked { command, args, began_ns: self.now.mono_ns }));
         }
     }
 
@@ -52,10 +60,14 @@ impl Plane {
     pub(super) fn clock_out(&mut self, at: u32) {
         let reference = self.clients.at(at).map(|client| client.reference);
         let Some(client) = reference.and_then(|client| self.clients.get_mut(client)) else { return };
-        let Some(Clocked { args, began_ns }) = client.session.clocked.take().map(|clocked| *clocked) else { return };
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        if let Some(command) = self.registry.find(&args) {
-            let elapsed = (self.options.clock)().saturating_sub(began_ns);
+        let Some(Clocked { command, args, began_ns }) = client.session.clocked.take().map(|clocked| *clocked) else {
+            return;
+        };
+        let elapsed = (self.options.clock)().saturating_sub(began_ns);
+        self.stats.commands += 1;
+        self.commands.called(command.id(), 1, elapsed, false, self.settings.latency_tracking);
+        if !args.is_empty() {
+            let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
             self.note_slowness(at, command, &args, elapsed / 1000);
         }
     }

@@ -29,12 +29,26 @@ pub struct ApplyBatch {
 impl Plane {
     /// Executes a batch and sends it back.
     pub(super) fn apply(&mut self, from: Peer, batch: Box<ApplyBatch>, bump: &Bump) {
+        if self.pause.is_some() || !self.paused_applies.is_empty() {
+            // CLIENT PAUSE holds for the primary too, as in Redis.
+            self.paused_applies.push((from, batch));
+            return;
+        }
         if self.must_stall() {
             self.stalled.push((from, Message::Apply(batch)));
             return;
         }
         self.apply_here(&batch, bump);
         self.send(from, Message::Applied(batch));
+    }
+
+    /// Executes the batches that waited for the end of a pause.
+    pub(super) fn apply_after_pause(&mut self, bump: &Bump) {
+        if self.pause.is_none() {
+            for (from, batch) in std::mem::take(&mut self.paused_applies) {
+                self.apply(from, batch, bump);
+            }
+        }
     }
 
     /// Executes a batch on the stores that are here.

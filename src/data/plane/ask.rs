@@ -210,6 +210,10 @@ impl Plane {
                 self.adopt_users(users.clone(), *asked_by);
                 Answer::Done
             }
+            Inquiry::Monitor(core) => {
+                self.monitored_by(*core, true);
+                Answer::Done
+            }
             Inquiry::Denials => Answer::Denials(self.denials.entries()),
             Inquiry::DenialsReset => {
                 self.denials.reset();
@@ -422,6 +426,8 @@ impl Plane {
                 self.deliver_message(&channel, &message, sharded);
             }
             Notice::Clients(count) => self.node_clients = count,
+            Notice::Lines(lines) => self.lines_came(&lines),
+            Notice::MonitorsNoMore(core) => self.monitored_by(core, false),
             Notice::Close(client) => {
                 if self.clients.get(client).is_some() {
                     self.close(client.index);
@@ -443,6 +449,7 @@ impl Plane {
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
+            Notice::Logged(_) | Notice::HoldWrites(_) => {}
             Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
         }
     }

@@ -118,6 +118,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
+    /// MONITOR was said.
+    pub monitors: bool,
     /// READONLY was said.
     pub readonly: bool,
     /// ASKING was said for the next command.
@@ -207,6 +209,7 @@ impl Session {
             authenticated: open,
             reply_mode: ReplyMode::default(),
             no_evict: false,
+            monitors: false,
             readonly: false,
             asking: false,
             created: now,
@@ -266,6 +269,7 @@ impl Client {
             && session.reply_mode == ReplyMode::On
             && session.subscriptions.is_none()
             && session.tracking.is_none()
+            && !session.monitors
             && session.user.is_unrestricted();
     }
 

@@ -198,6 +198,7 @@ fn reset(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     plane.forget_watches(at);
     plane.drop_subscriptions(at);
     plane.stop_tracking(at);
+    plane.stop_monitoring(at);
     let user = plane.users.default_user().clone();
     let session = &mut plane.clients[at].session;
     session.db = 0;
@@ -436,6 +437,9 @@ impl Plane {
         let mut flags = String::new();
         if session.subscriptions.is_some() {
             flags.push('P');
+        }
+        if session.monitors {
+            flags.push('O');
         }
         if session.multi.is_some() {
             flags.push('x');

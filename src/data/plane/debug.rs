@@ -93,10 +93,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"digest", []) => digest(plane, at),
         (b"digest-value", keys) => digest_values(plane, at, keys),
         (b"replicate", command) if !command.is_empty() => replicate(plane, at, command),
-        (b"reload", _) => plane.ask_bus(at, request.args),
-        (b"jmap" | b"loadaof" | b"flushall", _) => {
-            Err(Error::new("ERR DEBUG LOADAOF and its kin need the append-only file of a later version of coreslot"))
-        }
+        (b"reload", _) | (b"loadaof", []) | (b"aof-flush-sleep", [_]) => plane.ask_bus(at, request.args),
         (b"protocol", [kind]) => protocol(plane, at, kind),
         (b"set-skip-checksum-validation", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
@@ -126,6 +123,8 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
 }
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microsec>",
+    "    Server will sleep before flushing the AOF, this is used for testing.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
@@ -140,6 +139,8 @@ const HELP: &[&str] = &[
     "    Drop all packets that match the filtered type. Set to -1 allow all packets.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
+    "LOADAOF",
+    "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",

@@ -131,7 +131,7 @@ impl Plane {
     }
 
     /// Stops reading from a client that sends more than is executed; closes one beyond its limit.
-    fn limit_input(&mut self, at: u32) {
+    pub(super) fn limit_input(&mut self, at: u32) {
         let client = &mut self.clients[at];
         let waiting = client.hold.is_some();
         if client.input.len() as u64 > self.settings.client_query_buffer_limit {
@@ -377,7 +377,11 @@ impl Plane {
         if let Err(error) = self.admit_sort(at, request, command) {
             return self.refuse(at, request, error);
         }
-        match &command.run {
+        let shown = self.monitors.is_on() && command.spec.full_name() != "exec";
+        if shown {
+            self.show(at, request.args, command);
+        }
+        let flow = match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
             Run::Keyed(handler) => self.keyed(at, request, command, *handler),
             Run::Script if self.locked => Flow::Retry(Hold::Store),
@@ -385,7 +389,12 @@ impl Plane {
             Run::Session(handler) => self.session(at, request, *handler),
             Run::Node(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
             Run::Node(handler) => self.session(at, request, *handler),
+        };
+        if matches!(flow, Flow::Retry(_)) {
+            self.monitors.retract();
         }
+        self.monitors.keep();
+        flow
     }
 
     /// Whether this client may use this command now.
@@ -405,6 +414,11 @@ impl Plane {
             return Err(Error::new("ERR Command not allowed inside a transaction"));
         }
         self.admit_user(at, request, command)?;
+        if self.clients[at].session.monitors
+            && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE | flag::READONLY) != 0
+        {
+            return Err(Error::new("ERR Replica can't interact with the keyspace"));
+        }
         if in_multi {
             self.admit_to_transaction(at, request, command)?;
         } else if self.standing.restricts() || self.lacks_replicas {
@@ -435,7 +449,6 @@ impl Plane {
         match handler(self, at, request) {
             Ok(flow) => {
                 if flow == Flow::Wait {
-                    request.outcome.set(Outcome::Later);
                     self.clock_in(at, request);
                 }
                 self.serve_ready(request.bump);
@@ -483,6 +496,7 @@ impl Plane {
         if let Some(command) = request.command {
             self.commands.rejected(command.id());
         }
+        self.monitors.retract();
         let error = self.break_transaction(at, request, error);
         self.reply_error(at, &error);
         Flow::Done
@@ -568,43 +582,6 @@ impl Plane {
             return self.refuse(at, request, Error::OutOfMemory);
         }
         self.execute(at, request, handler)
-    }
-
-    /// Keeps a client's input waiting.
-    pub(super) fn hold(&mut self, at: u32, hold: Hold) {
-        let client = &mut self.clients[at];
-        client.hold = Some(hold);
-        if matches!(hold, Hold::Store | Hold::Pause | Hold::Output) {
-            self.held.push(client.reference);
-        }
-    }
-
-    /// Lets a client go on, if `hold` is what it waits for.
-    pub fn release(&mut self, at: u32, hold: Hold, bump: &Bump) {
-        let client = &mut self.clients[at];
-        if client.hold != Some(hold) {
-            return;
-        }
-        client.hold = None;
-        if client.session.closing {
-            return;
-        }
-        if client.input.is_empty() {
-            self.limit_input(at);
-        } else {
-            self.run_input(at, bump);
-        }
-    }
-
-    /// Tries all clients again that wait for the store, the end of a pause, or for output to leave.
-    pub fn release_held(&mut self, bump: &Bump) {
-        for reference in std::mem::take(&mut self.held) {
-            if let Some(hold @ (Hold::Store | Hold::Pause | Hold::Output)) =
-                self.clients.get(reference).and_then(|client| client.hold)
-            {
-                self.release(reference.index, hold, bump);
-            }
-        }
     }
 
     /// Whether a pause stands against this command.

@@ -69,6 +69,8 @@ pub struct Figures {
     pub trackers: u64,
     /// Keys that have readers, and readers of keys.
     pub read: (usize, usize),
+    /// Large values that wait to be freed, and those that were.
+    pub freed_later: (usize, u64),
     /// Keys whose deadlines clients of a writable replica have set.
     pub own_deadlines: u64,
     /// What there is for scripts.
@@ -135,11 +137,13 @@ pub struct NodeFigures {
     pub couriers: usize,
 }
 
-/// What INFO tells of snapshots in a file.
+/// What INFO tells of the node's own disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SaveFacts {
-    /// Whether one is being made.
+    /// Whether a snapshot is being made in a file.
     pub under_way: bool,
+    /// Whether another is to be made when that is possible.
+    pub scheduled: bool,
     /// Whether the last one failed.
     pub failed: bool,
     /// How many were made.
@@ -148,8 +152,71 @@ pub struct SaveFacts {
     pub last: u64,
     /// How much had changed by then.
     pub changed: u64,
+    /// Seconds that the last one took; -1: there was none.
+    pub took: i64,
+    /// How the one under way is coming on, if there is one; the log's base counts.
+    pub progress: Option<SaveProgress>,
     /// Keys of the snapshot that was loaded last: those that live, and those that had died.
     pub loaded: (u64, u64),
+    /// Files of whole data that were begun.
+    pub begun: u64,
+    /// The append-only log.
+    pub log: LogFacts,
+    /// The data that is being loaded from disk, if it is.
+    pub loading: Option<LoadFacts>,
+}
+
+/// How a file of whole data is coming on.
+#[derive(Clone, Copy, Debug)]
+pub struct SaveProgress {
+    /// Whether it is for the append-only log.
+    pub for_log: bool,
+    /// Unix time in seconds of its beginning.
+    pub began: u64,
+    /// Keys written.
+    pub keys: u64,
+    /// Keys there were at its beginning.
+    pub of: u64,
+}
+
+/// What INFO tells of the append-only log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogFacts {
+    /// Whether there is one, or will be when it has a base.
+    pub enabled: bool,
+    /// Whether it is to be rewritten when that is possible.
+    pub scheduled: bool,
+    /// Whether the last rewrite failed.
+    pub failed: bool,
+    /// How often it was rewritten, or tried to be.
+    pub rewrites: u64,
+    /// How often that failed since it last did not.
+    pub failures: u64,
+    /// Seconds that the last rewrite took; -1: there was none.
+    pub took: i64,
+    /// Whether writing fails.
+    pub write_failed: bool,
+    /// Bytes of the log.
+    pub current: u64,
+    /// Bytes it had when it was last rewritten.
+    pub base: u64,
+    /// Bytes that are not written yet.
+    pub buffer: u64,
+    /// Whether it is being synced.
+    pub syncing: bool,
+    /// Writes that could not wait for a sync.
+    pub delayed: u64,
+}
+
+/// What INFO tells of data that is being loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadFacts {
+    /// Unix time in seconds when that began.
+    pub began: u64,
+    /// Bytes to load, and those that are.
+    pub total: u64,
+    /// Bytes loaded.
+    pub loaded: u64,
 }
 
 impl Figures {
@@ -185,6 +252,8 @@ impl Figures {
         self.scripts.interpreter_bytes = self.scripts.interpreter_bytes.max(other.scripts.interpreter_bytes);
         self.trackers += other.trackers;
         self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
+        let (waiting, freed) = other.freed_later;
+        self.freed_later = (self.freed_later.0 + waiting, self.freed_later.1 + freed);
         self.client_bytes += other.client_bytes;
         self.longest_input = self.longest_input.max(other.longest_input);
         self.longest_output = self.longest_output.max(other.longest_output);
@@ -250,6 +319,7 @@ impl Plane {
             },
             trackers: self.invalidations.clients.len() as u64,
             read: (0, 0),
+            freed_later: (0, 0),
             blocked: 0,
             client_bytes: 0,
             longest_input: 0,
@@ -276,6 +346,7 @@ impl Plane {
             figures.used_bytes = store.used_bytes() as u64;
             figures.store = store.stats;
             figures.read = store.read_counts();
+            figures.freed_later = store.freed_later();
             figures.databases = (0..store.databases()).map(|db| KeyspaceCounts::of(store, db)).collect();
         }
         let keys = figures.databases.iter().map(|database| database.keys).sum();
@@ -291,6 +362,7 @@ impl Plane {
         let core = self.core();
         if let Some(store) = self.stores.at(core) {
             store.stats = StoreStats::default();
+            store.forget_freed();
         }
     }
 }

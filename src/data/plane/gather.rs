@@ -156,7 +156,8 @@ impl Plane {
 
     fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
         let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
-        let gone = gather.purpose.client().is_some_and(|client| self.clients.get(client).is_none());
+        let client = gather.purpose.client();
+        let gone = client.is_some_and(|client| self.clients.get(client).is_none());
         let mut flow = Flow::Done;
         match gather.purpose {
             Purpose::Migration(_, number) if gone => self.forget_migration(number),
@@ -166,6 +167,9 @@ impl Plane {
                 (flow, stay) = self.migration_has_stores(number, &gather.cores);
                 if stay {
                     return flow;
+                }
+                if let Some(client) = client {
+                    self.clock_out(client.index);
                 }
             }
             Purpose::Order(number, order) => self.carry_out(number, *order, bump),

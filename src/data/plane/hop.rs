@@ -194,6 +194,7 @@ impl Plane {
 
     /// Sends off this turn's batches.
     pub fn flush_hops(&mut self) {
+        self.flush_lines();
         for (core, batch) in self.hops.iter_mut().enumerate() {
             if let Some(batch) = batch.take() {
                 self.stats.hops += batch.commands.len() as u64;

@@ -137,20 +137,62 @@ fn clients(out: &mut String, plane: &Plane, figures: &Figures) {
 }
 
 fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
+    let (saves, log) = (figures.saves, figures.saves.log);
+    let now = plane.now.unix_ms / 1000;
+    let result = |failed: bool| if failed { "err" } else { "ok" };
+    let progress = |for_log: bool| saves.progress.filter(|progress| progress.for_log == for_log);
+    let seconds = |for_log| progress(for_log).map_or(-1, |progress| now.saturating_sub(progress.began) as i64);
+    let (keys, of) = saves.progress.map_or((0, 0), |progress| (progress.keys, progress.of));
     field(out, "loading", u8::from(plane.standing.loading));
     field(out, "async_loading", u8::from(plane.standing.loading_beside));
-    let saves = figures.saves;
+    // Nothing forks here, so nothing is copied.
+    field(out, "current_cow_peak", 0);
+    field(out, "current_cow_size", 0);
+    field(out, "current_cow_size_age", 0);
+    field(out, "current_fork_perc", format!("{:.2}", if of == 0 { 0.0 } else { keys as f64 * 100.0 / of as f64 }));
+    field(out, "current_save_keys_processed", keys);
+    field(out, "current_save_keys_total", of);
     field(out, "rdb_changes_since_last_save", figures.counters.changed.saturating_sub(saves.changed));
     field(out, "rdb_bgsave_in_progress", u8::from(saves.under_way));
     field(out, "rdb_last_save_time", saves.last);
-    field(out, "rdb_last_bgsave_status", if saves.failed { "err" } else { "ok" });
+    field(out, "rdb_last_bgsave_status", result(saves.failed));
+    field(out, "rdb_last_bgsave_time_sec", saves.took);
+    field(out, "rdb_current_bgsave_time_sec", seconds(false));
     field(out, "rdb_saves", saves.saves);
+    field(out, "rdb_last_cow_size", 0);
     field(out, "rdb_last_load_keys_expired", saves.loaded.1);
     field(out, "rdb_last_load_keys_loaded", saves.loaded.0);
-    field(out, "aof_enabled", 0);
-    field(out, "aof_rewrite_in_progress", 0);
-    field(out, "aof_last_bgrewrite_status", "ok");
-    field(out, "aof_last_write_status", "ok");
+    field(out, "aof_enabled", u8::from(log.enabled));
+    field(out, "aof_rewrite_in_progress", u8::from(progress(true).is_some()));
+    field(out, "aof_rewrite_scheduled", u8::from(log.scheduled));
+    field(out, "aof_last_rewrite_time_sec", log.took);
+    field(out, "aof_current_rewrite_time_sec", seconds(true));
+    field(out, "aof_last_bgrewrite_status", result(log.failed));
+    field(out, "aof_rewrites", log.rewrites);
+    field(out, "aof_rewrites_consecutive_failures", log.failures);
+    field(out, "aof_last_write_status", result(log.write_failed));
+    field(out, "aof_last_cow_size", 0);
+    field(out, "module_fork_in_progress", 0);
+    field(out, "module_fork_last_cow_size", 0);
+    if log.enabled {
+        field(out, "aof_current_size", log.current);
+        field(out, "aof_base_size", log.base);
+        field(out, "aof_pending_rewrite", u8::from(log.scheduled));
+        field(out, "aof_buffer_length", log.buffer);
+        field(out, "aof_pending_bio_fsync", u8::from(log.syncing));
+        field(out, "aof_delayed_fsync", log.delayed);
+    }
+    if let Some(loading) = saves.loading {
+        let (total, loaded) = (loading.total, loading.loaded);
+        let elapsed = now.saturating_sub(loading.began);
+        let left = if loaded == 0 { 1 } else { elapsed * total.saturating_sub(loaded) / loaded };
+        field(out, "loading_start_time", loading.began);
+        field(out, "loading_total_bytes", total);
+        field(out, "loading_rdb_used_mem", 0);
+        field(out, "loading_loaded_bytes", loaded);
+        field(out, "loading_loaded_perc", format!("{:.2}", loaded as f64 * 100.0 / total.max(1) as f64));
+        field(out, "loading_eta_seconds", left);
+    }
 }
 
 fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
@@ -184,7 +226,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "pubsub_patterns", figures.pubsub.1);
     field(out, "pubsubshard_channels", figures.pubsub.2);
     field(out, "latest_fork_usec", 0);
-    field(out, "total_forks", 0);
+    field(out, "total_forks", figures.saves.begun);
     field(out, "migrate_cached_sockets", figures.node.couriers);
     field(out, "slave_expires_tracked_keys", figures.own_deadlines);
     field(out, "active_defrag_hits", 0);

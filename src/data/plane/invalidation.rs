@@ -225,6 +225,9 @@ impl Plane {
             }
         }
         if what.all {
+            // The tables are empty; those that are not will say so.
+            self.invalidations.sizes.fill(0);
+            self.upkeep.readers_told = usize::MAX;
             for client in self.invalidations.clients.clone() {
                 self.tell_keys(client, None);
             }

@@ -1,4 +1,4 @@
-//! The core's log of what its commands changed, for replicas: one batch a turn to the bus core.
+//! The core's log of what its commands changed, for replicas and the append-only log: one batch a turn to the bus core.
 //!
 //! Owned by the data core. Costs one look at [`Log::is_on`] while nobody wants it. A command that had several effects, and
 //! a transaction, are one unit between MULTI and EXEC, as in Redis. A batch is numbered when it is begun, so that a
@@ -59,6 +59,8 @@ pub struct Unit {
 pub struct Log {
     core: CoreId,
     on: bool,
+    /// Whether the node copies another.
+    of_replica: bool,
     text: Text,
     after: Vec<LogMark>,
     /// Batches sent so far.
@@ -70,7 +72,7 @@ pub struct Log {
 impl Log {
     /// The log of core `core`, which nobody wants yet.
     pub fn new(core: CoreId) -> Log {
-        Log { core, on: false, text: Text::default(), after: Vec::new(), sent: 0, unit: None }
+        Log { core, on: false, of_replica: false, text: Text::default(), after: Vec::new(), sent: 0, unit: None }
     }
 
     /// Whether anybody wants it.
@@ -82,6 +84,12 @@ impl Log {
     /// Whether anybody wants it from now on.
     pub fn set_on(&mut self, on: bool) {
         self.on = on;
+    }
+
+    /// Whether the node copies another from now on. What was logged before must have been taken.
+    pub fn set_of_replica(&mut self, of_replica: bool) {
+        debug_assert!(of_replica == self.of_replica || self.is_empty());
+        self.of_replica = of_replica;
     }
 
     /// Logs a command.
@@ -156,7 +164,7 @@ impl Log {
         self.sent += 1;
         let Text { bytes, parts } = std::mem::take(&mut self.text);
         let (core, number, after) = (self.core, self.sent, std::mem::take(&mut self.after));
-        Some(Box::new(LogBatch { core, number, after, bytes, parts }))
+        Some(Box::new(LogBatch { core, number, of_replica: self.of_replica, after, bytes, parts }))
     }
 }
 
@@ -253,6 +261,11 @@ impl Plane {
     /// Whether this command has to wait for that.
     pub(super) fn must_wait_for_log(&self, at: u32, command: &Command) -> bool {
         self.log_waits && self.log.on && self.flags_in_effect(at, command) & (flag::WRITE | flag::MAY_REPLICATE) != 0
+    }
+
+    /// The batch that the replies made so far have to wait for; 0: they need not wait.
+    pub fn awaited_batch(&self) -> u64 {
+        if self.standing.disk.durable { self.log.mark().number } else { 0 }
     }
 
     /// Sends off what was logged so far.

@@ -105,8 +105,8 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "mem_aof_buffer", 0);
     field(out, "mem_allocator", "slots");
     field(out, "active_defrag_running", 0);
-    field(out, "lazyfree_pending_objects", 0);
-    field(out, "lazyfreed_objects", 0);
+    field(out, "lazyfree_pending_objects", figures.freed_later.0);
+    field(out, "lazyfreed_objects", figures.freed_later.1);
 }
 
 /// Shows what Redis tells of its allocator.

@@ -190,6 +190,8 @@ pub enum Inquiry {
     ClientKill(Arc<super::client_filter::ClientFilter>),
     /// A new table of users to go by, and the client who made it, if one did.
     AdoptUsers(Arc<Users>, Option<ClientId>),
+    /// That core has clients who monitor.
+    Monitor(CoreId),
     /// ACL LOG.
     Denials,
     /// ACL LOG RESET.
@@ -402,10 +404,18 @@ pub enum Notice {
         /// SPUBLISH.
         sharded: bool,
     },
+    /// The append-only log has what the receiver logged up to the batch with this number.
+    Logged(u64),
+    /// Whether writes have to wait: the append-only log does not take them as fast as they come.
+    HoldWrites(bool),
     /// Stop serving; answered to nobody.
     Stop,
     /// The number of clients of the whole node, for `maxclients`.
     Clients(usize),
+    /// The sender's commands, for clients who monitor.
+    Lines(Arc<[super::monitor::Line]>),
+    /// That core has no clients who monitor any more.
+    MonitorsNoMore(CoreId),
     /// A client, to be closed.
     Close(ClientRef),
     /// The reply of a command that waited for a key of the sender.

@@ -29,6 +29,7 @@ pub mod dispatch;
 pub mod figures;
 pub mod functions;
 pub mod gather;
+pub mod hold;
 pub mod hop;
 pub mod info;
 pub mod introspection;
@@ -37,6 +38,7 @@ pub mod log;
 pub mod memory;
 pub mod message;
 pub mod migrate;
+pub mod monitor;
 pub mod pubsub;
 mod redirect;
 pub mod replica;
@@ -179,6 +181,8 @@ pub struct Plane {
     pub now: Now,
     /// Settings by which this core goes.
     pub settings: Arc<Settings>,
+    /// Who sees all commands.
+    pub monitors: monitor::Monitors,
     /// Users whom this core knows.
     pub users: Arc<Users>,
     /// What was denied here lately.
@@ -243,7 +247,7 @@ pub struct Plane {
     own_deadlines: HashSet<(usize, Box<[u8]>)>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
-    /// Whether commands may be executed without looking at `locked`, `pause` and `lacks_replicas`.
+    /// Whether commands may be executed without looking at `locked`, `pause`, `lacks_replicas` and `monitors`.
     pub free: bool,
     /// Whether every command is timed for itself (a sharp slow log), or quick ones together.
     pub precise: bool,
@@ -265,6 +269,8 @@ pub struct Plane {
     migrations: migrate::Migrations,
     blocking: blocking::Blocking,
     stalled: Vec<(Peer, Message)>,
+    /// What the primary has sent during a pause.
+    paused_applies: Vec<(Peer, Box<apply::ApplyBatch>)>,
     held: Vec<ClientRef>,
     spans: Args,
     next_serial: u64,
@@ -331,6 +337,7 @@ impl Plane {
             migrations: migrate::Migrations::default(),
             blocking: blocking::Blocking::default(),
             stalled: Vec::new(),
+            paused_applies: Vec::new(),
             held: Vec::new(),
             spans: vec![Span { start: 0, len: 0 }; 0],
             next_serial: 1,
@@ -338,6 +345,7 @@ impl Plane {
             upkeep: upkeep::Upkeep::default(),
             users: Arc::new(Users::new(b"")),
             denials: DenialLog::default(),
+            monitors: monitor::Monitors::default(),
             settings,
             topology,
             options,
@@ -411,6 +419,7 @@ impl Plane {
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };
         self.lacks_replicas = !replica && good_replicas < wanted;
         self.free = !self.locked
+            && !self.monitors.is_on()
             && !self.is_paused()
             && !self.lacks_replicas
             && !self.standing.restricts()
@@ -418,6 +427,7 @@ impl Plane {
             && !self.scripts.is_busy();
         self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
+        self.log.set_of_replica(replica);
         self.effects.logged = log;
         let (core, paused) = (self.core(), self.is_paused());
         if let Some(store) = self.stores.at(core) {

@@ -59,6 +59,9 @@ impl Plane {
                 return Some(self.error_reply(&error, proto));
             }
         };
+        if self.monitors.is_on() {
+            self.show_of_script(self.scripts.job.as_ref().map_or(0, |job| job.db), args, command);
+        }
         let began = (self.options.clock)();
         let failed = match &command.run {
             Run::Keyed(handler) => {

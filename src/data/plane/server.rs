@@ -38,6 +38,7 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
     ("shutdown", to_bus),
     ("save", to_bus),
     ("bgsave", to_bus),
+    ("bgrewriteaof", to_bus),
     ("lastsave", to_bus),
     ("cluster|countkeysinslot", count_keys_in_slot),
     ("cluster|getkeysinslot", get_keys_in_slot),

@@ -5,7 +5,7 @@ use super::message::{Answer, Message, Order};
 use crate::base::limits;
 use crate::contract::introduction::without;
 use crate::contract::settings::EvictionPolicy;
-use crate::contract::standing::Standing;
+use crate::contract::standing::{Disk, DiskError, Standing};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::rdb::write::{Style, Usage};
@@ -20,10 +20,30 @@ fn tells_of_cluster(command: &Command) -> bool {
     command.spec.group() == "cluster" && command.spec.is(flag::STALE) && !command.spec.is(flag::ADMIN)
 }
 
+/// Why a write is refused. Source: Redis 7.0 `writeCommandsGetDiskErrorMessage`.
+pub(super) fn disk_error(error: &DiskError) -> Error {
+    match error {
+        DiskError::Snapshot => Error::new(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands \
+             that may modify the data set are disabled, because this instance is configured to report errors during \
+             writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+             details about the RDB error.",
+        ),
+        DiskError::Log(reason) => Error::new(format!("MISCONF Errors writing to the AOF file: {reason}")),
+    }
+}
+
 impl Plane {
+    /// There is something to load before this core serves, or not: it need not be told that by the bus core.
+    pub fn begin_loading(&mut self, loads: bool) {
+        let disk = Disk { loading: loads, ..Disk::default() };
+        self.standing = Arc::new(Standing { loading: loads, disk, ..Standing::default() });
+        self.refresh();
+    }
+
     /// Goes by `standing` from now on.
     pub(super) fn stand(&mut self, standing: Arc<Standing>) {
-        if self.standing.log && !standing.log {
+        if self.standing.log != standing.log || self.standing.replica != standing.replica {
             // The last of it still goes to the bus core, which knows what to do with it.
             self.flush_log();
         }
@@ -38,6 +58,11 @@ impl Plane {
     /// Whether the node's standing allows this command to a client, which says it with these flags in effect.
     pub(super) fn admit_standing(&self, command: &Command, flags: u32) -> Result<(), Error> {
         let standing = &self.standing;
+        if let Some(error) = &standing.disk.error
+            && (flags & flag::WRITE != 0 || command.spec.full_name() == "ping")
+        {
+            return Err(disk_error(error));
+        }
         if standing.replica && self.settings.replica_read_only && flags & flag::WRITE != 0 {
             return Err(Error::new("READONLY You can't write against a read only replica."));
         }

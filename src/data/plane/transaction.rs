@@ -46,6 +46,8 @@ pub struct Transaction {
     pub slot: Option<Slot>,
     /// Set while it executes: the cores whose stores it holds.
     pub running: Option<Vec<CoreId>>,
+    /// How EXEC was written, if that is to be shown.
+    pub said: Option<Vec<u8>>,
     /// What it has logged so far, while it executes.
     pub unit: Unit,
 }
@@ -134,16 +136,19 @@ fn watch_keys(plane: &mut Plane, at: u32, named: Vec<Box<[u8]>>) -> Result<Flow,
 
 fn exec(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
     let Some(transaction) = &plane.clients[at].session.multi else {
+        plane.show_exec(at, request.args[0]);
         return Err(Error::new("ERR EXEC without MULTI"));
     };
     if transaction.broken {
         plane.discard_transaction(at);
+        plane.show_exec(at, request.args[0]);
         return Err(Error::new("EXECABORT Transaction discarded because of previous errors."));
     }
     match plane.cores_needed(at, request.bump) {
         Ok((cores, slot)) => {
             if let Some(transaction) = &mut plane.clients[at].session.multi {
                 transaction.slot = slot;
+                transaction.said = plane.monitors.is_on().then(|| request.args[0].to_vec());
             }
             Ok(plane.gather_transaction(at, cores, request.bump))
         }
@@ -200,6 +205,7 @@ impl Plane {
             return error;
         }
         self.discard_transaction(at);
+        self.show_exec(at, request.args[0]);
         aborted(&error)
     }
 
@@ -290,6 +296,8 @@ impl Plane {
 
     /// All stores are here: compare versions, then execute.
     pub(super) fn begin_transaction(&mut self, at: u32, cores: Vec<CoreId>, bump: &Bump) -> Flow {
+        // From here on the clock is its commands'.
+        self.clock_out(at);
         let changed = self.watched_keys_changed(at);
         self.forget_watches(at);
         let flags = self.clients[at].session.multi.as_ref().map_or(0, |transaction| transaction.flags);
@@ -324,6 +332,9 @@ impl Plane {
             transaction.unit = unit;
         }
         if flow == Flow::Done {
+            if let Some(word) = self.clients[at].session.multi.as_mut().and_then(|multi| multi.said.take()) {
+                self.show_exec(at, &word);
+            }
             self.end_transaction(at);
             self.serve_ready(bump);
         }
@@ -340,6 +351,10 @@ impl Plane {
             if let Err(error) = self.admit_queued(at, &request, command) {
                 self.reply_error(at, &error);
                 continue;
+            }
+            if self.monitors.is_on() {
+                self.show(at, request.args, command);
+                self.monitors.keep();
             }
             let flow = match &command.run {
                 Run::Keyed(handler) => {

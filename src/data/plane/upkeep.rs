@@ -77,6 +77,7 @@ impl Plane {
         if !self.is_paused() {
             self.release_held(bump);
         }
+        self.apply_after_pause(bump);
         if self.cron_paused {
             return self.idle_work();
         }
@@ -103,13 +104,14 @@ impl Plane {
         let now = self.now.unix_ms;
         let paused = self.is_paused();
         let effort = self.settings.active_expire_effort as usize;
-        let store = self.stores.home_mut();
         if self.upkeep.more_to_expire {
-            self.upkeep.more_to_expire =
-                self.active_expire && !paused && store.expire_some(now, limits::EXPIRE_PER_TURN * effort);
+            let (store, budget) = (self.stores.home_mut(), limits::EXPIRE_PER_TURN * effort);
+            self.upkeep.more_to_expire = self.active_expire && !paused && store.expire_some(now, budget);
+            let took = (self.options.clock)().saturating_sub(started) / 1_000_000;
+            self.latency.record("expire-cycle", took, self.settings.latency_monitor_threshold, now);
         }
         if self.upkeep.more_to_free {
-            self.upkeep.more_to_free = store.reclaim(limits::RECLAIM_PER_TURN);
+            self.upkeep.more_to_free = self.stores.home_mut().reclaim(limits::RECLAIM_PER_TURN);
         }
         self.settle_removed();
         if self.upkeep.more_to_evict {
@@ -209,7 +211,7 @@ impl Plane {
     pub fn over_output_limit(&mut self, at: u32, fresh: usize) -> bool {
         let now = self.now.unix_ms;
         let client = &mut self.clients[at];
-        let mut limit = if client.session.subscriptions.is_some() {
+        let mut limit = if client.session.subscriptions.is_some() || client.session.monitors {
             self.settings.output_limit_pubsub
         } else {
             self.settings.output_limit_normal
@@ -260,6 +262,7 @@ impl Plane {
         self.forget_watches(at);
         self.drop_subscriptions(at);
         self.stop_tracking(at);
+        self.stop_monitoring(at);
         self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {

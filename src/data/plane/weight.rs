@@ -30,9 +30,8 @@ impl Plane {
 
     /// Whether client `at` has been closed because its input, which it would be rid of in a moment, is too large.
     pub(super) fn evicts_for_input(&mut self, at: u32) -> bool {
-        let share = self.settings.maxmemory_clients / self.options.cores as u64;
         let client = &self.clients[at];
-        if share == 0 || client.input.len() as u64 <= share {
+        if self.share_of_clients().is_none_or(|share| client.input.len() as u64 <= share) {
             return false;
         }
         let reference = client.reference;
@@ -66,6 +65,12 @@ impl Plane {
         }
     }
 
+    /// This core's share of `maxmemory-clients`, if there is a limit.
+    fn share_of_clients(&self) -> Option<u64> {
+        let limit = self.settings.maxmemory_clients;
+        (limit > 0).then(|| limit / self.options.cores as u64)
+    }
+
     fn weigh_now(&mut self, client: ClientRef) {
         if let Some(client) = self.clients.get_mut(client) {
             let weight = client.memory() as u64;
@@ -76,10 +81,7 @@ impl Plane {
 
     /// Closes the largest clients until the rest are within this core's share of `maxmemory-clients`.
     fn evict_clients(&mut self) {
-        let share = self.settings.maxmemory_clients / self.options.cores as u64;
-        if share == 0 || self.weights.total <= share {
-            return;
-        }
+        let Some(share) = self.share_of_clients().filter(|share| self.weights.total > *share) else { return };
         let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
         let mut sizes: Vec<(u64, u32)> = evictable.map(|client| (client.weight, client.reference.index)).collect();
         sizes.sort_unstable();

@@ -17,6 +17,7 @@ mod encode;
 mod input;
 pub mod load;
 pub mod read;
+pub mod rewrite;
 mod stream;
 pub mod value;
 pub mod write;

@@ -99,6 +99,15 @@ pub fn end(out: &mut Vec<u8>) {
     out.push(opcode::END);
 }
 
+/// A whole file without anything, its checksum left out.
+pub fn nothing() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    header(&mut bytes);
+    end(&mut bytes);
+    bytes.extend([0; 8]);
+    bytes
+}
+
 /// The byte that tells in which form a value is written.
 pub(super) fn kind_of(value: Value<'_>) -> u8 {
     let Value::Object(object) = value else { return kind::STRING };

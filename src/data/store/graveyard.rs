@@ -19,6 +19,8 @@ const TABLES: usize = 4096;
 pub struct Graveyard {
     /// Large objects.
     objects: Vec<Object>,
+    /// How many of them were freed so far.
+    freed: u64,
     /// Tables whose entries are still in the arena.
     doomed: Vec<Doomed>,
     /// The slabs of stores that were flushed.
@@ -110,6 +112,7 @@ impl Graveyard {
         if let Some(object) = self.objects.last_mut() {
             if shrink(object) {
                 self.objects.pop();
+                self.freed += 1;
             }
             return true;
         }
@@ -153,6 +156,16 @@ impl Store {
     pub fn reclaim(&mut self, steps: usize) -> bool {
         (0..steps)
             .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
+    }
+
+    /// Large values that wait to be freed, and those that were, since last asked to forget them.
+    pub fn freed_later(&self) -> (usize, u64) {
+        (self.graveyard.objects.len(), self.graveyard.freed)
+    }
+
+    /// Forgets how many were.
+    pub fn forget_freed(&mut self) {
+        self.graveyard.freed = 0;
     }
 
     /// Frees some entries of doomed tables; false: there are none.

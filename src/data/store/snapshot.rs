@@ -215,6 +215,7 @@ impl Snapshot {
 
     fn write(&mut self, store: &Store, db: usize, handle: u32) {
         let handle = Handle(handle);
+        self.keys += 1;
         if self.selected.replace(db) != Some(db) {
             write::select(&mut self.out, db);
         }
@@ -226,7 +227,6 @@ impl Snapshot {
             frequency: store.frequency(handle, self.now),
         };
         write::record(&mut self.out, &record, self.style);
-        self.keys += 1;
     }
 }
 

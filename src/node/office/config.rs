@@ -29,7 +29,7 @@ impl NodeOffice {
                 Ok(())
             }),
             _ => {
-                let caller = Caller { local: command.local, loading: false };
+                let caller = Caller { local: command.local, loading: self.is_loading() };
                 let changed = self.config.set(&args[2..], caller);
                 let password = changed.as_ref().is_ok_and(|changes| changes.contains("requirepass"));
                 let changed = changed.and_then(|changes| self.follow(changes, outgoing));
@@ -70,6 +70,9 @@ impl NodeOffice {
         result.map_err(|error| {
             log::warn!("{error}");
             self.config.undo(changes);
+            if let Err(error) = self.adjust_oom_score() {
+                log::warn!("Unable to write oom_score_adj: {error}");
+            }
             set_failed(name.as_bytes(), refusal)
         })
     }
@@ -79,6 +82,7 @@ impl NodeOffice {
         self.drain.configure(&self.config);
         let replication = super::replication::options(&self.config);
         self.with_replication(outgoing, |desk| desk.configure(replication));
+        self.reconfigure_log(outgoing);
         let options = boot::cluster_options(&self.config, self.cores);
         let Some(desk) = &mut self.desk else { return };
         outgoing.links.push(LinkCommand::Configure(link_settings(&self.config)));

@@ -289,7 +289,10 @@ impl NodeOffice {
             (Writes::Draining(until), Held::UnderWay(ending)) if ending == until && under_way == 0 => {
                 self.ask_all(&Inquiry::Barrier, Then::Hold(Held::Drained(until)), outgoing);
             }
-            (Writes::Draining(until), Held::Drained(ending)) if ending == until => self.writes = Writes::Held(until),
+            (Writes::Draining(until), Held::Drained(ending)) if ending == until => {
+                self.writes = Writes::Held(until);
+                self.writes_stand_still(outgoing);
+            }
             _ => {}
         }
     }

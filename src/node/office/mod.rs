@@ -5,10 +5,12 @@
 //! log), never on a data core. `config` is CONFIG, `control` works for the control plane.
 
 mod acl;
+mod appending;
 mod config;
 mod connections;
 mod control;
 mod failover;
+mod loading;
 mod oom_score;
 pub mod parts;
 mod replication;
@@ -28,15 +30,18 @@ use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing};
 use crate::cores::clock;
 use crate::data::acl::Users;
+use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::replication::LinkId as StreamId;
 use crate::resp::{Error, Reply};
+pub use appending::{AppendingDesk, names as log_names};
 pub use control::ClusterDesk;
 use control::{Held, Writes};
+pub use loading::LoadingDesk;
 use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
-pub use saving::{SavingDesk, plan};
+pub use saving::SavingDesk;
 use shutdown::{Ending, Wishes};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,6 +70,12 @@ enum Then {
     Save(u64),
     /// The sum is how many keys there are.
     Counted,
+    /// The snapshot with this number has begun; the sum is how many keys there are.
+    Keys(u64),
+    /// The data was loaded; the sum is how much has changed.
+    Loaded,
+    /// The append-only log has all that it is to have.
+    CloseLog,
     /// Nothing.
     Nothing,
 }
@@ -75,8 +86,12 @@ pub struct Desks {
     pub cluster: Option<ClusterDesk>,
     /// For replication.
     pub replication: ReplicationDesk,
-    /// For snapshots in a file.
+    /// For files of the whole data.
     pub saving: SavingDesk,
+    /// For the append-only log.
+    pub appending: AppendingDesk,
+    /// For loading from disk.
+    pub loading: LoadingDesk,
     /// For MIGRATE.
     pub courier: Courier,
 }
@@ -88,6 +103,8 @@ pub struct NodeOffice {
     desk: Option<ClusterDesk>,
     desk_of_replication: ReplicationDesk,
     saving: SavingDesk,
+    appending: AppendingDesk,
+    loading: LoadingDesk,
     courier: Courier,
     listeners: Listeners,
     cores: usize,
@@ -114,13 +131,15 @@ impl NodeOffice {
         cores: usize,
         drain: LogDrain,
     ) -> Self {
-        let Desks { cluster: desk, replication: desk_of_replication, saving, courier } = desks;
+        let Desks { cluster: desk, replication: desk_of_replication, saving, appending, loading, courier } = desks;
         NodeOffice {
             config,
             users,
             desk,
             desk_of_replication,
             saving,
+            appending,
+            loading,
             courier,
             listeners,
             cores,
@@ -156,6 +175,9 @@ impl NodeOffice {
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
+            Then::Keys(number) => self.keys_counted(number, sum),
+            Then::Loaded => self.nothing_has_changed(sum),
+            Then::CloseLog => self.close_log(),
             Then::Nothing => {}
         }
     }
@@ -181,6 +203,10 @@ impl NodeOffice {
             b"debug" if command.args[1].eq_ignore_ascii_case(b"reload") => {
                 self.reload(from, number, &command, outgoing);
             }
+            b"debug" if command.args[1].eq_ignore_ascii_case(b"loadaof") => {
+                self.load_log_command(from, number, &command, outgoing);
+            }
+            b"bgrewriteaof" => self.rewrite_command(from, number, &command, outgoing),
             b"debug" => {
                 let done = self.debug(&command.args[1..]);
                 answer(from, number, &command, outgoing, |reply| {
@@ -208,6 +234,11 @@ impl NodeOffice {
         }
     }
 
+    /// What INFO tells of this node's disk.
+    fn save_facts(&self) -> SaveFacts {
+        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), ..self.saving.facts() }
+    }
+
     /// Those DEBUG subcommands that are about what the bus core has.
     fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
@@ -215,6 +246,11 @@ impl NodeOffice {
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
+                Ok(())
+            }
+            (b"aof-flush-sleep", [time]) => {
+                let time = std::str::from_utf8(time).ok().and_then(|time| time.parse().ok());
+                self.sleep_before_writes(time.ok_or(Error::NotAnInteger)?);
                 Ok(())
             }
             (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
@@ -266,11 +302,11 @@ impl Office for NodeOffice {
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
-                self.reloaded(number, outgoing);
+                self.placed(number, Ok(()), outgoing);
             }
             Message::Answer(number, Answer::Reply(Err(error))) => {
                 self.refused(number, &error, outgoing);
-                self.not_replaced(number, &error, outgoing);
+                self.placed(number, Err(&error), outgoing);
             }
             Message::Ask(number, Inquiry::Publish { channel, message, sharded }) => {
                 self.broadcast(sharded, &channel, &message, outgoing);
@@ -300,8 +336,10 @@ impl Office for NodeOffice {
         self.drain.drain();
         self.courier.tick();
         self.hand_out_parts(outgoing);
+        self.tick_loading(outgoing);
         self.tick_saving(outgoing);
         self.tick_replication(outgoing);
+        self.tick_appending(outgoing);
         self.tick_cluster(loads, outgoing);
         self.tick_shutdown(outgoing);
     }
@@ -318,6 +356,8 @@ impl Office for NodeOffice {
         self.drain.drain();
         self.look_after_loader(outgoing);
         self.look_after_files(outgoing);
+        self.look_after_loading(outgoing);
+        self.look_after_log(outgoing);
         for (to, number, report) in self.courier.reports() {
             outgoing.push((to, Message::Report(number, report)));
         }

@@ -19,7 +19,6 @@ use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
 use crate::data::rdb::load::{Facts, Loaded, Plan};
-use crate::data::rdb::write;
 use crate::data::store::{Progress, Store};
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
@@ -50,7 +49,7 @@ pub struct ReplicationDesk {
     /// For each piece that the cores execute, how many have not answered.
     pieces: HashMap<u64, usize>,
     /// Commands that are answered when the node stands as they want it to.
-    pending: Vec<(Peer, u64)>,
+    pub(super) pending: Vec<(Peer, u64)>,
     /// Connections of replicas that came while this node is about to become a primary.
     arriving: Vec<Departure>,
     /// Who waits for replicas.
@@ -58,6 +57,8 @@ pub struct ReplicationDesk {
     /// The connection to the primary, if it is to be read.
     upstream: Option<LinkId>,
     hasher: KeyHasher,
+    /// The commands there are.
+    pub(super) registry: &'static Registry,
     bell: Bell,
     /// The connections there are, as clients are told of them.
     connections: Connections,
@@ -84,7 +85,7 @@ impl ReplicationDesk {
                 options(config),
                 cores,
                 random,
-                |facts| header(Some(facts)),
+                header,
                 target,
                 Box::new(|args| remark(registry, args)),
             ),
@@ -97,6 +98,7 @@ impl ReplicationDesk {
             waiting: HashMap::new(),
             upstream: None,
             hasher,
+            registry,
             bell,
             connections: Connections::default(),
             begun: false,
@@ -106,7 +108,7 @@ impl ReplicationDesk {
 }
 
 /// Who executes a command of the primary.
-fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
+pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
     let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
     let cores: BTreeSet<CoreId> =
@@ -136,21 +138,9 @@ fn remark(registry: &Registry, args: &[&[u8]]) -> Option<Remark> {
     }
 }
 
-/// The beginning of a snapshot, and which place in the stream it is of.
-pub(super) fn header(facts: Option<&SnapshotFacts>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write::header(&mut bytes);
-    let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
-    aux("redis-ver", crate::base::limits::REDIS_VERSION);
-    aux("redis-bits", "64");
-    aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
-    if let Some(facts) = facts {
-        aux("repl-stream-db", &facts.db.to_string());
-        aux("repl-id", &facts.id);
-        aux("repl-offset", &facts.offset.to_string());
-    }
-    aux("aof-base", "0");
-    bytes
+/// The beginning of a snapshot for replicas.
+fn header(facts: &SnapshotFacts) -> Vec<u8> {
+    super::saving::header(Some(facts), false)
 }
 
 /// The place in a stream that a snapshot says it is of.
@@ -192,7 +182,7 @@ pub fn options(config: &Config) -> Options {
 impl NodeOffice {
     /// The regular work.
     pub(super) fn tick_replication(&mut self, outgoing: &mut Outgoing) {
-        if !self.desk_of_replication.begun {
+        if !self.desk_of_replication.begun && !self.is_loading() {
             self.desk_of_replication.begun = true;
             let primary = self.config.replica_of();
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
@@ -245,6 +235,7 @@ impl NodeOffice {
                 self.arrived(departure, outgoing);
             }
         }
+        self.begin_loading(outgoing);
     }
 
     /// Answers commands that wanted the node to stand as it does now.
@@ -267,7 +258,7 @@ impl NodeOffice {
                 self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
             }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
-            Action::FileCut(number, facts) => self.write_snapshot(number, facts.as_ref(), outgoing),
+            Action::FileCut(number, facts) => self.place_told(number, facts),
             Action::Abandon => {
                 for core in 0..self.cores as u16 {
                     outgoing.push((Peer(core), Message::Tell(Notice::EndSnapshot)));
@@ -315,6 +306,7 @@ impl NodeOffice {
                 desk.replacing = None;
             }
             Action::Apply(number, piece) => self.apply(number, piece, outgoing),
+            Action::Record(batch) => self.record(&batch, outgoing),
             Action::Waited(ticket, count) => {
                 if let Some((to, number)) = desk.waiting.remove(&ticket) {
                     let reply = format!(":{count}\r\n").into_bytes();
@@ -325,7 +317,7 @@ impl NodeOffice {
     }
 
     /// Spreads a piece over the cores it concerns.
-    fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
+    pub(super) fn apply(&mut self, number: u64, piece: Piece, outgoing: &mut Outgoing) {
         let messages = spread(number, piece, self.cores);
         self.desk_of_replication.pieces.insert(number, messages.len());
         outgoing.messages.extend(messages);
@@ -338,6 +330,9 @@ impl NodeOffice {
         *missing -= 1;
         if *missing == 0 {
             pieces.remove(&batch.window);
+            if self.piece_loaded(batch.window, outgoing) {
+                return;
+            }
             self.with_replication(outgoing, |replication| replication.applied(batch.window));
         }
     }
@@ -399,6 +394,7 @@ impl NodeOffice {
 
     fn put_in_place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
         log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
+        self.saving.facts.loaded = (loaded.keys, loaded.expired.len() as u64);
         let db = loaded.facts.replication_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
         self.last += 1;

@@ -1,4 +1,5 @@
-//! The office's work for snapshots in a file: SAVE, BGSAVE, the save points, DEBUG RELOAD, and the one at the end.
+//! The office's work for files of the whole data: SAVE, BGSAVE, the save points, the one at the end, and the bases of
+//! the append-only log.
 //!
 //! ```text
 //! how much has changed?  ->  a cut on all cores at once  ->  parts, one core a piece at a time  ->  the file has its name
@@ -6,54 +7,74 @@
 //!
 //! A core has one snapshot at a time, so there is none for replicas meanwhile, and none for a file while replicas get one.
 
-use super::replication::header;
+use super::appending::ok;
 use super::{NodeOffice, Then, answer};
 use crate::base::ids::CoreId;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::{clock, wake::Bell};
 use crate::data::key::KeyHasher;
-use crate::data::plane::figures::SaveFacts;
-use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, SnapshotPart};
+use crate::data::plane::figures::{SaveFacts, SaveProgress};
+use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope, SnapshotPart};
 use crate::data::rdb::load::Plan;
-use crate::data::store::{Progress, Store};
+use crate::data::rdb::write;
+use crate::data::store::Progress;
 use crate::node::config::value::Value;
-use crate::node::snapshot_file::{SnapshotReader, SnapshotWriter, Written};
+use crate::node::snapshot_file::{Destination, Format, SnapshotWriter, Written};
 use crate::replication::SnapshotFacts;
 use crate::resp::Error;
 use crate::slot::owner::OwnerMap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Numbers of snapshots for files have this bit, those for replicas have not.
 const FOR_FILE: u64 = 1 << 63;
 /// Seconds after which a save point tries again when a snapshot failed. Source: Redis 7.0 `CONFIG_BGSAVE_RETRY_DELAY`.
 const RETRY: u64 = 5;
 
-/// What the office has for snapshots in a file.
+/// What the office has for files of the whole data.
 pub struct SavingDesk {
-    facts: SaveFacts,
+    pub(super) facts: SaveFacts,
     save: Option<Save>,
-    reader: Option<(SnapshotReader, (Peer, u64))>,
-    /// The stores that were read are being put in place, for this command.
-    replacing: Option<(u64, (Peer, u64))>,
+    /// What is to be done when a snapshot can be made again.
+    waiting: VecDeque<After>,
     last: u64,
     /// Unix times in seconds of the last attempt, and when the save points were looked at.
     tried: u64,
     looked: u64,
-    hasher: KeyHasher,
-    bell: Bell,
+    pub(super) hasher: KeyHasher,
+    pub(super) bell: Bell,
 }
 
-/// A snapshot that is being made.
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The snapshot of its own.
+    Snapshot,
+    /// The base of the append-only log.
+    Base,
+}
+
+/// A file that is being made.
 struct Save {
     number: u64,
+    purpose: Purpose,
+    /// Unix time in seconds.
+    began: u64,
     /// What had changed at its beginning.
     changed: u64,
     writer: Option<SnapshotWriter>,
+    /// Its name, and whether it is written as a snapshot.
+    path: PathBuf,
+    is_snapshot: bool,
     /// Cores that have parts to come.
     missing: usize,
     /// Cores whose last part is being written, in the order of the parts; none: that was the last.
-    written: std::collections::VecDeque<Option<CoreId>>,
+    written: VecDeque<Option<CoreId>>,
+    /// Keys written, and how many there are.
+    keys: u64,
+    of: u64,
+    /// Where the data is in the stream of replication.
+    place: Option<SnapshotFacts>,
     then: After,
 }
 
@@ -71,14 +92,13 @@ pub enum After {
 }
 
 impl SavingDesk {
-    /// A desk that has nothing to do. `loaded`: keys that were loaded at the start, and those that had died before.
-    pub fn new(hasher: KeyHasher, bell: Bell, loaded: (u64, u64)) -> SavingDesk {
+    /// A desk that has nothing to do.
+    pub fn new(hasher: KeyHasher, bell: Bell) -> SavingDesk {
         let now = clock::unix_us() / 1_000_000;
         SavingDesk {
-            facts: SaveFacts { last: now, loaded, ..SaveFacts::default() },
+            facts: SaveFacts { last: now, took: -1, ..SaveFacts::default() },
             save: None,
-            reader: None,
-            replacing: None,
+            waiting: VecDeque::new(),
             last: 0,
             tried: 0,
             looked: now,
@@ -86,13 +106,25 @@ impl SavingDesk {
             bell,
         }
     }
+
+    /// What INFO tells, less what others know.
+    pub(super) fn facts(&self) -> SaveFacts {
+        let progress = self.save.as_ref().map(|save| SaveProgress {
+            for_log: save.purpose == Purpose::Base,
+            began: save.began,
+            keys: save.keys,
+            of: save.of,
+        });
+        let under_way = progress.is_some_and(|progress| !progress.for_log);
+        SaveFacts { under_way, scheduled: !self.waiting.is_empty(), progress, ..self.facts }
+    }
 }
 
 impl NodeOffice {
     /// SAVE, BGSAVE and LASTSAVE.
     pub(super) fn save_command(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
         let name = command.args[0].to_ascii_lowercase();
-        let after = match (name.as_slice(), &command.args[1..]) {
+        let (after, may_wait) = match (name.as_slice(), &command.args[1..]) {
             (b"lastsave", _) => {
                 let last = self.saving.facts.last;
                 return answer(from, number, command, outgoing, |reply| {
@@ -100,56 +132,45 @@ impl NodeOffice {
                     Ok(())
                 });
             }
-            (b"save", _) => After::Answer(from, number),
-            (_, []) => After::Nothing,
-            (_, [word]) if word.eq_ignore_ascii_case(b"schedule") => After::Nothing,
+            (b"save", _) => (After::Answer(from, number), true),
+            (_, []) => (After::Nothing, false),
+            (_, [word]) if word.eq_ignore_ascii_case(b"schedule") => (After::Nothing, true),
             _ => return answer(from, number, command, outgoing, |_| Err(Error::Syntax)),
         };
-        if self.snapshot_is_made() {
-            let error = Error::new("ERR Background save already in progress");
-            return answer(from, number, command, outgoing, |_| Err(error));
+        let is_saving = self.saving.facts().under_way;
+        let busy = self.snapshot_is_made();
+        if is_saving || busy && !may_wait {
+            let text = match is_saving {
+                true => "ERR Background save already in progress",
+                false => {
+                    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+                     schedule a BGSAVE whenever possible."
+                }
+            };
+            return answer(from, number, command, outgoing, |_| Err(Error::new(text)));
         }
-        self.begin_save(after, outgoing);
+        self.saving.waiting.push_back(after);
+        self.begin_waiting_save(outgoing);
         if let After::Nothing = after {
             answer(from, number, command, outgoing, |reply| {
-                reply.simple("Background saving started");
+                reply.simple(if busy { "Background saving scheduled" } else { "Background saving started" });
                 Ok(())
             });
         }
     }
 
-    /// DEBUG RELOAD: to the file and back.
-    pub(super) fn reload(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        match &command.args[2..] {
-            _ if self.snapshot_is_made() || self.saving.reader.is_some() => {
-                let error = Error::new("ERR Background save already in progress");
-                answer(from, number, command, outgoing, |_| Err(error));
-            }
-            [] => self.begin_save(After::Reload(from, number), outgoing),
-            [word] if word.eq_ignore_ascii_case(b"nosave") => self.begin_reading((from, number), outgoing),
-            _ => {
-                let error = Error::new("ERR DEBUG RELOAD takes no option here but NOSAVE");
-                answer(from, number, command, outgoing, |_| Err(error));
-            }
-        }
+    /// Makes a snapshot, and goes on with `after`: now, or when that is possible.
+    pub(super) fn save_and(&mut self, after: After, outgoing: &mut Outgoing) {
+        self.saving.waiting.push_back(after);
+        self.begin_waiting_save(outgoing);
     }
 
-    /// Saves before the node ends, if that is wanted; otherwise it ends now.
-    pub(super) fn save_and_end(&mut self, wanted: bool, outgoing: &mut Outgoing) {
-        if !wanted {
-            return self.end();
-        }
-        log::warn!("Saving the final RDB snapshot before exiting.");
-        match &mut self.saving.save {
-            Some(save) => save.then = After::End,
-            None => self.begin_save(After::End, outgoing),
-        }
-    }
-
-    /// What was to follow the snapshot under way is not wanted any more, but something else.
-    pub(super) fn then_after_save(&mut self, instead_of: After, then: After) {
-        if let Some(save) = self.saving.save.as_mut().filter(|save| save.then == instead_of) {
-            save.then = then;
+    /// Makes the snapshot that waits for it, if it is possible now.
+    pub(super) fn begin_waiting_save(&mut self, outgoing: &mut Outgoing) {
+        if !self.snapshot_is_made()
+            && let Some(after) = self.saving.waiting.pop_front()
+        {
+            self.begin_save(Purpose::Snapshot, after, outgoing);
         }
     }
 
@@ -162,19 +183,44 @@ impl NodeOffice {
         if let Value::Save(points) = self.config.value("save") { points } else { &[] }
     }
 
-    /// What INFO tells of snapshots: one for replicas is one that is being made.
-    pub(super) fn save_facts(&self) -> SaveFacts {
-        SaveFacts { under_way: self.snapshot_is_made(), ..self.saving.facts }
+    /// Saves before the node ends, if that is wanted; otherwise it ends now.
+    pub(super) fn save_and_end(&mut self, wanted: bool, outgoing: &mut Outgoing) {
+        if !wanted {
+            return self.end(outgoing);
+        }
+        log::warn!("Saving the final RDB snapshot before exiting.");
+        // One that is being made lacks what came since.
+        self.abandon_save(outgoing);
+        self.save_and(After::End, outgoing);
     }
 
-    fn snapshot_is_made(&self) -> bool {
+    /// What was to follow a snapshot is not wanted any more, but something else.
+    pub(super) fn then_after_save(&mut self, instead_of: After, then: After) {
+        let desk = &mut self.saving;
+        let under_way = desk.save.iter_mut().map(|save| &mut save.then);
+        under_way.chain(&mut desk.waiting).filter(|after| **after == instead_of).for_each(|after| *after = then);
+    }
+
+    /// Whether writes are refused because the last snapshot failed.
+    pub(super) fn snapshots_fail(&self) -> bool {
+        self.saving.facts.failed && self.has_save_points() && self.config.flag("stop-writes-on-bgsave-error")
+    }
+
+    /// Whether a snapshot is being made, for whomever.
+    pub(super) fn snapshot_is_made(&self) -> bool {
         self.saving.save.is_some() || self.desk_of_replication.replication.has_snapshot()
+    }
+
+    /// Whether it is for the append-only log.
+    pub(super) fn is_rewriting(&self) -> bool {
+        self.saving.save.as_ref().is_some_and(|save| save.purpose == Purpose::Base)
     }
 
     /// Looks once a second whether a save point was reached.
     pub(super) fn tick_saving(&mut self, outgoing: &mut Outgoing) {
         let now = clock::unix_us() / 1_000_000;
-        if now != self.saving.looked && self.has_save_points() && !self.snapshot_is_made() {
+        let free = !self.snapshot_is_made() && !self.is_loading();
+        if now != self.saving.looked && self.has_save_points() && free {
             self.saving.looked = now;
             self.ask_all(&Inquiry::Changes, Then::SavePoint, outgoing);
         }
@@ -189,19 +235,42 @@ impl NodeOffice {
         let reached = |&(seconds, least): &(i64, i64)| changes as i64 >= least && since as i64 > seconds;
         if may_try && !self.snapshot_is_made() && self.save_points().iter().any(reached) {
             log::info!("{changes} changes in {since} seconds. Saving...");
-            self.begin_save(After::Nothing, outgoing);
+            self.begin_save(Purpose::Snapshot, After::Nothing, outgoing);
         }
     }
 
-    fn begin_save(&mut self, then: After, outgoing: &mut Outgoing) {
+    pub(super) fn begin_save(&mut self, purpose: Purpose, then: After, outgoing: &mut Outgoing) {
+        let now = clock::unix_us();
         let desk = &mut self.saving;
         desk.last += 1;
-        desk.tried = clock::unix_us() / 1_000_000;
+        desk.tried = now / 1_000_000;
+        desk.facts.begun += 1;
         let number = desk.last | FOR_FILE;
-        let save = Save { number, changed: 0, writer: None, missing: self.cores, written: Default::default(), then };
-        desk.save = Some(save);
+        desk.save = Some(Save {
+            number,
+            purpose,
+            began: now / 1_000_000,
+            changed: 0,
+            writer: None,
+            path: PathBuf::new(),
+            is_snapshot: true,
+            missing: self.cores,
+            written: VecDeque::new(),
+            keys: 0,
+            of: 0,
+            place: None,
+            then,
+        });
         self.desk_of_replication.replication.hold_snapshots(true);
         self.ask_all(&Inquiry::Changes, Then::Save(number), outgoing);
+        self.ask_all(&Inquiry::Size(Scope::All), Then::Keys(number), outgoing);
+    }
+
+    /// There are so many keys.
+    pub(super) fn keys_counted(&mut self, number: u64, keys: u64) {
+        if let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) {
+            save.of = keys;
+        }
     }
 
     /// So much has changed: the snapshot's point in time is next.
@@ -211,19 +280,28 @@ impl NodeOffice {
         self.with_replication(outgoing, |replication| replication.cut_for_file(number));
     }
 
-    /// All cores have begun the snapshot. `facts`: the place in the stream that it is of.
-    pub(super) fn write_snapshot(&mut self, number: u64, facts: Option<&SnapshotFacts>, outgoing: &mut Outgoing) {
-        let name = PathBuf::from(String::from_utf8_lossy(self.config.text("dbfilename")).into_owned());
-        let checked = self.config.flag("rdbchecksum");
-        let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) else { return };
-        let writer = self
-            .saving
-            .bell
-            .try_clone()
-            .and_then(|bell| SnapshotWriter::start(self.config.dir(), &name, checked, bell));
-        match writer {
+    /// The snapshot will be of this place in the stream of replication.
+    pub(super) fn place_told(&mut self, number: u64, place: Option<SnapshotFacts>) {
+        if let Some(save) = self.saving.save.as_mut().filter(|save| save.number == number) {
+            save.place = place;
+        }
+    }
+
+    /// All cores have begun the snapshot: what comes next in their logs is not in it.
+    pub(super) fn cut_came(&mut self, number: u64, outgoing: &mut Outgoing) {
+        let Some(save) = self.saving.save.as_ref().filter(|save| save.number == number) else { return };
+        let base = save.purpose == Purpose::Base;
+        if base {
+            self.begin_incr();
+        }
+        let destination = self.destination(base);
+        let Some(save) = &mut self.saving.save else { return };
+        save.path = destination.path.clone();
+        save.is_snapshot = matches!(destination.format, Format::Snapshot { .. });
+        let bell = self.saving.bell.try_clone();
+        match bell.and_then(|bell| SnapshotWriter::start(destination, bell)) {
             Ok(writer) => {
-                writer.push(header(facts));
+                writer.push(header(save.place.as_ref().filter(|_| !base), base));
                 save.written.push_back(None);
                 save.writer = Some(writer);
                 for core in 0..self.cores as u16 {
@@ -231,6 +309,32 @@ impl NodeOffice {
                 }
             }
             Err(error) => self.end_save(Err(error.to_string()), outgoing),
+        }
+    }
+
+    /// Where the file is written, and how.
+    fn destination(&self, base: bool) -> Destination {
+        let (dir, process) = (self.config.dir(), std::process::id());
+        let checked = self.config.flag("rdbchecksum");
+        if !base {
+            let name = String::from_utf8_lossy(self.config.text("dbfilename")).into_owned();
+            return Destination {
+                unfinished: dir.join(format!("temp-{process}.rdb")),
+                path: dir.join(name),
+                format: Format::Snapshot { checked },
+                syncs: self.config.flag("rdb-save-incremental-fsync"),
+            };
+        }
+        let stamp = self.config.flag("aof-timestamp-enabled").then(|| clock::unix_us() / 1_000_000);
+        let format = match self.config.flag("aof-use-rdb-preamble") {
+            true => Format::Snapshot { checked },
+            false => Format::Commands { hasher: self.saving.hasher, stamp },
+        };
+        Destination {
+            unfinished: dir.join(format!("temp-rewriteaof-{process}.aof")),
+            path: dir.join(format!("temp-rewriteaof-bg-{process}.aof")),
+            format,
+            syncs: self.config.flag("aof-rewrite-incremental-fsync"),
         }
     }
 
@@ -242,10 +346,11 @@ impl NodeOffice {
         let save = self.saving.save.as_mut().filter(|save| save.number == part.number)?;
         let writer = save.writer.as_ref()?;
         if part.progress == Progress::Lost {
-            self.end_save(Err("the data was flushed or replaced meanwhile".to_owned()), outgoing);
+            self.save_lost(outgoing);
             return None;
         }
         writer.push(part.bytes);
+        save.keys += part.keys as u64;
         if part.progress == Progress::Complete {
             save.missing -= 1;
             save.written.push_back(None);
@@ -258,7 +363,7 @@ impl NodeOffice {
         None
     }
 
-    /// Looks after the files: more may have been written or read.
+    /// Looks after the file: more may have been written.
     pub(super) fn look_after_files(&mut self, outgoing: &mut Outgoing) {
         while let Some(save) = &mut self.saving.save {
             match save.writer.as_ref().and_then(SnapshotWriter::result) {
@@ -272,34 +377,49 @@ impl NodeOffice {
                 Some(Err(error)) => self.end_save(Err(error.to_string()), outgoing),
             }
         }
-        let Some((reader, command)) = &self.saving.reader else { return };
-        let command = *command;
-        match reader.result() {
-            None => return,
-            Some(Ok(Some(loaded))) => {
-                let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
-                self.last += 1;
-                self.saving.replacing = Some((self.last, command));
-                let order = Order::Replace(stores, loaded.functions);
-                outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
-            }
-            Some(Ok(None)) => refuse(command, "ERR there is no snapshot file", outgoing),
-            Some(Err(error)) => {
-                log::error!("Error trying to load the RDB dump: {error}");
-                refuse(command, "ERR Error trying to load the RDB dump", outgoing);
-            }
-        }
-        self.saving.reader = None;
     }
 
-    fn end_save(&mut self, result: Result<(), String>, outgoing: &mut Outgoing) {
-        let Some(save) = self.saving.save.take() else { return };
+    /// Forgets the file that is being made, and has the cores forget theirs.
+    fn take_save(&mut self, outgoing: &mut Outgoing) -> Option<Save> {
+        let save = self.saving.save.take()?;
         for core in 0..self.cores as u16 {
             outgoing.push((Peer(core), Message::Tell(Notice::EndSnapshot)));
         }
         self.with_replication(outgoing, |replication| replication.hold_snapshots(false));
+        Some(save)
+    }
+
+    /// The file is wanted no more.
+    pub(super) fn abandon_save(&mut self, outgoing: &mut Outgoing) {
+        self.take_save(outgoing);
+    }
+
+    /// The data was flushed or replaced: there is nothing that the file could be of.
+    fn save_lost(&mut self, outgoing: &mut Outgoing) {
+        if self.is_rewriting() {
+            self.abandon_save(outgoing);
+            return self.rewrite_lost();
+        }
+        match self.saving.save.as_ref().map(|save| save.then) {
+            // Redis kills its child, which is no failure. Who waits for a snapshot gets another.
+            Some(After::Nothing) => self.abandon_save(outgoing),
+            Some(then) => {
+                self.abandon_save(outgoing);
+                self.save_and(then, outgoing);
+            }
+            None => {}
+        }
+    }
+
+    fn end_save(&mut self, result: Result<(), String>, outgoing: &mut Outgoing) {
+        let Some(save) = self.take_save(outgoing) else { return };
+        let seconds = (clock::unix_us() / 1_000_000).saturating_sub(save.began);
+        if save.purpose == Purpose::Base {
+            return self.base_written(result.map(|()| save.path), save.is_snapshot, seconds);
+        }
         let facts = &mut self.saving.facts;
         facts.failed = result.is_err();
+        facts.took = seconds as i64;
         match &result {
             Ok(()) => {
                 log::info!("DB saved on disk");
@@ -308,42 +428,25 @@ impl NodeOffice {
             }
             Err(error) => log::error!("The snapshot could not be saved: {error}"),
         }
+        self.tell_disk(outgoing);
         match (save.then, result) {
             (After::Nothing, _) => {}
-            (After::Answer(to, number), Ok(())) => {
-                outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec())))));
-            }
-            (After::Answer(to, number) | After::Reload(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
-            (After::Reload(to, number), Ok(())) => self.begin_reading((to, number), outgoing),
-            (After::End, Ok(())) => self.end(),
+            (After::Answer(to, number), Ok(())) => ok((to, number), outgoing),
+            (After::Answer(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
+            (After::Reload(to, number), result) => self.saved_for_reload((to, number), result.is_ok(), outgoing),
+            (After::End, Ok(())) => self.end(outgoing),
             (After::End, Err(_)) => self.cannot_end(outgoing),
         }
     }
 
-    fn begin_reading(&mut self, command: (Peer, u64), outgoing: &mut Outgoing) {
-        let path = self.config.dir().join(String::from_utf8_lossy(self.config.text("dbfilename")).into_owned());
-        let plan = plan(self.cores, self.saving.hasher);
-        let settings = Arc::new(self.config.settings());
-        let reader = self.saving.bell.try_clone().and_then(|bell| SnapshotReader::start(path, plan, settings, bell));
-        match reader {
-            Ok(reader) => self.saving.reader = Some((reader, command)),
-            Err(error) => refuse(command, &format!("ERR {error}"), outgoing),
-        }
-    }
-
-    /// The stores that were read can't serve.
-    pub(super) fn not_replaced(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
-        if let Some((_, command)) = self.saving.replacing.take_if(|(expected, _)| *expected == number) {
-            log::error!("Error trying to load the RDB dump: {error}");
-            refuse(command, "ERR Error trying to load the RDB dump", outgoing);
-        }
-    }
-
-    /// The stores that were read serve.
-    pub(super) fn reloaded(&mut self, number: u64, outgoing: &mut Outgoing) {
-        if let Some((_, (to, number))) = self.saving.replacing.take_if(|(expected, _)| *expected == number) {
-            outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec())))));
-        }
+    /// A file of no data, for the base of a log that begins with nothing.
+    pub(super) fn empty_snapshot(&self) -> Vec<u8> {
+        let mut bytes = header(None, true);
+        write::end(&mut bytes);
+        let mut sum = crate::data::rdb::checksum::Checksum::default();
+        sum.update(&bytes);
+        bytes.extend(if self.config.flag("rdbchecksum") { sum.value() } else { 0 }.to_le_bytes());
+        bytes
     }
 }
 
@@ -361,6 +464,24 @@ pub fn plan(cores: usize, hasher: KeyHasher) -> Plan {
     }
 }
 
-fn refuse((to, number): (Peer, u64), text: &str, outgoing: &mut Outgoing) {
+/// The beginning of a file; `facts`: where the data is in the stream of replication.
+pub(super) fn header(facts: Option<&SnapshotFacts>, base: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write::header(&mut bytes);
+    let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
+    aux("redis-ver", crate::base::limits::REDIS_VERSION);
+    aux("redis-bits", "64");
+    aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
+    if let Some(SnapshotFacts { db, id, offset }) = facts {
+        aux("repl-stream-db", &db.to_string());
+        aux("repl-id", id);
+        aux("repl-offset", &offset.to_string());
+    }
+    aux("aof-base", if base { "1" } else { "0" });
+    bytes
+}
+
+/// Refuses a command that waited.
+pub(super) fn refuse((to, number): (Peer, u64), text: &str, outgoing: &mut Outgoing) {
     outgoing.push((to, Message::Answer(number, Answer::Reply(Err(Error::new(text.to_owned()))))));
 }

@@ -70,6 +70,10 @@ impl NodeOffice {
 
     /// Ends the node, once its replicas have what they lack.
     pub(super) fn begin_to_end(&mut self, wishes: Wishes, command: Option<(Peer, u64)>, outgoing: &mut Outgoing) {
+        if self.is_loading() {
+            // There is nothing yet that is not on the disk.
+            return self.end_now();
+        }
         if let Some(ending) = &mut self.ending {
             ending.commands.extend(command);
             if wishes.now && !ending.saving {
@@ -104,6 +108,8 @@ impl NodeOffice {
         let Some(ending) = &mut self.ending else { return };
         ending.saving = true;
         let save = ending.wishes.save;
+        // What clients are told from now on could not be saved any more.
+        self.pause_writes(Some(u64::MAX), outgoing);
         self.desk_of_replication.replication.report_lagging();
         self.save_and_end(save, outgoing);
     }
@@ -112,7 +118,7 @@ impl NodeOffice {
     pub(super) fn cannot_end(&mut self, outgoing: &mut Outgoing) {
         if self.ending.as_ref().is_some_and(|ending| ending.wishes.force) {
             log::warn!("Error trying to save the DB. Exit anyway.");
-            return self.end();
+            return self.end(outgoing);
         }
         log::warn!("Error trying to save the DB, can't exit.");
         log::warn!("Errors trying to shut down the server. Check the logs for more information.");
@@ -138,7 +144,13 @@ impl NodeOffice {
         }
     }
 
-    pub(super) fn end(&mut self) {
+    /// Ends the node when its log has what was said to be in it.
+    pub(super) fn end(&mut self, outgoing: &mut Outgoing) {
+        self.close_log_and_end(outgoing);
+    }
+
+    /// All is on the disk that was to be.
+    pub(super) fn end_now(&mut self) {
         self.listeners.close();
         if let Some(desk) = &mut self.desk {
             desk.save_rest();

@@ -2,10 +2,12 @@
 
 use super::pending::group_of;
 use super::{Claimed, Done, args, edit, no_group, replicate_claim, replicate_group, write_entries, write_id};
+use crate::base::notify::Class;
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::types::stream::{Id, Pending, Stream};
 use crate::resp::{Error, Reply};
+use std::cell::Cell;
 
 /// How to claim.
 struct Claim<'a> {
@@ -15,6 +17,8 @@ struct Claim<'a> {
     retries: Option<u64>,
     force: bool,
     just_id: bool,
+    /// Whether the consumer has come into being for this.
+    created: Cell<bool>,
 }
 
 /// What came of one id.
@@ -42,7 +46,8 @@ impl Claim<'_> {
         if old.is_none() && !self.force || self.min_idle > 0 && idle < self.min_idle {
             return Result1::Left;
         }
-        let (consumer, _) = group.consumer_named(self.consumer, now);
+        let (consumer, created) = group.consumer_named(self.consumer, now);
+        self.created.set(self.created.get() || created);
         let before = old.map_or(0, |old| old.count);
         let count = self.retries.unwrap_or(if self.just_id { before } else { before + 1 });
         // What XCLAIM makes by FORCE counts as given once, as in Redis.
@@ -71,7 +76,15 @@ pub fn xclaim(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let min_idle = number(args[4], "ERR Invalid min-idle-time argument for XCLAIM")?.max(0) as u64;
     let count = args[5..].iter().take_while(|text| args::id(text, 0).is_ok()).count();
     let ids: Vec<Id> = args[5..5 + count].iter().filter_map(|text| args::id(text, 0).ok()).collect();
-    let mut claim = Claim { consumer: args[3], min_idle, delivered: now, retries: None, force: false, just_id: false };
+    let mut claim = Claim {
+        consumer: args[3],
+        min_idle,
+        delivered: now,
+        retries: None,
+        force: false,
+        just_id: false,
+        created: Cell::new(false),
+    };
     let (mut time, mut last_id) = (None, None);
     let mut words = args[5 + count..].iter();
     while let Some(word) = words.next() {
@@ -96,6 +109,7 @@ pub fn xclaim(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let in_time = |time: &i64| *time >= 0 && (now == 0 || *time as u64 <= now);
     claim.delivered = time.filter(in_time).map_or(now, |time| time as u64);
     let (claimed, written, moved) = claim_all(exec, args, &claim, &ids, last_id)?;
+    announce(exec, &claim, args[1]);
     exec.reply.array(written.1);
     exec.reply.raw(&written.0);
     let tells_last = moved.filter(|_| claimed.is_empty());
@@ -104,6 +118,14 @@ pub fn xclaim(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
         replicate_group(exec, args[1], args[2], last, read);
     }
     Ok(())
+}
+
+/// Announces the consumer, if it is new.
+fn announce(exec: &mut Exec<'_>, claim: &Claim<'_>, key: &[u8]) {
+    if claim.created.get() {
+        let key = exec.key(key);
+        exec.notify(Class::STREAM, "xgroup-createconsumer", &key);
+    }
 }
 
 fn next<'a>(words: &mut std::slice::Iter<'_, &'a [u8]>) -> &'a [u8] {
@@ -170,7 +192,15 @@ pub fn xautoclaim(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
         }
     }
     let (key, now, proto) = (exec.key(args[1]), exec.now, exec.reply.proto());
-    let claim = Claim { consumer: args[3], min_idle, delivered: now, retries: None, force: false, just_id };
+    let claim = Claim {
+        consumer: args[3],
+        min_idle,
+        delivered: now,
+        retries: None,
+        force: false,
+        just_id,
+        created: Cell::new(false),
+    };
     let all = edit(exec, &key, |stream, _| {
         let group = match group_of(stream, args) {
             Ok(group) => group,
@@ -201,6 +231,7 @@ pub fn xautoclaim(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
         (Ok((claimed, gone, bytes, taken, cursor)), changed)
     })?;
     let (claimed, gone, bytes, taken, cursor) = all.unwrap_or_else(|| Err(no_group(args[1], args[2])))?;
+    announce(exec, &claim, args[1]);
     exec.reply.array(3);
     write_id(&mut exec.reply, cursor);
     exec.reply.array(taken);

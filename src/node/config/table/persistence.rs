@@ -1,6 +1,6 @@
 //! Databases and what is kept of them on disk.
 
-use super::{INT, INT_MIN, LONG, NO_FILES, NOT_BUILT};
+use super::{INT, INT_MIN, LONG, NOT_BUILT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 use crate::node::config::value::Value;
 
@@ -17,38 +17,28 @@ pub(super) const ROWS: &[Directive] = &[
     text("dbfilename", "dump.rdb", "The name of the snapshot file.").check(snapshot_name).protected(),
     flag("rdbcompression", "yes", "Compress strings in snapshots."),
     flag("rdbchecksum", "yes", "End snapshots with a checksum, and verify it.").immutable(),
-    flag("rdb-del-sync-files", "no", "Delete snapshots that only replication needed.").without_effect(NO_FILES),
-    flag("rdb-save-incremental-fsync", "yes", "Sync a snapshot to disk piece by piece.").without_effect(NO_FILES),
+    flag("rdb-del-sync-files", "no", "Delete snapshots that only replication needed."),
+    flag("rdb-save-incremental-fsync", "yes", "Sync a snapshot to disk piece by piece."),
     number("rdb-key-save-delay", INT_MIN, INT, "0", "Microseconds to wait at each key of a snapshot, for tests.")
         .hidden(),
     number("key-load-delay", INT_MIN, INT, "0", "Microseconds to wait at each key that is loaded, for tests.").hidden(),
     number("loading-process-events-interval-bytes", 1024, INT, "2097152", "How often loading lets clients be served.")
-        .hidden()
-        .without_effect(NO_FILES),
-    flag("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot failed.").without_effect(NO_FILES),
+        .hidden(),
+    flag("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot failed."),
     choice("sanitize-dump-payload", &["no", "yes", "clients"], "no", "Whose RESTORE payloads are checked in depth.")
         .without_effect(NOT_BUILT),
-    flag("appendonly", "no", "Log every write to disk.").not_while_loading().without_effect(NO_FILES),
-    choice("appendfsync", FSYNC, "everysec", "When logged writes are synced to disk.").without_effect(NO_FILES),
-    text("appendfilename", "appendonly.aof", "The base name of the log's files.")
-        .check(log_name)
-        .immutable()
-        .without_effect(NO_FILES),
-    text("appenddirname", "appendonlydir", "The directory of the log's files.")
-        .check(log_directory)
-        .immutable()
-        .without_effect(NO_FILES),
-    flag("no-appendfsync-on-rewrite", "no", "Do not sync the log while it is rewritten.").without_effect(NO_FILES),
-    number("auto-aof-rewrite-percentage", 0, INT, "100", "Rewrite the log when it has grown so many percent.")
-        .without_effect(NO_FILES),
-    memory("auto-aof-rewrite-min-size", 0, LONG, "64mb", "Do not rewrite a log that is smaller.")
-        .without_effect(NO_FILES),
-    flag("aof-load-truncated", "yes", "Load a log whose end is cut off.").without_effect(NO_FILES),
-    flag("aof-use-rdb-preamble", "yes", "Begin a rewritten log with a snapshot.").without_effect(NO_FILES),
-    flag("aof-timestamp-enabled", "no", "Write the time into the log.").without_effect(NO_FILES),
-    flag("aof-rewrite-incremental-fsync", "yes", "Sync a rewritten log to disk piece by piece.")
-        .without_effect(NO_FILES),
-    flag("aof-disable-auto-gc", "no", "Keep old files of the log.").without_effect(NO_FILES),
+    flag("appendonly", "no", "Log every write to disk.").not_while_loading(),
+    choice("appendfsync", FSYNC, "everysec", "When logged writes are synced to disk."),
+    text("appendfilename", "appendonly.aof", "The base name of the log's files.").check(log_name).immutable(),
+    text("appenddirname", "appendonlydir", "The directory of the log's files.").check(log_directory).immutable(),
+    flag("no-appendfsync-on-rewrite", "no", "Do not sync the log while it is rewritten."),
+    number("auto-aof-rewrite-percentage", 0, INT, "100", "Rewrite the log when it has grown so many percent."),
+    memory("auto-aof-rewrite-min-size", 0, LONG, "64mb", "Do not rewrite a log that is smaller."),
+    flag("aof-load-truncated", "yes", "Load a log whose end is cut off."),
+    flag("aof-use-rdb-preamble", "yes", "Begin a rewritten log with a snapshot."),
+    flag("aof-timestamp-enabled", "no", "Write the time into the log."),
+    flag("aof-rewrite-incremental-fsync", "yes", "Sync a rewritten log to disk piece by piece."),
+    flag("aof-disable-auto-gc", "no", "Keep old files of the log."),
 ];
 
 fn snapshot_name(value: &Value) -> Result<(), &'static str> {

@@ -1,6 +1,6 @@
 //! The process, its log and its place in the operating system.
 
-use super::{INT, NO_FILES, NO_FORK, NO_REPLICATION, NO_SUPERVISION, NOT_BUILT, OWN_THREADS};
+use super::{INT, NO_FORK, NO_SUPERVISION, NOT_BUILT, OWN_THREADS};
 use crate::node::config::directive::{Directive, Kind, choice, flag, number, special, text};
 use crate::node::config::value::Value;
 
@@ -38,12 +38,11 @@ pub(super) const ROWS: &[Directive] = &[
         .without_effect(NOT_BUILT),
     special("shutdown-on-sigint", Kind::Choices(SHUTDOWN), "default", "How SIGINT shuts the node down.")
         .check(save_or_nosave)
-        .without_effect(NO_FILES),
+        .without_effect(NOT_BUILT),
     special("shutdown-on-sigterm", Kind::Choices(SHUTDOWN), "default", "How SIGTERM shuts the node down.")
         .check(save_or_nosave)
-        .without_effect(NO_FILES),
-    number("shutdown-timeout", 0, INT, "10", "How many seconds a shutdown waits for replicas that lag behind.")
-        .without_effect(NO_REPLICATION),
+        .without_effect(NOT_BUILT),
+    number("shutdown-timeout", 0, INT, "10", "How many seconds a shutdown waits for replicas that lag behind."),
     special("oom-score-adj", Kind::OomScoreAdj, "no", "Whether to adjust the kernel's out-of-memory score."),
     special(
         "oom-score-adj-values",

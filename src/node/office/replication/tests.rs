@@ -124,7 +124,7 @@ fn load(node: &mut Node, primary: &mut Node) {
         replace: false,
     };
     let mut loader = Loader::new(plan, &settings());
-    loader.push(&header(Some(&SnapshotFacts { db: 0, id: "0".repeat(40), offset: 0 }))).unwrap();
+    loader.push(&header(&SnapshotFacts { db: 0, id: "0".repeat(40), offset: 0 })).unwrap();
     for part in std::mem::take(&mut primary.parts) {
         loader.push(&part.bytes).unwrap();
     }
