@@ -190,6 +190,7 @@ impl Cluster {
         me: NodeIx,
     ) -> Result<Cluster, OptionsError> {
         options.check()?;
+        let suspects = nodes.iter().filter(|(_, node)| node.is_suspected()).map(|(ix, _)| ix).collect();
         let mut cluster = Cluster {
             options,
             random,
@@ -198,7 +199,7 @@ impl Cluster {
             epochs,
             state: State::default(),
             stats: BusStats::default(),
-            bus: Bus::default(),
+            bus: Bus::suspecting(suspects),
             failover: Failover::default(),
             replication: Replication::default(),
             following: None,

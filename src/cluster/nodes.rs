@@ -287,6 +287,11 @@ impl NodeTable {
         self.by_id.get(&id).copied()
     }
 
+    /// The node at a place where there may be none any more.
+    pub fn get(&self, ix: NodeIx) -> Option<&Node> {
+        self.places.get(ix.index())?.as_ref()
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.by_id.len()

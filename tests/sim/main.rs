@@ -2,13 +2,14 @@
 //!
 //! A failed trial prints its seed: `SIM_SEED=<seed> cargo test --test sim <name>` runs that trial alone. `SIM_HOURS`
 //! says how many cluster-hours of faults are simulated; `scripts/test sim` asks for a thousand. How clusters of a
-//! thousand nodes fare is for `benches/cluster_size.rs`.
+//! thousand nodes fare: `large.rs`.
 
 mod chance;
 mod checker;
 mod data;
 mod faults;
 mod host;
+mod large;
 mod meter;
 mod net;
 mod trace;
@@ -169,4 +170,10 @@ const TRIAL_MS: u64 = 120_000;
 fn nobody_is_failed_over_who_has_not_failed() {
     let times = number("SIM_HOURS").map_or(20, |_| 1000);
     trials(times * TRIAL_MS, false_alarms);
+}
+
+#[test]
+#[ignore = "a measurement, not a test"]
+fn large_clusters() {
+    large::trials(&std::env::var("SIM_CLUSTERS").unwrap_or("50+50 50+50:lost".into()));
 }

@@ -2,7 +2,7 @@
 //! agreement (FAIL), and back.
 
 use crate::cluster::Cluster;
-use crate::cluster::nodes::{FailureReport, NodeIx};
+use crate::cluster::nodes::{FailureReport, Node, NodeIx};
 use crate::cluster::now::Now;
 use crate::cluster::wire::Body;
 use crate::contract::topology::{NodeFlags, NodeId};
@@ -58,6 +58,9 @@ impl Cluster {
         }
         log::debug!("*** NODE {} possibly failing", entry.id);
         entry.flags = entry.flags.with(NodeFlags::PFAIL);
+        if !self.bus.suspects.contains(&node) {
+            self.bus.suspects.push(node);
+        }
         self.health_changed();
         self.fail_if_agreed(node, now);
     }
@@ -71,6 +74,9 @@ impl Cluster {
 
     /// A primary's word on whether a node is up.
     pub(super) fn note_report(&mut self, reporter: NodeIx, node: NodeIx, is_up: bool, now: Now) {
+        let reported =
+            |node: &Node, timeout| node.recent_failure_reports(now, timeout).any(|report| report.reporter == reporter);
+        let is_news = !is_up && !reported(&self.nodes[node], self.options.node_timeout_ms);
         let reports = &mut self.nodes[node].failure_reports;
         let known = reports.iter().position(|report| report.reporter == reporter);
         match (known, is_up) {
@@ -81,7 +87,7 @@ impl Cluster {
             (Some(place), false) => reports[place].at = now,
             (None, false) => reports.push(FailureReport { reporter, at: now }),
         }
-        if !is_up {
+        if is_news {
             self.fail_if_agreed(node, now);
         }
     }

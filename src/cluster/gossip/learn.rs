@@ -80,7 +80,7 @@ impl Cluster {
             self.note_indirect_pong(node, entry, now);
         }
         let known = &self.nodes[node];
-        let moved = known.ip != entry.ip || (known.port, known.bus_port) != (entry.port, entry.bus_port);
+        let moved = known.ip != entry.ip.as_str() || (known.port, known.bus_port) != (entry.port, entry.bus_port);
         if known.flags.any(DOWN) && is_up && moved && has_address(entry) {
             self.move_node(node, &entry.ip, (entry.port, entry.bus_port, entry.plain_port), now);
         }
@@ -104,7 +104,7 @@ impl Cluster {
         }
         let kept = NodeFlags(entry.flags.0 & (NodeFlags::FAIL.0 | NodeFlags::NO_FAILOVER.0));
         let mut node = Node::new(entry.id, role_of(entry.flags).with(kept));
-        node.ip.clone_from(&entry.ip);
+        node.ip = entry.ip.to_string();
         (node.port, node.bus_port, node.plain_port) = (entry.port, entry.bus_port, entry.plain_port);
         node.created = Some(now);
         node.failed_at = node.has_failed().then_some(now);

@@ -14,7 +14,8 @@ use crate::cluster::nodes::{Dialing, Link, NodeIx};
 use crate::cluster::now::Now;
 use crate::cluster::wire::GossipKind;
 use crate::cluster::{Action, Cluster, LinkEnd, LinkId};
-use crate::contract::topology::NodeFlags;
+use crate::contract::topology::{NodeFlags, NodeId};
+use crate::resp::Error;
 use std::collections::BTreeMap;
 
 /// Attempts in vain up to which the next one is made at the next tick. After that, a node is tried every
@@ -210,6 +211,28 @@ impl Cluster {
         // It is up: no reason to wait until it is tried again.
         self.nodes[node].dialing.in_vain = 0;
         self.connect_if_due(node, now);
+    }
+
+    /// Closes the links with the node of this name (DEBUG CLUSTERLINK): the one to it, the one from it, or all.
+    pub fn kill_links(&mut self, id: &[u8], direction: &[u8], now: Now) -> Result<Vec<Action>, Error> {
+        let node = NodeId::parse(id).and_then(|id| self.nodes.find(id));
+        let node = node.ok_or_else(|| Error::new(format!("ERR Unknown node {}", String::from_utf8_lossy(id))))?;
+        let (to, from) = match direction.to_ascii_lowercase().as_slice() {
+            b"to" => (true, false),
+            b"from" => (false, true),
+            b"all" => (true, true),
+            _ => {
+                let direction = String::from_utf8_lossy(direction);
+                return Err(Error::new(format!("ERR Unknown direction {direction}")));
+            }
+        };
+        if to {
+            self.disconnect(node);
+        }
+        if from {
+            self.disconnect_inbound(node);
+        }
+        Ok(self.settle(now))
     }
 
     fn cut(&mut self, link: LinkId) {

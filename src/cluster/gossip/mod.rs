@@ -26,6 +26,7 @@ mod publish;
 mod receive;
 mod send;
 
+use super::nodes::NodeIx;
 use super::now::Now;
 use super::stats::MessageKind;
 use super::{Cluster, Replication};
@@ -38,10 +39,21 @@ pub(super) struct Bus {
     bans: bans::Bans,
     /// When a node chosen at random was last pinged.
     last_random_ping: Option<Now>,
+    /// The nodes that gossip sections will tell of next, the last one first, be it that they are gone meanwhile.
+    deck: Vec<NodeIx>,
+    /// The nodes that are suspected, and some that were.
+    suspects: Vec<NodeIx>,
     /// The kind of packets that is dropped unread, for tests.
     dropped_kind: Option<MessageKind>,
     /// Whether this node has come to a judgement that the other primaries wait for.
     failure_news: bool,
+}
+
+impl Bus {
+    /// A conversation that has not begun; its node remembers that it suspected these.
+    pub(super) fn suspecting(suspects: Vec<NodeIx>) -> Bus {
+        Bus { suspects, ..Bus::default() }
+    }
 }
 
 impl Cluster {

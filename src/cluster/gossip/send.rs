@@ -3,7 +3,7 @@
 use crate::base::limits::MAX_SUSPECTS_TOLD;
 use crate::cluster::nodes::{Node, NodeIx};
 use crate::cluster::now::Now;
-use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, MessageFlags, Packet};
+use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, Packet};
 use crate::cluster::{Action, Cluster, LinkId};
 use crate::contract::topology::NodeFlags;
 use rand_xoshiro::rand_core::Rng;
@@ -110,22 +110,42 @@ impl Cluster {
         self.send(link, Arc::new(packet));
     }
 
+    /// Some nodes, and all that are suspected. The some are dealt from a shuffled deck, which costs less than to draw
+    /// them out of all each time, and leaves nobody untold for long.
     fn gossip_section(&mut self, to: Option<NodeIx>) -> Vec<GossipEntry> {
         let known = self.nodes.len();
         let wanted = (known / TOLD_PART).max(TOLD_AT_LEAST).min(known.saturating_sub(2));
-        let others = |node: &Node| !node.is_myself() && !node.is_in_handshake() && !node.has_no_address();
-        let mut suspects = Vec::new();
-        let mut candidates = Vec::new();
-        for (ix, node) in self.nodes.iter().filter(|(ix, node)| Some(*ix) != to && others(node)) {
-            if node.is_suspected() {
-                suspects.push(ix);
-            } else if node.link.is_some() || self.slots.count(ix) > 0 {
-                candidates.push(ix);
+        let suspects = self.suspects();
+        let mut told = Vec::with_capacity(wanted + suspects.len());
+        if self.bus.deck.len() < wanted {
+            let all = self.nodes.iter().map(|(ix, _)| ix).collect();
+            self.bus.deck = self.choose(all, known);
+        }
+        while told.len() < wanted
+            && let Some(ix) = self.bus.deck.pop()
+        {
+            if Some(ix) != to && self.is_worth_telling(ix) {
+                told.push(entry_of(&self.nodes[ix]));
             }
         }
-        let mut told = self.choose(candidates, wanted);
-        told.extend(self.choose(suspects, MAX_SUSPECTS_TOLD));
-        told.into_iter().map(|ix| entry_of(&self.nodes[ix])).collect()
+        let suspects = self.choose(suspects, MAX_SUSPECTS_TOLD).into_iter().filter(|ix| Some(*ix) != to);
+        told.extend(suspects.map(|ix| entry_of(&self.nodes[ix])));
+        told
+    }
+
+    /// Those that are suspected.
+    fn suspects(&mut self) -> Vec<NodeIx> {
+        let nodes = &self.nodes;
+        self.bus.suspects.retain(|ix| nodes.get(*ix).is_some_and(Node::is_suspected));
+        self.bus.suspects.clone()
+    }
+
+    /// Whether a node is told of that is not suspected.
+    fn is_worth_telling(&self, ix: NodeIx) -> bool {
+        self.nodes.get(ix).is_some_and(|node| {
+            let is_other = !node.is_myself() && !node.is_in_handshake() && !node.has_no_address();
+            is_other && !node.is_suspected() && (node.link.is_some() || self.slots.count(ix) > 0)
+        })
     }
 
     /// At most `count` of `nodes`, each as likely as any other.
@@ -154,7 +174,7 @@ fn entry_of(node: &Node) -> GossipEntry {
         id: node.id,
         ping_sent: seconds(node.waiting_since()),
         pong_received: seconds(node.pong_received),
-        ip: node.ip.clone(),
+        ip: Ip::from(&node.ip).unwrap_or_default(),
         port: node.port,
         bus_port: node.bus_port,
         flags: node.flags.without(NodeFlags::MEET),

@@ -11,7 +11,7 @@
 //!
 //! Invariant: nothing is read or kept that was not checked: lengths, counts, names, addresses.
 
-use super::{Body, GossipEntry, GossipKind, Header, MessageFlags, Packet, SlotBits};
+use super::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, Packet, SlotBits};
 use crate::base::limits;
 use crate::cluster::options::{MAX_HOSTNAME_LENGTH, is_hostname, is_ip_text};
 use crate::cluster::stats::MessageKind;
@@ -119,7 +119,7 @@ pub fn decode(frame: &[u8]) -> Result<Packet, Malformed> {
     let sender = reader.name()?;
     let slots = reader.slots()?;
     let replicaof = reader.optional_name()?;
-    let ip = reader.ip()?;
+    let ip = reader.ip()?.to_string();
     let extensions = reader.u16()?;
     let _reserved: [u8; 30] = reader.array()?;
     let (plain_port, bus_port) = (reader.u16()?, reader.u16()?);
@@ -205,8 +205,9 @@ impl<'p> Reader<'p> {
     }
 
     /// An address, or a host name in place of one, as some announce it.
-    fn ip(&mut self) -> Result<String, Malformed> {
-        text(self.take(IP)?).filter(|ip| is_ip_text(ip)).ok_or(Malformed::Address)
+    fn ip(&mut self) -> Result<Ip, Malformed> {
+        let text = text(self.take(IP)?).filter(|ip| is_ip_text(ip)).ok_or(Malformed::Address)?;
+        Ip::from(text).map_err(|_| Malformed::Address)
     }
 
     fn body(&mut self, kind: u16, count: u16, extensions: u16) -> Result<Body, Malformed> {
@@ -273,13 +274,12 @@ impl<'p> Reader<'p> {
 /// The host name an extension holds, which ends with a zero.
 fn host_name(content: &[u8]) -> Result<String, Malformed> {
     let name = text(content).filter(|_| content.ends_with(&[0])).ok_or(Malformed::Extension)?;
-    if is_hostname(&name) && name.len() <= MAX_HOSTNAME_LENGTH { Ok(name) } else { Err(Malformed::Extension) }
+    if is_hostname(name) && name.len() <= MAX_HOSTNAME_LENGTH { Ok(name.into()) } else { Err(Malformed::Extension) }
 }
 
 /// What is before the first zero, if it is text.
-fn text(bytes: &[u8]) -> Option<String> {
-    let text = bytes.split(|byte| *byte == 0).next()?;
-    String::from_utf8(text.to_vec()).ok()
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes.split(|byte| *byte == 0).next()?).ok()
 }
 
 /// Appends `packet` to `out`.

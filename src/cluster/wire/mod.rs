@@ -5,8 +5,10 @@
 
 pub mod codec;
 
+use super::options::MAX_IP_LENGTH;
 use super::stats::MessageKind;
 use crate::contract::topology::{NodeFlags, NodeId};
+use arrayvec::ArrayString;
 
 /// A slot map as it travels: bit `n % 8` of byte `n / 8` is slot `n`.
 pub type SlotBits = [u8; 2048];
@@ -102,6 +104,9 @@ pub enum Body {
     ManualFailoverStart,
 }
 
+/// An address in a gossip section, where there are hundreds of them: no allocation of its own.
+pub type Ip = ArrayString<MAX_IP_LENGTH>;
+
 /// The three packets that carry gossip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GossipKind {
@@ -123,7 +128,7 @@ pub struct GossipEntry {
     /// When the sender last had a pong of it, Unix seconds.
     pub pong_received: u32,
     /// Its address.
-    pub ip: String,
+    pub ip: Ip,
     /// Its port for clients.
     pub port: u16,
     /// Its bus port.

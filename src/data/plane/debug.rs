@@ -104,6 +104,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
         (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
+        (b"clusterlink", [kill, _, _]) if kill.eq_ignore_ascii_case(b"kill") => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
             plane.reply(at).ok();
@@ -125,6 +126,8 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
 const HELP: &[&str] = &[
     "AOF-FLUSH-SLEEP <microsec>",
     "    Server will sleep before flushing the AOF, this is used for testing.",
+    "CLUSTERLINK KILL <to|from|all> <node-id>",
+    "    Kills the link based on the direction to/from (both) with the provided node.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",

@@ -152,6 +152,14 @@ impl NodeOffice {
         });
     }
 
+    /// DEBUG CLUSTERLINK KILL
+    pub(super) fn kill_links(&mut self, node: &[u8], direction: &[u8], outgoing: &mut Outgoing) -> Result<(), Error> {
+        let off = Error::new("ERR Debug option only available for cluster mode enabled setup!");
+        let actions = self.desk.as_mut().ok_or(off)?.cluster.kill_links(node, direction, now())?;
+        self.act(actions, Then::Nothing, outgoing);
+        Ok(())
+    }
+
     /// A client's message goes to other nodes as well.
     pub(super) fn broadcast(&mut self, sharded: bool, channel: &[u8], message: &[u8], outgoing: &mut Outgoing) {
         let (channel, message) = (channel.to_vec(), message.to_vec());

@@ -208,7 +208,7 @@ impl NodeOffice {
             }
             b"bgrewriteaof" => self.rewrite_command(from, number, &command, outgoing),
             b"debug" => {
-                let done = self.debug(&command.args[1..]);
+                let done = self.debug(&command.args[1..], outgoing);
                 answer(from, number, &command, outgoing, |reply| {
                     done?;
                     reply.ok();
@@ -240,7 +240,7 @@ impl NodeOffice {
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.
-    fn debug(&mut self, args: &[Vec<u8>]) -> Result<(), Error> {
+    fn debug(&mut self, args: &[Vec<u8>], outgoing: &mut Outgoing) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
@@ -254,6 +254,7 @@ impl NodeOffice {
                 Ok(())
             }
             (b"drop-cluster-packet-filter", [kind]) => self.drop_packets(kind),
+            (b"clusterlink", [_, direction, node]) => self.kill_links(node, direction, outgoing),
             _ => Err(Error::Syntax),
         }
     }

@@ -3,7 +3,7 @@
 use super::quick;
 use crate::cluster::now::Now;
 use crate::cluster::testing::{Machine, Network};
-use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, MessageFlags, Packet};
+use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, Packet};
 use crate::cluster::{Action, LinkEnd, LinkId};
 use crate::contract::topology::{NodeFlags, NodeId};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn gossip(kind: GossipKind, entries: Vec<GossipEntry>) -> Body {
 
 fn entry(id: NodeId, ip: &str, flags: NodeFlags) -> GossipEntry {
     let (port, bus_port, plain_port) = (7000, 17000, 0);
-    GossipEntry { id, ping_sent: 0, pong_received: 0, ip: ip.into(), port, bus_port, flags, plain_port }
+    GossipEntry { id, ping_sent: 0, pong_received: 0, ip: Ip::from(ip).unwrap(), port, bus_port, flags, plain_port }
 }
 
 fn stranger() -> NodeId {
