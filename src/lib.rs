@@ -67,6 +67,8 @@
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
+//! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
+//! | what does MONITOR see? | [`data::plane::monitor`] |
 //! | where is a vote cast? | `cluster/failover/vote.rs`; where a node is suspected: `cluster/gossip/failure.rs` |
 //! | how does what cores change reach replicas? | `data/plane/log.rs`, then [`replication`] |
 //! | how does a node start and end? | [`node::boot`]; CONFIG SET: [`node::office`] |
@@ -106,7 +108,7 @@
 //!
 //! # Not done yet
 //!
-//! The append-only file, ACL users, client-side caching, MONITOR, TLS.
+//! The append-only file, TLS.
 #![warn(missing_docs)]
 
 pub mod base;

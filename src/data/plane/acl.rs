@@ -354,3 +354,96 @@ fn acl_help(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     );
     Ok(Flow::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Connection, Node};
+    use super::*;
+    use crate::contract::settings::Settings;
+
+    /// Changes a user as the bus core does.
+    fn set(node: &mut Node, name: &str, rules: &str) {
+        let mut users = Users::clone(&node.planes[0].users);
+        let rules: Vec<&[u8]> = rules.split(' ').map(str::as_bytes).collect();
+        users.set(name.as_bytes(), &rules, false).unwrap_or_else(|error| panic!("{error}"));
+        adopt(node, users);
+    }
+
+    fn adopt(node: &mut Node, users: Users) {
+        let users = Arc::new(users);
+        node.planes.iter_mut().for_each(|plane| plane.adopt_users(users.clone(), None));
+    }
+
+    fn lives(node: &Node, who: Connection) -> bool {
+        node.planes[who.core].clients.get(who.client).is_some()
+    }
+
+    const EXEC_REFUSED: &str = "-NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
+                                EXEC call. This command is no longer allowed for the following reason: no permission \
+                                to touch the specified keys\r\n";
+
+    #[test]
+    fn rights_hold_wherever_a_command_is_executed() {
+        for cores in [1, 3] {
+            let mut node = Node::new(cores, 7, Settings::default());
+            set(&mut node, "u", "on nopass +@all -get ~a* (+get ~b*)");
+            let (admin, who) = (node.connect(0), node.connect(cores - 1));
+            assert_eq!(node.call(who, "AUTH u x"), "+OK\r\n");
+            assert_eq!(node.call(who, "ACL WHOAMI"), "$1\r\nu\r\n");
+            assert_eq!(node.call(who, "SET a1 1"), "+OK\r\n");
+            assert_eq!(
+                node.call(who, "GET a1"),
+                "-NOPERM this user has no permissions to access one of the keys used as arguments\r\n"
+            );
+            assert_eq!(node.call(who, "GET b1"), "$-1\r\n");
+            assert!(node.call(who, "SUBSCRIBE c").contains("one of the channels used as arguments"));
+            let script = "EVAL return(redis.call('set','x','1')) 0";
+            assert!(node.call(who, script).starts_with("-ERR The user executing the script can't access at least one"));
+            assert_eq!(node.call(who, "EVAL return(redis.acl_check_cmd('get','b')) 0"), ":1\r\n");
+            assert_eq!(node.call(who, "EVAL return(redis.acl_check_cmd('get','a')) 0"), "$-1\r\n");
+            node.call(who, "MULTI");
+            assert_eq!(node.call(who, "SET a2 1"), "+QUEUED\r\n");
+            set(&mut node, "u", "resetkeys ~z");
+            assert_eq!(node.call(who, "EXEC"), format!("*1\r\n{EXEC_REFUSED}"));
+            let log = node.call(admin, "ACL LOG");
+            for word in ["\r\nlua\r\n", "\r\nmulti\r\n", "\r\ntoplevel\r\n", "\r\nchannel\r\n"] {
+                assert!(log.contains(word), "{word:?} is not in {log:?}");
+            }
+            assert_eq!(node.call(admin, "ACL LOG RESET"), "+OK\r\n");
+            assert_eq!(node.call(admin, "ACL LOG"), "*0\r\n");
+        }
+    }
+
+    #[test]
+    fn who_loses_its_user_or_a_channel_is_closed() {
+        let mut node = Node::new(2, 3, Settings::default());
+        set(&mut node, "u", "on nopass +@all allchannels");
+        let connections: Vec<Connection> = (0..4).map(|number| node.connect(number % 2)).collect();
+        let [stranger, hears, silent, hears_other] = connections[..] else { panic!("four") };
+        for who in [hears, silent, hears_other] {
+            node.call(who, "AUTH u x");
+        }
+        node.call(hears, "SUBSCRIBE kept");
+        node.call(hears_other, "PSUBSCRIBE kept*");
+        set(&mut node, "u", "resetchannels &kept");
+        assert!(lives(&node, hears) && lives(&node, silent) && !lives(&node, hears_other));
+        let mut users = Users::clone(&node.planes[0].users);
+        users.remove(b"u");
+        adopt(&mut node, users);
+        assert!(lives(&node, stranger) && !lives(&node, hears) && !lives(&node, silent));
+    }
+
+    #[test]
+    fn a_default_user_with_a_password_shuts_out_who_has_not_said_it() {
+        let mut node = Node::new(1, 0, Settings::default());
+        let before = node.connect(0);
+        set(&mut node, "default", ">secret");
+        let after = node.connect(0);
+        assert_eq!(node.call(before, "PING"), "+PONG\r\n", "it came when none was needed");
+        assert_eq!(node.call(after, "PING"), "-NOAUTH Authentication required.\r\n");
+        set(&mut node, "default", "nopass");
+        assert_eq!(node.call(after, "PING"), "+PONG\r\n");
+        set(&mut node, "default", "off");
+        assert_eq!(node.call(after, "PING"), "-NOAUTH Authentication required.\r\n");
+    }
+}

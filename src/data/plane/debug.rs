@@ -184,11 +184,11 @@ impl Plane {
     }
 }
 
-/// The whole node sleeps, as Redis's one thread does. Other nodes are to notice: the bus core says yes and sleeps, then
-/// the data cores do.
+/// The whole node sleeps, as Redis's one thread does, and other nodes are to notice: the bus core tells all data cores
+/// to, at the same time, and sleeps too.
 fn sleep(plane: &mut Plane, at: u32, time: Duration) -> Result<Flow, Error> {
-    let next: Next = Box::new(move |plane, at, _| plane.tell_all_and_ok(at, Inquiry::Sleep(time)));
-    plane.ask_then(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), next)
+    let finish: Finish = Box::new(|plane, at, _| plane.reply(at).ok());
+    plane.ask(at, std::iter::once(plane.bus()), Inquiry::Sleep(time), finish)
 }
 
 /// Runs DEBUG OBJECT where the key lives, as the keyed command it is.

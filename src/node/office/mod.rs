@@ -291,7 +291,7 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
             }
             Message::Ask(number, Inquiry::Sleep(time)) => {
-                outgoing.push((from, Message::Answer(number, Answer::Done)));
+                self.ask_all(&Inquiry::Sleep(time), Then::Reply(from, number, Vec::new()), outgoing);
                 outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
