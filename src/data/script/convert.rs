@@ -13,6 +13,16 @@ pub fn to_lua(lua: &Lua, reply: &[u8]) -> Result<Value> {
     Parser { lua, rest: reply }.value()
 }
 
+/// Does `work`, which carries values between Rust and Lua, without the interpreter's limit of memory: what is carried is
+/// bounded already (a command's arguments, a reply), and mlua guards every single allocation under a limit with a
+/// protected call of its own, which costs more than the script. What was taken counts again for the script afterwards.
+pub fn unlimited<R>(lua: &Lua, work: impl FnOnce() -> R) -> R {
+    let limit = lua.set_memory_limit(0);
+    let result = work();
+    limit.and_then(|limit| lua.set_memory_limit(limit)).ok();
+    result
+}
+
 /// A table that says `field` = `text`, as errors and statuses are told.
 pub fn one_field(lua: &Lua, field: &str, text: impl AsRef<[u8]>) -> Result<Table> {
     let table = lua.create_table_with_capacity(0, 2)?;
