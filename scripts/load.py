@@ -1,4 +1,5 @@
-"""The load generators of `bench`: memtier_benchmark where it is installed, else redis-benchmark.
+"""The load generators of `bench`: memtier_benchmark where it is installed, else redis-benchmark. Commands other than GET
+and SET (`bench --types`) are always sent by redis-benchmark, the same for every server.
 
 One run gives a `Sample`: what was done, how long it took the clients, and what CPU time it took the server.
 Requests per second are always counted requests over the time that the load was asked to last: memtier_benchmark's own
@@ -30,12 +31,34 @@ class Scenario:
     write: bool
     pipeline: int
     clients: int
+    command: tuple = ()  # what redis-benchmark sends; none: GET or SET of the keys that were filled in
+    before: tuple = ()  # what is sent once beforehand
 
 
 SCENARIOS = [
     Scenario(f"{'SET' if write else 'GET'} P{pipeline}", write, pipeline, clients)
     for pipeline, clients in ((1, 50), (16, 20), (100, 10))
     for write in (False, True)
+]
+
+VALUE = "x" * 64
+TYPES = [  # name, what is sent once beforehand, the command; the pops come after what fills their keys
+    ("LPUSH", (), ("LPUSH", "bench:list", VALUE)),
+    ("LPOP", (), ("LPOP", "bench:list")),
+    ("LRANGE_100", ("RPUSH", "bench:hundred", *("element:%03d" % n for n in range(100))), ("LRANGE", "bench:hundred", "0", "99")),
+    ("HSET", (), ("HSET", "bench:hash", "field:__rand_int__", VALUE)),
+    ("HGET", (), ("HGET", "bench:hash", "field:__rand_int__")),
+    ("SADD", (), ("SADD", "bench:set", "element:__rand_int__")),
+    ("SPOP", (), ("SPOP", "bench:set")),
+    ("ZADD", (), ("ZADD", "bench:zset", "__rand_int__", "element:__rand_int__")),
+    ("ZRANGE", ("ZADD", "bench:zset", "1", "one", "2", "two", "3", "three"), ("ZRANGE", "bench:zset", "0", "9")),
+    ("XADD", (), ("XADD", "bench:stream", "MAXLEN", "~", "100000", "*", "field", VALUE)),
+    ("EVAL", ("SET", "bench:key", VALUE), ("EVAL", "return redis.call('get', KEYS[1])", "1", "bench:key")),
+]
+TYPE_SCENARIOS = [
+    Scenario(f"{name} P{pipeline}", True, pipeline, clients, command, before)
+    for pipeline, clients in ((1, 50), (16, 20))
+    for name, before, command in TYPES
 ]
 
 
@@ -79,12 +102,14 @@ class Generator:
             each = -(-self.keys // (10 * self.threads))
             self._memtier(node.port, 10, 50, "1:0", ["--key-pattern", "P:P", "-n", str(each)])
         else:  # redis-benchmark draws keys at random: enough requests that few are missing
-            self._redis_benchmark(node.port, "set", 10, 50, self.keys * 3)
+            self._redis_benchmark(node.port, ["-t", "set"], 10, 50, self.keys * 3)
 
     def run(self, node, scenario):
         """Puts `scenario` on `node` for the time that was chosen."""
+        if scenario.before:
+            node.call(*scenario.before)
         cpu_before = node.cpu_seconds()
-        if self.memtier:
+        if self.memtier and not scenario.command:
             requests, seconds, latencies, errors = self._timed_memtier(node, scenario)
         else:
             requests, seconds, latencies, errors = self._timed_redis_benchmark(node, scenario)
@@ -115,19 +140,19 @@ class Generator:
                 raise RuntimeError(f"memtier_benchmark gave no figures ({error}): {' '.join(command)}") from error
 
     def _timed_redis_benchmark(self, node, scenario):
-        test = "set" if scenario.write else "get"
         known = self.guessed.get((node.port, scenario), 20_000 * min(scenario.pipeline, 10))
         requests = max(1000, int(known * self.seconds))
         started = time.monotonic()
-        row = self._redis_benchmark(node.port, test, scenario.clients, scenario.pipeline, requests)
+        what = list(scenario.command) or ["-t", "set" if scenario.write else "get"]
+        row = self._redis_benchmark(node.port, what, scenario.clients, scenario.pipeline, requests)
         seconds = time.monotonic() - started
         self.guessed[node.port, scenario] = requests / seconds
         return requests, seconds, [float(row["p50_latency_ms"]), float(row["p99_latency_ms"]), None], 0
 
-    def _redis_benchmark(self, port, test, clients, pipeline, requests):
+    def _redis_benchmark(self, port, what, clients, pipeline, requests):
         command = ["redis-benchmark", "-p", str(port), "-c", str(clients), "-P", str(pipeline), "-n", str(requests)]
-        command += ["-d", str(self.size), "-r", str(self.keys), "-t", test, "--csv"] + ["--cluster"] * self.cluster
-        command += ["--threads", str(self.threads)] if self.threads > 1 else []
+        command += ["-d", str(self.size), "-r", str(self.keys), "--csv"] + ["--cluster"] * self.cluster
+        command += (["--threads", str(self.threads)] if self.threads > 1 else []) + what
         out = self._run(command)
         table = out[out.index('"test"') :] if '"test"' in out else ""
         rows = list(csv.DictReader(io.StringIO(table)))

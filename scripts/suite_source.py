@@ -76,7 +76,7 @@ def suite_folder():
         ours = "\n            ".join(IMMUTABLE)
         unit.write_text(unit.read_text().replace("            rdbchecksum\n", f"            rdbchecksum\n            {ours}\n", 1))
         (folder / "ready").touch()
-    for tool in ("redis-server", "redis-cli", "redis-benchmark"):
+    for tool in ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"):
         link = folder / "src" / tool
         link.unlink(missing_ok=True)
         link.symlink_to(shutil.which(tool))

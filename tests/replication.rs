@@ -63,6 +63,13 @@ fn write(node: &Node, round: u32) {
         "SPOP set".into(),
         format!("HSET hash field:{round} value number {round}"),
         format!("ZADD sorted {round}.5 member:{round} 7 seven"),
+        format!("XADD stream * round {round}"),
+        format!("XGROUP CREATE stream group:{round} 0"),
+        format!("XREADGROUP GROUP group:{round} me COUNT 1 STREAMS stream >"),
+        format!("PFADD unique {round} one two"),
+        "GEOADD places 13.36 38.11 palermo 15.08 37.50 catania".into(),
+        format!("SETBIT bits {round} 1"),
+        "EVAL return(redis.call('INCR',KEYS[1])) 1 counted".into(),
         "SELECT 3".into(),
         format!("SET in:three {round}"),
         "MULTI".into(),
@@ -232,4 +239,145 @@ fn writes_are_refused_without_enough_replicas() {
     assert_eq!(client.run("CLIENT KILL TYPE replica").int(), 1);
     drop(replica);
     eventually("without one they are not", || client.run("SET a b").starts_with(b"-NOREPLICAS"));
+}
+
+const LIBRARY: &str = "#!lua name=lib\nredis.register_function('told', function() return 'yes' end)";
+
+#[test]
+fn functions_come_with_the_snapshot_and_with_the_stream() {
+    for (primary, replica) in [(redis(), coreslot("3")), (coreslot("3"), redis())] {
+        assert_eq!(primary.connect().call(&["FUNCTION", "LOAD", LIBRARY]), "$3\r\nlib\r\n");
+        follow(&replica, &primary);
+        caught_up(&primary, &replica);
+        assert!(replica.connect().run("FUNCTION LIST").contains("told"));
+        primary.connect().call(&["FUNCTION", "LOAD", "REPLACE", &LIBRARY.replace("told", "asked")]);
+        caught_up(&primary, &replica);
+        eventually("the new library", || replica.connect().run("FUNCTION LIST").contains("asked"));
+        primary.connect().run("FUNCTION FLUSH");
+        eventually("none", || replica.connect().run("FUNCTION LIST") == "*0\r\n");
+    }
+}
+
+#[test]
+fn a_primary_and_its_replica_change_places_and_change_back() {
+    let (ours, theirs) = (coreslot("3"), redis());
+    follow(&theirs, &ours);
+    caught_up(&ours, &theirs);
+    write(&ours, 1);
+    for (from, to) in [(&ours, &theirs), (&theirs, &ours)] {
+        // Writes go on meanwhile: they wait, or are refused.
+        let mut client = from.connect();
+        let port = to.port().to_string();
+        caught_up(from, to);
+        assert_eq!(client.call(&["FAILOVER", "TO", "127.0.0.1", &port, "TIMEOUT", "20000"]), "+OK\r\n");
+        client.begin("SET during failover");
+        eventually("they have changed places", || {
+            info(from, "role") == "slave" && info(to, "role") == "master" && info(from, "master_link_status") == "up"
+        });
+        assert!(client.reply().starts_with(b"-READONLY"));
+        assert_eq!(info(from, "master_failover_state"), "no-failover");
+        write(to, 2);
+        caught_up(to, from);
+        assert_eq!((info(to, "sync_full").as_str(), info(to, "sync_partial_ok").as_str()), ("0", "1"));
+        to.connect().run("CONFIG RESETSTAT");
+        from.connect().run("CONFIG RESETSTAT");
+    }
+}
+
+#[test]
+fn nodes_that_start_again_go_on_in_the_stream() {
+    let args = [&ARGS[..], &["--data-cores", "3", "--pin-cores", "no", "--save", "3600 1"]].concat();
+    let (mut ours, theirs) = (Node::start(&args), redis());
+    write(&ours, 1);
+    follow(&theirs, &ours);
+    caught_up(&ours, &theirs);
+    let name = info(&ours, "master_replid");
+    ours.terminate();
+    ours.restart(&args);
+    eventually("the replica is back", || info(&theirs, "master_link_status") == "up");
+    assert_eq!((info(&ours, "sync_full").as_str(), info(&ours, "sync_partial_ok").as_str()), ("0", "1"));
+    assert_eq!(info(&ours, "master_replid2"), name);
+    write(&ours, 2);
+    caught_up(&ours, &theirs);
+    // The other way round: the replica starts again.
+    assert_eq!(theirs.connect().run("REPLICAOF NO ONE"), "+OK\r\n");
+    follow(&ours, &theirs);
+    caught_up(&theirs, &ours);
+    assert_eq!(theirs.connect().run("CONFIG RESETSTAT"), "+OK\r\n");
+    ours.terminate();
+    write(&theirs, 3);
+    let port = theirs.port().to_string();
+    let follows = format!("127.0.0.1 {port}");
+    ours.restart(&[&args[..], &["--replicaof", &follows]].concat());
+    caught_up(&theirs, &ours);
+    assert_eq!((info(&theirs, "sync_full").as_str(), info(&theirs, "sync_partial_ok").as_str()), ("0", "1"));
+}
+
+#[test]
+fn the_old_data_serves_until_the_new_is_there() {
+    for load in ["disabled", "swapdb"] {
+        let (primary, replica) = (redis(), coreslot("3"));
+        let mut reader = replica.connect();
+        reader.run(&format!("CONFIG SET repl-diskless-load {load}"));
+        follow(&replica, &primary);
+        caught_up(&primary, &replica);
+        // Another history, unless the old data is to serve while the new is made beside it.
+        primary.connect().run("SET old data");
+        caught_up(&primary, &replica);
+        let mut writer = primary.connect();
+        writer.run("DEBUG POPULATE 30 slow 100000");
+        writer.run("CONFIG SET rdb-key-save-delay 100000");
+        assert_eq!(writer.run("DEBUG CHANGE-REPL-ID"), "+OK\r\n");
+        assert_eq!(writer.run("CLIENT KILL TYPE replica").int(), 1);
+        eventually("the new data is coming", || info(&replica, "master_sync_in_progress") == "1");
+        let got = reader.run("GET old");
+        match load {
+            "disabled" => assert_eq!(got, "$4\r\ndata\r\n"),
+            // It is of another history: nobody is to take it for what the primary has.
+            _ => eventually("it loads", || reader.run("GET old").starts_with(b"-LOADING")),
+        }
+        assert_eq!(writer.run("CONFIG SET rdb-key-save-delay 0"), "+OK\r\n");
+        caught_up(&primary, &replica);
+    }
+}
+
+#[test]
+fn redis_cli_gets_a_snapshot_of_all_or_of_the_functions() {
+    let node = coreslot("3");
+    node.connect().call(&["FUNCTION", "LOAD", LIBRARY]);
+    write(&node, 1);
+    let port = node.port().to_string();
+    for option in ["--rdb", "--functions-rdb"] {
+        let file = node.folder().join("copy.rdb");
+        let file = file.to_str().expect("a path");
+        let done = std::process::Command::new("redis-cli").args(["-p", &port, option, file]).output();
+        let done = done.expect("redis-cli");
+        assert!(done.status.success(), "{done:?}");
+        let bytes = std::fs::read(file).expect("the copy");
+        let has = |word: &[u8]| memchr::memmem::find(&bytes, word).is_some();
+        assert!(has(b"REDIS0010") && has(b"told"));
+        assert_eq!(has(b"number"), option == "--rdb");
+    }
+    eventually("it is gone", || info(&node, "connected_slaves") == "0");
+}
+
+#[test]
+fn a_primary_that_ends_waits_for_its_replica() {
+    let (mut primary, replica) = (coreslot("3"), redis());
+    follow(&replica, &primary);
+    caught_up(&primary, &replica);
+    replica.signal("STOP");
+    let mut client = primary.connect();
+    client.run("SET last words");
+    client.begin("SHUTDOWN");
+    eventually("it waits", || !info(&primary, "shutdown_in_milliseconds").is_empty());
+    assert_eq!(primary.connect().run("SHUTDOWN ABORT"), "+OK\r\n");
+    assert!(client.reply().contains("Errors trying to SHUTDOWN"));
+    client.begin("SHUTDOWN NOSAVE");
+    eventually("it waits again", || !info(&primary, "shutdown_in_milliseconds").is_empty());
+    assert!(primary.is_alive());
+    replica.signal("CONT");
+    assert!(primary.wait().success());
+    assert_eq!(replica.connect().run("GET last"), "$5\r\nwords\r\n");
+    assert!(primary.log().contains("1 of 1 replicas are in sync"));
 }

@@ -231,6 +231,11 @@ impl Replication {
         self.upstream.is_some()
     }
 
+    /// Whether the data is being replaced by that of a primary.
+    pub fn is_loading(&self) -> bool {
+        self.upstream.as_ref().is_some_and(|upstream| upstream.is_loading() || upstream.is_loading_beside())
+    }
+
     /// Whether this is the name of the history.
     pub fn is_history(&self, id: &[u8]) -> bool {
         id.eq_ignore_ascii_case(self.history.id.as_bytes())

@@ -411,7 +411,7 @@ impl Replication {
     /// Bytes of the stream that are kept, and bytes that are on their way to replicas.
     pub fn memory(&self) -> (u64, u64) {
         let in_flight = self.replicas.iter().map(|replica| replica.in_flight as u64).sum();
-        (self.stream.kept() + in_flight, in_flight)
+        (self.stream.kept(), in_flight)
     }
 
     /// The replicas.

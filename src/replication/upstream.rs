@@ -538,10 +538,12 @@ impl Replication {
         if upstream.is_up() {
             log::warn!("Connection with master lost: {reason}");
             log::info!("Reconnecting to MASTER {}:{}", upstream.host, upstream.port);
-            // It may have been closed on purpose: for its new name.
-            upstream.retry_at = now;
         } else {
             log::warn!("Connection with the master {}:{} failed: {reason}", upstream.host, upstream.port);
+        }
+        if upstream.is_up() || upstream.is_synchronising() {
+            // It may have been closed on purpose: for its new name.
+            upstream.retry_at = now;
         }
         if upstream.is_synchronising() {
             if upstream.way != Way::Spooled && matches!(upstream.state, State::Receiving(_)) {

@@ -362,6 +362,7 @@ impl Plane {
             if read_only {
                 return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
             }
+            self.admit_to_disk()?;
             if self.lacks_replicas {
                 return Err(Error::NotEnoughReplicas);
             }

@@ -163,6 +163,7 @@ impl Plane {
             if self.standing.replica && self.settings.replica_read_only {
                 return Err(Error::new("READONLY You can't write against a read only replica."));
             }
+            self.admit_to_disk()?;
             if self.lacks_replicas {
                 return Err(Error::NotEnoughReplicas);
             }

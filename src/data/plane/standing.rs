@@ -21,7 +21,7 @@ fn tells_of_cluster(command: &Command) -> bool {
 }
 
 /// Why a write is refused. Source: Redis 7.0 `writeCommandsGetDiskErrorMessage`.
-pub(super) fn disk_error(error: &DiskError) -> Error {
+fn disk_error(error: &DiskError) -> Error {
     match error {
         DiskError::Snapshot => Error::new(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands \
@@ -55,13 +55,16 @@ impl Plane {
         }
     }
 
+    /// Whether what is written could be saved.
+    pub(super) fn admit_to_disk(&self) -> Result<(), Error> {
+        self.standing.disk.error.as_ref().map_or(Ok(()), |error| Err(disk_error(error)))
+    }
+
     /// Whether the node's standing allows this command to a client, which says it with these flags in effect.
     pub(super) fn admit_standing(&self, command: &Command, flags: u32) -> Result<(), Error> {
         let standing = &self.standing;
-        if let Some(error) = &standing.disk.error
-            && (flags & flag::WRITE != 0 || command.spec.full_name() == "ping")
-        {
-            return Err(disk_error(error));
+        if flags & flag::WRITE != 0 || command.spec.full_name() == "ping" {
+            self.admit_to_disk()?;
         }
         if standing.replica && self.settings.replica_read_only && flags & flag::WRITE != 0 {
             return Err(Error::new("READONLY You can't write against a read only replica."));

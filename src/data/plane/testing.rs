@@ -255,6 +255,7 @@ fn bus_answer(message: Message) -> Option<Message> {
             Some(Message::Answer(number, Answer::Reply(Ok(b"+OK\r\n".to_vec()))))
         }
         Message::Ask(number, Inquiry::ClientList(_)) => Some(Message::Answer(number, Answer::Clients(Vec::new()))),
+        Message::Ask(number, Inquiry::ResetStats | Inquiry::Sleep(_)) => Some(Message::Answer(number, Answer::Done)),
         Message::Ask(number, Inquiry::ClientKill(_)) => Some(Message::Answer(number, Answer::Count(0))),
         Message::Errand(number, errand) => match *errand {
             Errand::Connect(_) => {

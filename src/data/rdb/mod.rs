@@ -88,7 +88,7 @@ pub enum Error {
     #[error("Can't handle RDB format version {0}")]
     Version(u32),
     /// The checksum is that of other bytes.
-    #[error("Wrong RDB checksum expected: ({expected:x}) but got ({got:x}). Aborting now.")]
+    #[error("Wrong RDB checksum expected: ({expected:x}) but got ({got:x}). Aborting now. RDB CRC error")]
     Checksum {
         /// That of the bytes that came.
         expected: u64,

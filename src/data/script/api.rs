@@ -147,13 +147,13 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         let reply = call(&inner, &args)?;
         match reply.strip_prefix(b"-") {
             Some(text) => Err(mlua::Error::external(Failure { text: text.trim_ascii_end().to_vec(), counted: true })),
-            None => convert::to_lua(lua, &reply),
+            None => convert::unlimited(lua, || convert::to_lua(lua, &reply)),
         }
     })?;
     let inner = bridge.clone();
     add(lua, &table, "pcall", move |lua, args: Variadic<Value>| {
         let reply = call(&inner, &args)?;
-        let value = convert::to_lua(lua, &reply)?;
+        let value = convert::unlimited(lua, || convert::to_lua(lua, &reply))?;
         if let (Some(b'-'), Value::Table(error)) = (reply.first(), &value) {
             error.raw_set("ignore_error_stats_update", true)?;
         }

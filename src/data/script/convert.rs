@@ -13,6 +13,16 @@ pub fn to_lua(lua: &Lua, reply: &[u8]) -> Result<Value> {
     Parser { lua, rest: reply }.value()
 }
 
+/// Does `work`, which carries values between Rust and Lua, without the interpreter's limit of memory: what is carried is
+/// bounded already (a command's arguments, a reply), and mlua guards every single allocation under a limit with a
+/// protected call of its own, which costs more than the script. What was taken counts again for the script afterwards.
+pub fn unlimited<R>(lua: &Lua, work: impl FnOnce() -> R) -> R {
+    let limit = lua.set_memory_limit(0);
+    let result = work();
+    limit.and_then(|limit| lua.set_memory_limit(limit)).ok();
+    result
+}
+
 /// A table that says `field` = `text`, as errors and statuses are told.
 pub fn one_field(lua: &Lua, field: &str, text: impl AsRef<[u8]>) -> Result<Table> {
     let table = lua.create_table_with_capacity(0, 2)?;
@@ -85,6 +95,13 @@ impl<'r> Parser<'r> {
                 let verbatim = one_field(lua, "string", text.get(1..).unwrap_or_default())?;
                 verbatim.raw_set("format", lua.create_string(format)?)?;
                 self.named("verbatim_string", Value::Table(verbatim))?
+            }
+            // Attributes are for clients; what they belong to follows.
+            b'|' => {
+                for _ in 0..2 * number().max(0) {
+                    self.value()?;
+                }
+                self.value()?
             }
             _ => Value::Nil,
         })

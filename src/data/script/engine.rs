@@ -8,6 +8,7 @@ use crate::base::limits;
 use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::cell::Ref;
 use std::rc::Rc;
@@ -105,6 +106,10 @@ impl Engine {
             }
             Ok(VmState::Continue)
         })?;
+        // What the compiler of the prelude left.
+        lua.gc_collect()?;
+        // Many cores have many interpreters: none waits until it has twice what it needs.
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(110)));
         Ok(Engine {
             run: sandbox.get("run")?,
             run_function: sandbox.get("run_function")?,
@@ -176,7 +181,7 @@ impl Engine {
     /// Begins a script. None may be running.
     pub fn start(&mut self, invocation: Invocation<'_>) -> Step {
         debug_assert!(self.running.is_none(), "an engine runs one script at a time");
-        let prepared = self.arrays(&invocation);
+        let prepared = convert::unlimited(&self.lua, || self.arrays(&invocation));
         let (keys, args) = match prepared {
             Ok(arrays) => arrays,
             Err(error) => return Step::Done(out_of_memory(&error)),
@@ -191,7 +196,7 @@ impl Engine {
         };
         let (bridge, proto) = (self.bridge.clone(), invocation.proto);
         let run = if invocation.is_function { self.run_function.clone() } else { self.run.clone() };
-        let function = invocation.function;
+        let (function, lua) = (invocation.function, self.lua.clone());
         self.running = Some(Coroutine::with_stack(stack, move |yielder, _| {
             bridge.enter(yielder, || {
                 let ended = run.call::<(bool, Value)>((function, keys, args));
@@ -202,7 +207,8 @@ impl Engine {
                         reply => reply,
                     },
                     Ok((true, value)) => {
-                        convert::to_reply(&value, bridge.resp3.get(), &mut Reply::new(&mut bytes, proto));
+                        let mut reply = Reply::new(&mut bytes, proto);
+                        convert::unlimited(&lua, || convert::to_reply(&value, bridge.resp3.get(), &mut reply));
                         Outcome::Reply(bytes)
                     }
                     Ok((false, problem)) => error_of(&problem),

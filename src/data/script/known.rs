@@ -63,6 +63,8 @@ pub struct Script {
 pub struct Known {
     scripts: HashMap<Sha, Script>,
     bytes: usize,
+    /// The script that EVAL asked for last: asked again, its text needs no SHA-1.
+    last: Option<(Arc<[u8]>, Sha)>,
 }
 
 /// The SHA-1 of a script's text.
@@ -111,8 +113,12 @@ impl Known {
     /// # Errors
     /// What is wrong with it.
     pub fn load(&mut self, engine: &Engine, body: &[u8]) -> Result<(Sha, bool), Error> {
+        if let Some((_, sha)) = self.last.as_ref().filter(|(last, _)| **last == *body) {
+            return Ok((*sha, false));
+        }
         let sha = sha_of(body);
-        if self.scripts.contains_key(&sha) {
+        if let Some(script) = self.scripts.get(&sha) {
+            self.last = Some((script.body.clone(), sha));
             return Ok((sha, false));
         }
         let (flags, start) = shebang(body)?;

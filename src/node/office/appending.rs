@@ -63,6 +63,8 @@ pub struct AppendingDesk {
     /// The size of the log after it was rewritten.
     rewritten_size: u64,
     facts: LogFacts,
+    /// Whether a base is written and not in its place yet.
+    placing: bool,
     /// When rewriting may be tried again, Unix seconds, and after how many minutes the next time.
     retry_at: u64,
     wait: u64,
@@ -89,6 +91,7 @@ impl AppendingDesk {
             sizes: Sizes::default(),
             rewritten_size: 0,
             facts: LogFacts { took: -1, ..LogFacts::default() },
+            placing: false,
             retry_at: 0,
             wait: 0,
             configured: None,
@@ -100,6 +103,7 @@ impl AppendingDesk {
     pub fn facts(&self) -> LogFacts {
         LogFacts {
             enabled: self.state != State::Off,
+            placing: self.placing,
             write_failed: self.failing.is_some(),
             current: self.sizes.base + self.sizes.incr,
             base: self.rewritten_size,
@@ -206,6 +210,7 @@ impl NodeOffice {
             Ok(path) => {
                 log::info!("Background AOF rewrite terminated with success");
                 self.appending.hand_over();
+                self.appending.placing = true;
                 self.appending.writer.give(Task::Rewritten(path, snapshot));
             }
             Err(error) => self.rewrite_failed(&error),
@@ -241,7 +246,7 @@ impl NodeOffice {
     pub(super) fn rewrite_command(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
         let scheduled = self.snapshot_is_made() || command.keys.is_some() || self.is_loading();
         super::answer(from, number, command, outgoing, |reply| {
-            if self.is_rewriting() {
+            if self.is_rewriting() || self.appending.placing {
                 return Err(Error::new("ERR Background append only file rewriting already in progress"));
             }
             self.appending.facts.scheduled = true;
@@ -256,7 +261,7 @@ impl NodeOffice {
 
     /// Begins what was scheduled, if it can be.
     pub(super) fn begin_scheduled(&mut self, outgoing: &mut Outgoing) {
-        if self.snapshot_is_made() || self.is_loading() || self.ending.is_some() {
+        if self.snapshot_is_made() || self.appending.placing || self.is_loading() || self.ending.is_some() {
             return;
         }
         let now = clock::unix_us() / 1_000_000;
@@ -332,6 +337,14 @@ impl NodeOffice {
         self.tell_disk(outgoing);
     }
 
+    /// All the data is another's: the log begins again.
+    pub(super) fn restart_log(&mut self, outgoing: &mut Outgoing) {
+        if self.appending.state != State::Off {
+            self.stop_log(outgoing);
+            self.start_log(outgoing);
+        }
+    }
+
     fn kill_rewrite(&mut self, outgoing: &mut Outgoing) {
         if self.is_rewriting() {
             log::info!("Killing running AOF rewrite child: {}", std::process::id());
@@ -387,8 +400,13 @@ impl NodeOffice {
                     self.abandon_save(outgoing);
                     self.wait_for_rewrite();
                 }
-                Event::Rewritten(Ok(())) => self.rewritten(),
-                Event::Rewritten(Err(error)) => self.rewrite_failed(&error),
+                Event::Rewritten(result) => {
+                    self.appending.placing = false;
+                    match result {
+                        Ok(()) => self.rewritten(),
+                        Err(error) => self.rewrite_failed(&error),
+                    }
+                }
                 Event::Flushed => self.log_flushed(outgoing),
                 Event::Closed if self.appending.ending => self.end_now(),
                 Event::Closed => {}

@@ -29,7 +29,8 @@ impl NodeOffice {
                 Ok(())
             }),
             _ => {
-                let caller = Caller { local: command.local, loading: self.is_loading() };
+                let loading = self.is_loading() || self.desk_of_replication.replication.is_loading();
+                let caller = Caller { local: command.local, loading };
                 let changed = self.config.set(&args[2..], caller);
                 let password = changed.as_ref().is_ok_and(|changes| changes.contains("requirepass"));
                 let changed = changed.and_then(|changes| self.follow(changes, outgoing));

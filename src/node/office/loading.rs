@@ -163,7 +163,11 @@ impl NodeOffice {
     pub(super) fn tick_loading(&mut self, outgoing: &mut Outgoing) {
         if !self.loading.started && self.loading.load.is_none() {
             self.loading.started = self.loading.wanted.is_none();
-            self.tell_disk(outgoing);
+            if self.loading.started {
+                self.data_is_there(outgoing);
+            } else {
+                self.tell_disk(outgoing);
+            }
         }
     }
 

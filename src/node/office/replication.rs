@@ -2,6 +2,8 @@
 //!
 //! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
 
+mod transfer;
+
 use super::connections::Connections;
 use super::shutdown::Ending;
 use super::{NodeOffice, Then, answer, now};
@@ -9,7 +11,7 @@ use crate::base::ids::{ClientId, CoreId};
 use crate::cluster;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::streams::StreamCommand;
-use crate::cores::{clock, wake::Bell};
+use crate::cores::wake::Bell;
 use crate::data::command::spec::flag;
 use crate::data::command::{Registry, Run};
 use crate::data::key::KeyHasher;
@@ -18,8 +20,8 @@ use crate::data::plane::client_filter::ClientFilter;
 use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
-use crate::data::rdb::load::{Facts, Loaded, Plan};
-use crate::data::store::{Progress, Store};
+use crate::data::rdb::load::Facts;
+use crate::data::store::Progress;
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
 use crate::replication::feed::{Piece, Target};
@@ -337,92 +339,6 @@ impl NodeOffice {
         }
     }
 
-    fn begin_load(&mut self, spooled: bool, outgoing: &mut Outgoing) {
-        let plan = Plan {
-            cores: self.cores,
-            owners: OwnerMap::even(self.cores),
-            hasher: self.desk_of_replication.hasher,
-            seed: clock::unix_us(),
-            now: clock::unix_us() / 1000,
-            keep_expired: true,
-            replace: false,
-        };
-        let desk = &mut self.desk_of_replication;
-        let settings = Arc::new(self.config.settings());
-        let folder = spooled.then(|| self.config.dir());
-        let bell = desk.bell.try_clone();
-        let loader = bell.and_then(|bell| SnapshotLoader::start(plan, settings, folder, bell));
-        match loader {
-            Ok(loader) => desk.loader = Some(loader),
-            Err(error) => {
-                self.with_replication(outgoing, |replication| replication.loaded(Err(error.to_string())));
-            }
-        }
-    }
-
-    fn load(&mut self, bytes: Vec<u8>, outgoing: &mut Outgoing) {
-        let desk = &mut self.desk_of_replication;
-        let Some(loader) = &mut desk.loader else { return };
-        let was_full = loader.is_full();
-        loader.push(bytes);
-        if let (Some(link), false, true) = (desk.upstream, was_full, loader.is_full()) {
-            outgoing.streams.push(StreamCommand::Pause(link, true));
-        }
-    }
-
-    /// Looks after the loader: it may have room again, or a result.
-    pub(super) fn look_after_loader(&mut self, outgoing: &mut Outgoing) {
-        let desk = &mut self.desk_of_replication;
-        let Some(loader) = &mut desk.loader else { return };
-        let was_full = loader.is_full();
-        loader.hand_over();
-        if let (Some(link), true, false) = (desk.upstream, was_full, loader.is_full()) {
-            outgoing.streams.push(StreamCommand::Pause(link, false));
-        }
-        match loader.result() {
-            None => {}
-            Some(Ok(loaded)) => {
-                desk.loader = None;
-                self.put_in_place(*loaded, outgoing);
-            }
-            Some(Err(reason)) => {
-                desk.loader = None;
-                self.with_replication(outgoing, |replication| replication.loaded(Err(reason)));
-            }
-        }
-    }
-
-    fn put_in_place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
-        log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
-        self.saving.facts.loaded = (loaded.keys, loaded.expired.len() as u64);
-        let db = loaded.facts.replication_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
-        let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
-        self.last += 1;
-        self.desk_of_replication.replacing = Some((self.last, db));
-        let order = Order::Replace(stores, loaded.functions);
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
-    }
-
-    /// The old stores are back: the new ones serve.
-    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
-    pub(super) fn replaced(&mut self, number: u64, old: Vec<Box<Store>>, outgoing: &mut Outgoing) {
-        // Giving much memory back takes its time.
-        let freeing = std::thread::Builder::new().name("freeing".into()).spawn(move || drop(old));
-        if let Err(error) = freeing {
-            log::warn!("The old data is freed by the bus core: {error}");
-        }
-        if let Some((_, db)) = self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number) {
-            self.with_replication(outgoing, |replication| replication.loaded(Ok(db)));
-        }
-    }
-
-    /// The snapshot that was loaded can't serve.
-    pub(super) fn refused(&mut self, number: u64, error: &Error, outgoing: &mut Outgoing) {
-        if self.desk_of_replication.replacing.take_if(|(expected, _)| *expected == number).is_some() {
-            self.with_replication(outgoing, |replication| replication.loaded(Err(error.to_string())));
-        }
-    }
-
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
         let SnapshotPart { number, core, bytes, progress, .. } = part;
         self.with_replication(outgoing, |replication| match progress {
@@ -581,6 +497,11 @@ impl NodeOffice {
 }
 
 impl ReplicationDesk {
+    /// Wakes the bus core.
+    pub(super) fn wake(&self) {
+        self.bell.ring();
+    }
+
     /// The data's state, for the control plane.
     pub(super) fn standing_for_cluster(&self, writes_paused: bool) -> cluster::Replication {
         let upstream = self.replication.upstream();

@@ -159,5 +159,7 @@ impl NodeOffice {
         // Nobody looks after the log any more.
         self.drain.drain();
         self.over = true;
+        // The thread may be asleep until somebody wants something.
+        self.desk_of_replication.wake();
     }
 }
