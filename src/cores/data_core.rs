@@ -51,6 +51,8 @@ pub struct DataCore {
     log_full: bool,
     withheld: Withheld,
     next_tick_ns: u64,
+    /// When the last turn's work was done.
+    rests_since: u64,
     /// When something last completed.
     last_work_ns: u64,
     stopping: bool,
@@ -105,6 +107,7 @@ impl DataCore {
             log_full: false,
             withheld: Withheld::default(),
             next_tick_ns: 0,
+            rests_since: u64::MAX,
             last_work_ns: 0,
             stopping: false,
             clients_told: 0,
@@ -140,6 +143,9 @@ impl DataCore {
         self.busy.at(started);
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
+        if started.saturating_sub(self.rests_since) > limits::STOP_NS {
+            self.plane.was_stopped();
+        }
         if !self.completions.is_empty() {
             self.last_work_ns = started;
         }
@@ -160,7 +166,8 @@ impl DataCore {
         self.act();
         self.hand_over();
         let longest = &mut self.plane.stats.longest_turn_ns;
-        *longest = (*longest).max(clock::monotonic_ns().saturating_sub(started));
+        self.rests_since = clock::monotonic_ns();
+        *longest = (*longest).max(self.rests_since.saturating_sub(started));
         self.plane.stats.turns += 1;
         let wait = self.plan_wait(more);
         self.flush(wait)?;

@@ -63,6 +63,16 @@ impl Upkeep {
 }
 
 impl Plane {
+    /// This process did not run for a while, and another node may have its slots by now: a cluster node's writes wait
+    /// until the bus core, which goes on at the same time, has told what is so.
+    pub fn was_stopped(&mut self) {
+        if self.settings.cluster_enabled {
+            let until = self.now.unix_ms + limits::DOUBT_MS;
+            self.failover_pause = Some(self.failover_pause.map_or(until, |pause| pause.max(until)));
+            self.refresh();
+        }
+    }
+
     /// The regular work. Returns whether [`idle_work`](Self::idle_work) has something to do.
     pub fn tick(&mut self, bump: &Bump) -> bool {
         self.upkeep.sample(self.now.mono_ns, [self.stats.commands, self.stats.net_input, self.stats.net_output]);
