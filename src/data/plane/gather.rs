@@ -72,7 +72,7 @@ impl Gathers {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Gathers {
     /// Whether nothing is borrowed or wanted.
     pub(super) fn is_empty(&self) -> bool {
