@@ -69,6 +69,7 @@
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
 //! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
 //! | what does MONITOR see? | [`data::plane::monitor`] |
+//! | who is told that a key it has read has changed (CLIENT TRACKING)? | [`data::plane::invalidation`] |
 //! | where is a vote cast? | `cluster/failover/vote.rs`; where a node is suspected: `cluster/gossip/failure.rs` |
 //! | how does a write reach the disk? | [`node::aof`], `node/office/appending.rs`; whole data: `node/office/saving.rs` |
 //! | how is data loaded at the start? | `node/office/loading.rs` |

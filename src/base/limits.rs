@@ -115,6 +115,9 @@ pub const MIGRATIONS: usize = 64;
 /// Bytes of a core's snapshot that may wait to be taken away; beyond, the snapshot is lost.
 pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 
+/// Members of one sorted set, which numbers them in 32 bits. So many take 200 GiB.
+pub const MAX_ZSET_MEMBERS: usize = u32::MAX as usize;
+
 /// Elements one command can be asked to choose at random with repetition.
 pub const MAX_SAMPLES: u64 = 10_000_000;
 

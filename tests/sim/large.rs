@@ -19,10 +19,9 @@ const DELAYS: Delays = Delays { usual: 1, jitter: 1, long_once_in: 1000, long: 2
 const STEP_MS: u64 = 10;
 const REST_MS: u64 = 15_000;
 
-/// Tries these clusters, and prints JSON.
+/// Tries these clusters, and prints an object of JSON for each.
 pub fn trials(clusters: &str) {
-    let results: Vec<String> = clusters.split_whitespace().map(trial).collect();
-    println!("[\n{}\n]", results.join(",\n"));
+    clusters.split_whitespace().for_each(|cluster| println!("{}", trial(cluster)));
 }
 
 fn trial(name: &str) -> String {

@@ -441,7 +441,7 @@ impl Plane {
     // ---- What the turn has left.
 
     /// Whether no client of this core waits.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn blocking_is_at_rest(&self) -> bool {
         let Blocking { count, deadlines, answered, woken } = &self.blocking;
         *count == 0 && deadlines.is_empty() && answered.is_empty() && woken.is_empty()

@@ -95,6 +95,10 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"replicate", command) if !command.is_empty() => replicate(plane, at, command),
         (b"reload", _) | (b"loadaof", []) | (b"aof-flush-sleep", [_]) => plane.ask_bus(at, request.args),
         (b"protocol", [kind]) => protocol(plane, at, kind),
+        (b"set-skip-checksum-validation", [on]) => {
+            let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            Ok(set_in_stores(plane, at, request, move |store| store.trusts_checksums = on))
+        }
         (b"quicklist-packed-threshold", [size]) => packed_threshold(plane, at, request, size),
         (b"quicklist" | b"listpack" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
@@ -163,6 +167,8 @@ const HELP: &[&str] = &[
     "    Setting it to 0 disables expiring keys in background.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
     "    When set to 1, commands that can't be called from scripts can be.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Enables or disables checksum checks for RDB files and RESTORE's payload",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
 ];
@@ -216,11 +222,15 @@ fn packed_threshold(plane: &mut Plane, at: u32, request: &Request<'_>, size: &[u
         Some(size) => size as usize,
         None => return Err(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb")),
     };
-    let set: Work = Box::new(move |plane, at| {
-        plane.stores.iter_mut().for_each(|(_, store)| store.large_element = large);
+    Ok(set_in_stores(plane, at, request, move |store| store.large_element = large))
+}
+
+fn set_in_stores(plane: &mut Plane, at: u32, request: &Request<'_>, set: impl Fn(&mut Store) + 'static) -> Flow {
+    let work: Work = Box::new(move |plane, at| {
+        plane.stores.iter_mut().for_each(|(_, store)| set(store));
         plane.reply(at).ok();
     });
-    Ok(plane.with_all_stores(at, request.bump, set))
+    plane.with_all_stores(at, request.bump, work)
 }
 
 fn digest(plane: &mut Plane, at: u32) -> Result<Flow, Error> {

@@ -249,9 +249,9 @@ impl Figures {
         self.subscribers += other.subscribers;
         self.blocked += other.blocked;
         self.own_deadlines += other.own_deadlines;
-        // Every core has the same scripts and functions, each with an interpreter of its own.
+        // Every core has the same scripts and functions, each with an interpreter of its own: the largest is told.
         self.scripts.bytes += other.scripts.bytes;
-        self.scripts.interpreter_bytes += other.scripts.interpreter_bytes;
+        self.scripts.interpreter_bytes = self.scripts.interpreter_bytes.max(other.scripts.interpreter_bytes);
         self.trackers += other.trackers;
         self.read = (self.read.0 + other.read.0, self.read.1 + other.read.1);
         let (waiting, freed) = other.freed_later;

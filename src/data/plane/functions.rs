@@ -156,7 +156,7 @@ fn restore_of(args: &[&[u8]]) -> Result<Change, Error> {
             return Err(Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."));
         }
     };
-    if !dump::is_intact(args[2]) {
+    if !dump::is_intact(args[2], false) {
         return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
     }
     let codes = dump::restore_libraries(args[2]).map_err(|error| Error::new(format!("ERR {error}")))?;

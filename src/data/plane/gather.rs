@@ -72,7 +72,7 @@ impl Gathers {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Gathers {
     /// Whether nothing is borrowed or wanted.
     pub(super) fn is_empty(&self) -> bool {
@@ -216,6 +216,10 @@ impl Plane {
 
     /// Returns borrowed stores and frees this core's own if it is among `cores`.
     pub(super) fn give_back(&mut self, cores: &[CoreId]) {
+        if self.stores.has_changes() {
+            // What was done here is told from here, once.
+            self.note_changes(None);
+        }
         for core in cores {
             if *core == self.options.core {
                 self.unlock();

@@ -179,3 +179,16 @@ fn what_a_transaction_changes_its_client_hears_of_after_it() {
     let (_, after) = replies.split_once("*3\r\n+OK\r\n$1\r\n1\r\n+OK\r\n").expect("a whole reply");
     assert_eq!(after.matches("invalidate").count(), 2);
 }
+
+#[test]
+fn a_flush_is_told_once_whatever_the_number_of_cores() {
+    for lines in [&["FLUSHALL"][..], &["MULTI", "FLUSHDB", "EXEC"]] {
+        let mut node = Node::new(3, 5, Settings::default());
+        let (reader, writer) = (node.connect(1), node.connect(2));
+        node.call(reader, "HELLO 3");
+        node.call(reader, "CLIENT TRACKING ON");
+        lines.iter().for_each(|line| _ = node.call(writer, line));
+        let told = String::from_utf8(node.take_replies(reader)).unwrap();
+        assert_eq!(told, ">2\r\n$10\r\ninvalidate\r\n_\r\n");
+    }
+}

@@ -159,7 +159,7 @@ fn a_dump_of_redis_is_read_and_ours_is_the_same() {
         (b"12345", b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9"),
     ] {
         assert_eq!(dump::dump(Value::Bytes(value), true), payload);
-        assert!(dump::is_intact(payload));
+        assert!(dump::is_intact(payload, false));
         assert_eq!(dump::restore(payload, forms()), Ok(Object::String(value.to_vec())));
     }
 }
@@ -273,7 +273,7 @@ proptest! {
         let objects = collections(&elements);
         for object in &objects {
             let payload = dump::dump(Value::Object(object), compressed);
-            prop_assert!(dump::is_intact(&payload));
+            prop_assert!(dump::is_intact(&payload, false));
             let restored = dump::restore(&payload, forms()).unwrap();
             prop_assert_eq!(restored.encoding(), object.encoding());
             prop_assert_eq!(&restored, object);
@@ -312,7 +312,7 @@ proptest! {
         if let Some(first) = bytes.first_mut() {
             *first = kind;
         }
-        _ = dump::is_intact(&bytes);
+        _ = dump::is_intact(&bytes, false);
         _ = dump::restore(&bytes, forms());
     }
 }

@@ -7,6 +7,7 @@
 use super::input::{Fault, Input};
 use super::{Error, kind, module_name, stream, ziplist, zipmap};
 use crate::base::double;
+use crate::base::limits::MAX_ZSET_MEMBERS;
 use crate::data::store::Object;
 use crate::data::types::Forms;
 use crate::data::types::hash::Hash;
@@ -261,6 +262,9 @@ fn zset_of_entries<'e>(mut entries: impl Iterator<Item = Entry<'e>>, forms: Form
 fn add(zset: &mut Zset, member: &[u8], score: f64, forms: Forms<'_>) -> Result<(), Error> {
     if score.is_nan() {
         return Err(Error::Corrupt("Zset with NAN score detected"));
+    }
+    if zset.len() == MAX_ZSET_MEMBERS {
+        return Err(Error::Corrupt("Zset with too many members"));
     }
     match zset.set(member, score, forms.limits) {
         None => Ok(()),

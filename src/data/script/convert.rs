@@ -96,6 +96,13 @@ impl<'r> Parser<'r> {
                 verbatim.raw_set("format", lua.create_string(format)?)?;
                 self.named("verbatim_string", Value::Table(verbatim))?
             }
+            // Attributes are for clients; what they belong to follows.
+            b'|' => {
+                for _ in 0..2 * number().max(0) {
+                    self.value()?;
+                }
+                self.value()?
+            }
             _ => Value::Nil,
         })
     }

@@ -8,6 +8,7 @@ use crate::base::limits;
 use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::cell::Ref;
 use std::rc::Rc;
@@ -105,6 +106,10 @@ impl Engine {
             }
             Ok(VmState::Continue)
         })?;
+        // What the compiler of the prelude left.
+        lua.gc_collect()?;
+        // Many cores have many interpreters: none waits until it has twice what it needs.
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(110)));
         Ok(Engine {
             run: sandbox.get("run")?,
             run_function: sandbox.get("run_function")?,

@@ -147,7 +147,7 @@ impl Store {
         self.clock = old.clock;
         self.removed = std::mem::take(&mut old.removed);
         (self.keep_expired, self.record_removed) = (old.keep_expired, old.record_removed);
-        self.large_element = old.large_element;
+        (self.large_element, self.trusts_checksums) = (old.large_element, old.trusts_checksums);
         old
     }
 

@@ -166,6 +166,8 @@ pub struct Store {
     pub keep_expired: bool,
     /// The shortest element of a list that gets a node of its own. DEBUG QUICKLIST-PACKED-THRESHOLD changes it.
     pub large_element: usize,
+    /// RESTORE looks at no checksum. DEBUG SET-SKIP-CHECKSUM-VALIDATION changes it, for tests of damaged payloads.
+    pub trusts_checksums: bool,
     /// Whether [`take_removed`](Store::take_removed) is wanted.
     pub record_removed: bool,
 }
@@ -196,6 +198,7 @@ impl Store {
             clock: AccessClock::default(),
             keep_expired: false,
             large_element: crate::data::types::list::LARGE,
+            trusts_checksums: false,
             record_removed: false,
         }
     }

@@ -236,7 +236,10 @@ impl NodeOffice {
 
     /// What INFO tells of this node's disk.
     fn save_facts(&self) -> SaveFacts {
-        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), ..self.saving.facts() }
+        let facts = self.saving.facts();
+        // One for replicas is one that is being made.
+        let under_way = facts.under_way || self.desk_of_replication.replication.has_snapshot();
+        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), under_way, ..facts }
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.

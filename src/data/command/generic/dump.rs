@@ -32,11 +32,15 @@ pub fn restore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     }
     let ttl = parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
     let ttl = u64::try_from(ttl).map_err(|_| Error::new("ERR Invalid TTL value, must be >= 0"))?;
-    if !dump::is_intact(payload) {
+    let trusted = exec.store(key.slot).trusts_checksums;
+    if !dump::is_intact(payload, trusted) {
         return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
     }
     let forms = Forms { limits: &exec.settings.encodings, hasher: exec.hasher };
-    let value = dump::restore(payload, forms).map_err(|_| Error::new("ERR Bad data format"))?;
+    let value = dump::restore(payload, forms).map_err(|problem| {
+        log::warn!("A payload of RESTORE is damaged: {problem}");
+        Error::new("ERR Bad data format")
+    })?;
 
     let (db, now) = (exec.db, exec.now);
     let deadline = match ttl {

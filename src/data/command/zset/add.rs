@@ -2,6 +2,7 @@
 
 use super::current;
 use crate::base::double;
+use crate::base::limits::MAX_ZSET_MEMBERS;
 use crate::base::notify::Class;
 use crate::contract::settings::EncodingLimits;
 use crate::data::command::collection::edit_or_create;
@@ -59,6 +60,9 @@ impl Options {
     }
 }
 
+/// What a sorted set that is full says.
+pub const TOO_MANY: &str = "ERR a sorted set can have at most 4294967295 members";
+
 /// What became of the pairs.
 #[derive(Default)]
 struct Outcome {
@@ -90,6 +94,9 @@ fn add(exec: &mut Exec<'_>, args: &[&[u8]], mut options: Options) -> Result<(), 
         Outcome::default()
     } else {
         edit_or_create(exec, &key, |zset: &mut Zset| {
+            if zset.len() + scores.len() > MAX_ZSET_MEMBERS {
+                return (Err(Error::new(TOO_MANY)), false);
+            }
             let outcome = add_all(zset, members(), options, limits);
             let changed = outcome.as_ref().is_ok_and(|outcome| outcome.added + outcome.updated > 0);
             (outcome, changed)

@@ -1,8 +1,10 @@
 //! Several sorted sets, or sets, whose members all have score 1: ZUNION, ZINTER, ZDIFF, each also with STORE, and
 //! ZINTERCARD.
 
+use super::add::TOO_MANY;
 use super::{Shape, store_result, write_pair};
 use crate::base::double;
+use crate::base::limits::MAX_ZSET_MEMBERS;
 use crate::data::command::collection::missed;
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
@@ -131,6 +133,9 @@ fn store_combined(exec: &mut Exec<'_>, args: &[&[u8]], operation: Operation, nam
     let mut zset = Zset::default();
     let sources = sources.read(exec.stores, &options.weights);
     for (member, score) in combine(&sources, operation, options.aggregate, exec.scratch) {
+        if zset.len() == MAX_ZSET_MEMBERS {
+            return Err(Error::new(TOO_MANY));
+        }
         zset.set(member, score, &exec.settings.encodings);
     }
     exec.reply.int(zset.len() as i64);

@@ -83,7 +83,7 @@ impl Elements {
     /// Adds an element under the next number.
     ///
     /// # Panics
-    /// When there are 2^32 already, which take 200 GiB.
+    /// When there are 2^32 already: callers see to `limits::MAX_ZSET_MEMBERS`.
     pub fn push(&mut self, element: Element) -> Id {
         let id = Id::try_from(self.length).expect("one sorted set has less than 2^32 members");
         if self.length == self.chunks.len() * CHUNK {
