@@ -71,6 +71,8 @@
 //! | what does MONITOR see? | [`data::plane::monitor`] |
 //! | who is told that a key it has read has changed (CLIENT TRACKING)? | [`data::plane::invalidation`] |
 //! | where is a vote cast? | `cluster/failover/vote.rs`; where a node is suspected: `cluster/gossip/failure.rs` |
+//! | how does a write reach the disk? | [`node::aof`], `node/office/appending.rs`; whole data: `node/office/saving.rs` |
+//! | how is data loaded at the start? | `node/office/loading.rs` |
 //! | how does what cores change reach replicas? | `data/plane/log.rs`, then [`replication`] |
 //! | how does a node start and end? | [`node::boot`]; CONFIG SET: [`node::office`] |
 //! | what bounds are there? | [`base::limits`], all of them |
@@ -109,7 +111,7 @@
 //!
 //! # Not done yet
 //!
-//! The append-only file, TLS.
+//! TLS.
 #![warn(missing_docs)]
 
 pub mod base;
