@@ -69,7 +69,10 @@
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
 //! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
 //! | what does MONITOR see? | [`data::plane::monitor`] |
+//! | who is told that a key it has read has changed (CLIENT TRACKING)? | [`data::plane::invalidation`] |
 //! | where is a vote cast? | `cluster/failover/vote.rs`; where a node is suspected: `cluster/gossip/failure.rs` |
+//! | how does a write reach the disk? | [`node::aof`], `node/office/appending.rs`; whole data: `node/office/saving.rs` |
+//! | how is data loaded at the start? | `node/office/loading.rs` |
 //! | how does what cores change reach replicas? | `data/plane/log.rs`, then [`replication`] |
 //! | how does a node start and end? | [`node::boot`]; CONFIG SET: [`node::office`] |
 //! | what bounds are there? | [`base::limits`], all of them |
@@ -108,7 +111,7 @@
 //!
 //! # Not done yet
 //!
-//! The append-only file, TLS.
+//! TLS.
 #![warn(missing_docs)]
 
 pub mod base;

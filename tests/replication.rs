@@ -264,7 +264,7 @@ fn a_primary_and_its_replica_change_places_and_change_back() {
     follow(&theirs, &ours);
     caught_up(&ours, &theirs);
     write(&ours, 1);
-    for (from, to) in [(&ours, &theirs), (&theirs, &ours)] {
+    for (round, from, to) in [(2, &ours, &theirs), (3, &theirs, &ours)] {
         // Writes go on meanwhile: they wait, or are refused.
         let mut client = from.connect();
         let port = to.port().to_string();
@@ -276,7 +276,7 @@ fn a_primary_and_its_replica_change_places_and_change_back() {
         });
         assert!(client.reply().starts_with(b"-READONLY"));
         assert_eq!(info(from, "master_failover_state"), "no-failover");
-        write(to, 2);
+        write(to, round);
         caught_up(to, from);
         assert_eq!((info(to, "sync_full").as_str(), info(to, "sync_partial_ok").as_str()), ("0", "1"));
         to.connect().run("CONFIG RESETSTAT");

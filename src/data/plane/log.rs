@@ -187,8 +187,9 @@ impl Plane {
             }
             self.stats.changed += self.effects.changed;
             self.effects.changed = 0;
-            self.effects.rewritten.clear();
         }
+        // Also of a command that changed nothing: it is not for the next one.
+        self.effects.rewritten.clear();
         if !removed.is_empty() {
             self.announce_removed(removed);
         }

@@ -230,9 +230,17 @@ mod tests {
     use super::super::Deadline;
     use super::super::model_tests::store;
     use super::*;
+    use crate::contract::settings::EncodingLimits;
+    use crate::data::key::KeyHasher;
+    use crate::data::types::Forms;
+    use crate::data::types::hash::Hash;
+    use crate::data::types::list::{End, LARGE as LARGE_ELEMENT, Limits, List};
+    use crate::data::types::set::Set;
+    use crate::data::types::stream::{Id, NodeLimits, Stream};
+    use crate::data::types::zset::Zset;
 
     /// Sets `count` keys in each of two databases, every third with a deadline.
-    fn filled(count: usize) -> (Store, crate::data::key::KeyHasher) {
+    fn filled(count: usize) -> (Store, KeyHasher) {
         let (mut store, hasher) = store(2);
         for number in 0..count * 2 {
             let deadline = if number % 3 == 0 { Deadline::At(1000) } else { Deadline::Clear };
@@ -290,6 +298,41 @@ mod tests {
         assert!(!graveyard.step());
         graveyard.bury(Object::String(vec![1; LARGE]));
         assert!(!graveyard.step(), "this one is freed at once");
+    }
+
+    #[test]
+    fn a_collection_of_any_type_is_freed_in_steps_that_do_not_grow_with_it() {
+        /// No element of these takes more with its part of the structure.
+        const EACH: usize = 256;
+        let limits = EncodingLimits::default();
+        let forms = Forms { limits: &limits, hasher: KeyHasher::new(1) };
+        let (mut list, mut zset) = (List::default(), Zset::default());
+        let (mut set, mut hash, mut stream) = (Set::new(), Hash::new(), Stream::default());
+        for number in 0..if cfg!(miri) { 3000 } else { 50_000 } {
+            let text = format!("{number:030}").into_bytes();
+            list.push(End::Tail, &text, &Limits { fill: 1, large: LARGE_ELEMENT });
+            zset.set(&text, number as f64, &limits);
+            set.insert(&text, forms);
+            hash.set(&text, &text, forms);
+            let id = Id { ms: 1, seq: number + 1 };
+            stream.push(id, &[&text, &text], NodeLimits { bytes: 0, entries: 1 });
+        }
+        let objects = [
+            Object::List(list),
+            Object::Zset(zset),
+            Object::Set(set),
+            Object::Hash(hash),
+            Object::Stream(Box::new(stream)),
+        ];
+        for object in objects {
+            let mut graveyard = Graveyard::default();
+            graveyard.bury(object);
+            while let Some(before) = graveyard.objects.first().map(Object::heap_bytes) {
+                assert!(graveyard.step());
+                let after = graveyard.objects.first().map_or(0, Object::heap_bytes);
+                assert!(before - after <= ENTRIES * EACH + PIECE, "{before} {after}");
+            }
+        }
     }
 
     #[test]

@@ -37,7 +37,10 @@ pub fn restore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
         return Err(Error::new("ERR DUMP payload version or checksum are wrong"));
     }
     let forms = Forms { limits: &exec.settings.encodings, hasher: exec.hasher };
-    let value = dump::restore(payload, forms).map_err(|_| Error::new("ERR Bad data format"))?;
+    let value = dump::restore(payload, forms).map_err(|problem| {
+        log::warn!("A payload of RESTORE is damaged: {problem}");
+        Error::new("ERR Bad data format")
+    })?;
 
     let (db, now) = (exec.db, exec.now);
     let deadline = match ttl {

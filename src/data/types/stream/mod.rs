@@ -80,9 +80,8 @@ impl Stream {
     /// Frees at most about `budget` nodes and pending entries; whether any are left.
     pub fn release(&mut self, budget: usize) -> bool {
         for _ in 0..budget {
-            if self.nodes.pop_last().is_none() {
-                break;
-            }
+            let Some((_, node)) = self.nodes.pop_last() else { break };
+            self.node_bytes -= node.heap_bytes() + NODE_BYTES;
         }
         if let Some(mut group) = self.groups.last_entry()
             && !group.get_mut().release(budget)
