@@ -185,7 +185,7 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     if let Some(loading) = saves.loading {
         let (total, loaded) = (loading.total, loading.loaded);
         let elapsed = now.saturating_sub(loading.began);
-        let left = if loaded == 0 { 1 } else { elapsed * total.saturating_sub(loaded) / loaded };
+        let left = (elapsed * total.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
         field(out, "loading_start_time", loading.began);
         field(out, "loading_total_bytes", total);
         field(out, "loading_rdb_used_mem", 0);

@@ -53,13 +53,16 @@ pub struct Invalidations {
     held: Vec<(ClientRef, Keys, bool)>,
 }
 
+/// A key that has changed, and by whose command.
+type ChangedKey = (Arc<[u8]>, Option<Origin>);
+
 /// What the clients of one core are to be told.
 #[derive(Default)]
 pub struct Invalidation {
     /// Keys that clients have read, and whether the client has changed it itself.
     reads: Vec<(Arc<[u8]>, ClientRef, bool)>,
     /// Keys that have changed, with who changed them, for clients that want to hear of every key with some prefix.
-    broadcast: Arc<[(Arc<[u8]>, Option<Origin>)]>,
+    broadcast: Arc<[ChangedKey]>,
     /// All keys may have changed.
     all: bool,
 }
@@ -238,7 +241,7 @@ impl Plane {
     }
 
     /// Tells clients of keys with the prefixes they want to hear of, one message for each prefix.
-    fn broadcast_keys(&mut self, changed: &[(Arc<[u8]>, Option<Origin>)]) {
+    fn broadcast_keys(&mut self, changed: &[ChangedKey]) {
         let core = self.core();
         for client in self.invalidations.clients.clone() {
             let Some(tracking) = self.clients.get(client).and_then(|client| client.session.tracking.as_deref()) else {

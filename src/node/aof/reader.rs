@@ -41,6 +41,9 @@ pub enum Event {
     Failed(String),
 }
 
+/// Says who executes a command.
+pub type TargetOf = Box<dyn Fn(&[&[u8]]) -> Target + Send>;
+
 /// What the thread needs to know.
 pub struct Request {
     /// What the log is called.
@@ -54,7 +57,7 @@ pub struct Request {
     /// The commands there are.
     pub registry: &'static Registry,
     /// Who executes a command.
-    pub target: Box<dyn Fn(&[&[u8]]) -> Target + Send>,
+    pub target: TargetOf,
 }
 
 /// The bus core's end.

@@ -39,6 +39,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+/// What a snapshot tells of its place in the stream, and the keys, with their databases, that died before it was loaded.
+pub type Resumption = (Facts, Vec<(usize, Vec<u8>)>);
+
 /// What the office has for replication.
 pub struct ReplicationDesk {
     /// The state machine.
@@ -67,7 +70,7 @@ pub struct ReplicationDesk {
     /// Whether the primary that is configured was told.
     begun: bool,
     /// What the snapshot that was loaded at the start tells of the stream, and the keys that died before.
-    pub resumption: Option<(Facts, Vec<(usize, Vec<u8>)>)>,
+    pub resumption: Option<Resumption>,
 }
 
 impl ReplicationDesk {
