@@ -44,10 +44,12 @@ fn every_policy_keeps_the_node_within_its_limit() {
         for i in 0..5000 {
             assert_eq!(client.run(&format!("SET key:{i} {value} EX 1000")), "+OK\r\n", "{policy}, key {i}");
         }
-        let (used, evicted, keys) =
-            (info(&node, "used_memory"), info(&node, "evicted_keys"), client.run("DBSIZE").int());
+        let (used, evicted) = (info(&node, "used_memory"), info(&node, "evicted_keys"));
         assert!(used < 25 * MIB && evicted > 2000, "{policy}: {used} bytes used, {evicted} evicted");
-        assert_eq!(evicted + keys as u64, 5000, "{policy}");
+        // What the last command was too much is evicted after it: between the two figures, perhaps.
+        eventually("every key is there or was evicted", || {
+            info(&node, "evicted_keys") + client.run("DBSIZE").int() as u64 == 5000
+        });
     }
 }
 

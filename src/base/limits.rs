@@ -153,5 +153,5 @@ pub const LIBRARY_LOAD_NS: u64 = 500_000_000;
 /// A data core that rests for longer was stopped, with its process: it wakes at least once a second.
 pub const STOP_NS: u64 = 1_500_000_000;
 
-/// How long its writes wait then: several ticks of the bus core.
-pub const DOUBT_MS: u64 = 500;
+/// How long its writes wait then: the bus core has to hear from the others first, on a busy machine, too.
+pub const DOUBT_MS: u64 = 2_000;

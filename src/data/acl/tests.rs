@@ -1,3 +1,5 @@
+//! Rules, and what users may do by them.
+
 use super::*;
 use crate::data::command::spec::{self, acl};
 use proptest::prelude::*;

@@ -36,6 +36,7 @@ pub fn answers(bytes: &[u8]) {
 
 /// One call, by a client of its own.
 fn call(node: &mut Node, core: usize, spec: &Spec, words: &[Vec<u8>]) {
+    eprintln!("core {core}: {}", show(words)); // Seen if the test fails.
     let client = node.connect(core);
     send(node, client, words);
     if node.take_replies(client).is_empty() {

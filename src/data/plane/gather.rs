@@ -297,9 +297,20 @@ impl Plane {
         self.locked || self.log_waits || !self.stalled.is_empty()
     }
 
-    /// Whether somebody waits for this core's store though it is free.
+    /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, or for the
+    /// log, are no reason to look again at once: a core would spin all the while.
     pub(super) fn has_waiting_borrowers(&self) -> bool {
-        !self.locked && (!self.gathers.waiting.is_empty() || !self.stalled.is_empty() || !self.held.is_empty())
+        let stalled = !self.log_waits && !self.stalled.is_empty();
+        !self.locked
+            && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
+    }
+
+    fn may_go_on(&self, held: ClientRef) -> bool {
+        match self.clients.get(held).and_then(|client| client.hold) {
+            Some(Hold::Pause) => !self.is_paused(),
+            Some(Hold::Store) => !self.log_waits,
+            _ => true,
+        }
     }
 
     fn collect_and_go_on(&mut self, number: u64, bump: &Bump) {

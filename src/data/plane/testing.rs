@@ -166,6 +166,7 @@ impl Node {
         for core in 0..self.planes.len() {
             self.planes[core].now.unix_ms += milliseconds;
             self.planes[core].end_waits();
+            self.planes[core].tick(&self.bump);
             self.end_turn(core);
         }
     }
