@@ -111,7 +111,7 @@
 //!
 //! # Not done yet
 //!
-//! TLS.
+//! TLS, Unix sockets.
 #![warn(missing_docs)]
 
 pub mod base;
