@@ -167,7 +167,13 @@ impl DataCore {
         self.hand_over();
         let longest = &mut self.plane.stats.longest_turn_ns;
         self.rests_since = clock::monotonic_ns();
-        *longest = (*longest).max(self.rests_since.saturating_sub(started));
+        let took = self.rests_since.saturating_sub(started);
+        *longest = (*longest).max(took);
+        if took > limits::STOP_NS {
+            // Stopped in mid-turn: the next one's writes wait.
+            self.plane.now.unix_ms = clock::unix_us() / 1000;
+            self.plane.was_stopped();
+        }
         self.plane.stats.turns += 1;
         let wait = self.plan_wait(more);
         self.flush(wait)?;
