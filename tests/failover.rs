@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 const CLUSTER: [&str; 6] =
-    ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"];
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "2500", "--repl-diskless-sync-delay", "0"];
 
 /// Three primaries, and a replica of the first, which owns the slot of `bar`.
 fn cluster() -> [Node; 4] {
@@ -128,6 +128,7 @@ fn a_primary_that_was_stopped_acknowledges_nothing_that_its_successor_has_not() 
     let mut client = primary.connect();
     assert_eq!(client.run("SET bar before"), "+OK\r\n");
     primary.signal("STOP");
+    eventually("it stands still", || primary.stands_still());
     client.begin("SET bar lost");
     let mut successor = replica.connect();
     eventually("writes are accepted again", || successor.run("SET bar after") == "+OK\r\n");

@@ -150,7 +150,8 @@ pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
 /// Nanoseconds the text of a library of functions may run when it is loaded. Source: Redis 7.0 `LOAD_TIMEOUT_MS`.
 pub const LIBRARY_LOAD_NS: u64 = 500_000_000;
 
-/// A data core that rests for longer was stopped, with its process: it wakes at least once a second.
+/// A data core that rests for longer was stopped, with its process: it wakes at least once a second. So with a shorter node
+/// timeout than this, another node may take over from one that was stopped before that notices.
 pub const STOP_NS: u64 = 1_500_000_000;
 
 /// How long its writes wait then: the bus core has to hear from the others first, on a busy machine, too.
