@@ -173,7 +173,7 @@ fn nobody_is_failed_over_who_has_not_failed() {
 }
 
 #[test]
-#[ignore = "a measurement, not a test"]
+#[ignore = "a measurement, not a test: it asserts nothing that the trials do not, and takes minutes"]
 fn large_clusters() {
     large::trials(&std::env::var("SIM_CLUSTERS").unwrap_or("50+50 50+50:lost".into()));
 }
