@@ -153,6 +153,8 @@ pub struct Cluster {
     /// The primary's address by which the owner of the data was last told to replicate.
     following: Option<(String, u16)>,
     me: NodeIx,
+    /// Whether the data cores have yet to hear of somebody's health.
+    unpublished: bool,
     pending: Pending,
 }
 
@@ -204,6 +206,7 @@ impl Cluster {
             replication: Replication::default(),
             following: None,
             me,
+            unpublished: false,
             pending: Pending::default(),
         };
         cluster.announce();
@@ -231,6 +234,7 @@ impl Cluster {
         self.converse(now);
         self.failover_tick(now);
         self.pending.look |= self.state.down().is_some();
+        self.pending.publish |= self.unpublished;
         self.settle(now)
     }
 
@@ -271,6 +275,11 @@ impl Cluster {
     /// This node's name.
     pub fn my_id(&self) -> NodeId {
         self.myself().id
+    }
+
+    /// Whether this node knows a node of this name that a majority takes for failed.
+    pub fn has_failed(&self, id: NodeId) -> bool {
+        self.nodes.find(id).is_some_and(|node| self.nodes[node].has_failed())
     }
 
     /// Whether this node copies another.
@@ -374,18 +383,31 @@ impl Cluster {
     /// Says that the node table, the slot map or the epochs have changed.
     fn config_changed(&mut self) {
         self.pending.save = true;
-        self.health_changed();
+        self.routing_changed();
     }
 
     /// Says that slots are on their way from one node to another, or have arrived, under epochs that are known already.
     fn slots_moved(&mut self) {
         self.pending.save_soon = true;
+        self.routing_changed();
+    }
+
+    fn routing_changed(&mut self) {
+        self.pending.publish = true;
+        self.pending.look = true;
+    }
+
+    /// Says that the majority's opinion of a node has changed. A crash may make this node forget it: it hears it again.
+    fn failure_changed(&mut self) {
+        self.pending.save_soon = true;
         self.health_changed();
     }
 
-    /// Says that this node's opinion of others has changed, which need not survive a crash.
+    /// Says that this node's opinion of others has changed, which need not survive a crash. Unless the cluster's state
+    /// changes with it, no command goes another way for it: the data cores hear of it with the next tick, as nodes fail
+    /// by the dozen.
     fn health_changed(&mut self) {
-        self.pending.publish = true;
+        self.unpublished = true;
         self.pending.look = true;
     }
 
@@ -407,6 +429,7 @@ impl Cluster {
             actions.push(Action::SaveConfigSoon(self.nodes_conf()));
         }
         if pending.publish {
+            self.unpublished = false;
             actions.push(Action::PublishTopology(Arc::new(self.topology())));
         }
         actions.extend(pending.outgoing);

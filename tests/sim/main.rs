@@ -7,6 +7,7 @@
 mod chance;
 mod checker;
 mod data;
+mod desk;
 mod faults;
 mod host;
 mod large;
