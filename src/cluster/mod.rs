@@ -13,8 +13,9 @@
 //! - `me` is always in the node table, and is the only node flagged MYSELF.
 //! - A change of the node table, the slot map or the epochs leaves a call only together with the
 //!   [`Action::SaveConfig`] that makes it survive a crash; that comes before the [`Action::PublishTopology`] by which
-//!   it takes effect. But for slots that move between nodes under epochs that are known already: nothing was promised to
-//!   anybody, and whoever forgets it hears it again, so that [`Action::SaveConfigSoon`] will do.
+//!   it takes effect. But for slots that move between nodes under epochs that are known already: [`Action::WriteConfig`]
+//!   will do, which a crash of the process does not undo. What a crash of the machine does is heard again, but for the
+//!   marks of a slot that is on its way, which `redis-cli --cluster fix` restores.
 
 pub mod command;
 pub mod describe;
@@ -65,8 +66,9 @@ pub enum Action {
     /// Write this text to nodes.conf, and have it on the disk. If that fails, the rest of the list must not be done: a
     /// vote or a claim that a crash would make forgotten could be given twice.
     SaveConfig(String),
-    /// Write this text to nodes.conf when there is time; the rest of the list need not wait for it.
-    SaveConfigSoon(String),
+    /// Write this text to nodes.conf, so that it outlives the process, and have it on the disk soon. If that fails, the
+    /// rest of the list must not be done.
+    WriteConfig(String),
     /// Send this to every data core.
     PublishTopology(Arc<Topology>),
     /// Connect to a node's bus and call it this; answer with [`Cluster::opened`] or [`Cluster::closed`].
@@ -164,7 +166,7 @@ struct Pending {
     /// What comes after: what others are told must survive a crash, and keys go when no client finds them any more.
     outgoing: Vec<Action>,
     save: bool,
-    save_soon: bool,
+    write: bool,
     publish: bool,
     look: bool,
     /// Whether every node is to be sent a pong.
@@ -379,7 +381,7 @@ impl Cluster {
 
     /// Says that slots are on their way from one node to another, or have arrived, under epochs that are known already.
     fn slots_moved(&mut self) {
-        self.pending.save_soon = true;
+        self.pending.write = true;
         self.health_changed();
     }
 
@@ -403,8 +405,8 @@ impl Cluster {
         let mut actions = pending.actions;
         if pending.save {
             actions.push(Action::SaveConfig(self.nodes_conf()));
-        } else if pending.save_soon {
-            actions.push(Action::SaveConfigSoon(self.nodes_conf()));
+        } else if pending.write {
+            actions.push(Action::WriteConfig(self.nodes_conf()));
         }
         if pending.publish {
             actions.push(Action::PublishTopology(Arc::new(self.topology())));

@@ -95,7 +95,7 @@ impl Node {
 
     fn saved(&self) -> Option<&str> {
         self.actions.iter().find_map(|action| match action {
-            Action::SaveConfig(text) | Action::SaveConfigSoon(text) => Some(text.as_str()),
+            Action::SaveConfig(text) | Action::WriteConfig(text) => Some(text.as_str()),
             _ => None,
         })
     }

@@ -364,7 +364,7 @@ impl World {
                     let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
                     return cluster.save_failed();
                 }
-                Action::SaveConfig(text) | Action::SaveConfigSoon(text) => self.hosts[host].disk = text,
+                Action::SaveConfig(text) | Action::WriteConfig(text) => self.hosts[host].disk = text,
                 Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
                 Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
                 Action::Send(link, packet) => {
