@@ -138,8 +138,7 @@ impl World {
         desk.saving = Some(Saving { text, through: desk.last, outlives });
         let takes = match outlives {
             Outlives::Process => 0,
-            Outlives::Machine if self.chance.once_in(50) => self.chance.below(200),
-            Outlives::Machine => self.chance.below(10),
+            Outlives::Machine => self.net.disk(&mut self.chance),
         };
         self.schedule(self.time + takes, host, Event::Saved);
     }

@@ -111,7 +111,7 @@ impl Cluster {
         if header.current_epoch > self.epochs.current {
             self.epochs.current = header.current_epoch;
             // Nothing was promised in it: a vote or a candidacy is saved by itself.
-            self.pending.save_soon = true;
+            self.later.write = true;
         }
         if is_newer {
             self.config_changed();
