@@ -30,8 +30,7 @@ const ENOUGH_PROBLEMS: usize = 10;
 const HOUR_MS: u64 = 3_600_000;
 
 /// A local network.
-const QUICK: Delays =
-    Delays { usual: 1, jitter: 2, long_once_in: 1000, long: 50, disk: 10, slow_disk_once_in: 50 };
+const QUICK: Delays = Delays { usual: 1, jitter: 2, long_once_in: 1000, long: 50, disk: 10, slow_disk_once_in: 50 };
 
 /// How much was simulated.
 #[derive(Clone, Copy, Debug, Default)]
