@@ -21,6 +21,7 @@ pub mod apply;
 pub mod ask;
 pub mod blocking;
 pub mod busy_script;
+pub mod claim;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
