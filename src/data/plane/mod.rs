@@ -57,6 +57,8 @@ pub mod weight;
 pub mod any_command;
 #[cfg(test)]
 mod blocking_tests;
+#[cfg(test)]
+mod claim_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]
