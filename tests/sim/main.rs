@@ -176,5 +176,5 @@ fn nobody_is_failed_over_who_has_not_failed() {
 #[test]
 #[ignore = "a measurement, not a test: it asserts nothing that the trials do not, and takes minutes"]
 fn large_clusters() {
-    large::trials(&std::env::var("SIM_CLUSTERS").unwrap_or("50+50 50+50:lost".into()));
+    large::trials(&std::env::var("SIM_CLUSTERS").unwrap_or("50+50".into()));
 }
