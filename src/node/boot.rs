@@ -135,6 +135,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
     let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    node_log::wake_by(bus_bell.try_clone()?);
     let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
     let courier = Courier::new(bus_bell.try_clone()?);
     let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);

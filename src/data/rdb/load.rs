@@ -12,6 +12,9 @@ use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Object, Store, StoreOptions};
 use crate::slot::owner::OwnerMap;
 
+/// Empty keys that the log names, of all that a file has.
+const EMPTY_KEYS_TOLD: u64 = 10;
+
 /// What the stores are to be like.
 #[derive(Clone)]
 pub struct Plan {
@@ -135,6 +138,9 @@ impl Loader {
             return Err(Error::Databases(self.databases));
         }
         let Built::Value(value) = value else {
+            if self.loaded.empty < EMPTY_KEYS_TOLD {
+                log::info!("Loading RDB: skipping empty key: {}", String::from_utf8_lossy(&bytes));
+            }
             self.loaded.empty += 1;
             return Ok(());
         };

@@ -389,7 +389,11 @@ impl NodeOffice {
         self.loading.load = None;
         let (command, text) = match wanted {
             Wanted::Start => {
-                self.give_up(&format!("{reason}. Fatal error loading the DB, check server logs. Exiting."))
+                log::error!("Error while reading what the node begins with: {reason}");
+                self.give_up(&format!(
+                    "{reason}. Terminating server after rdb file reading failure. \
+                     Fatal error loading the DB, check server logs. Exiting."
+                ))
             }
             Wanted::Snapshot(to, number) => ((to, number), "ERR Error trying to load the RDB dump"),
             Wanted::Log(to, number) => ((to, number), "ERR Error trying to load the AOF files, check server logs"),
