@@ -109,6 +109,16 @@ pub enum Order {
     /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
     /// place of all.
     Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
+    /// Add what is in these stores, and these libraries of functions, to what there is (DEBUG RELOAD NOFLUSH). What is
+    /// there already is replaced if that is said; if not, nothing is changed.
+    Add {
+        /// The stores, in the order of the cores.
+        stores: Vec<Box<Store>>,
+        /// The sources of the libraries.
+        functions: Vec<Vec<u8>>,
+        /// Whether what is there is replaced.
+        replaces: bool,
+    },
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
