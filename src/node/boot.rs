@@ -21,6 +21,7 @@ use crate::contract::topology::{CoreRange, Topology};
 use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
+use crate::cores::bus_core::Signal;
 use crate::cores::{bus_core, clock};
 use crate::data::acl::Users;
 use crate::data::command::Registry;
@@ -351,13 +352,16 @@ fn bus_cpu(config: &Config, cpus: &[core_affinity::CoreId], cores: usize) -> Opt
     config.bus_cpu().or(free)
 }
 
-/// A stream that gets a byte for each SIGTERM and SIGINT.
-fn signals() -> Result<UnixStream, StartError> {
-    let (receiver, sender) = UnixStream::pair()?;
-    receiver.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(libc::SIGTERM, sender.try_clone()?)?;
-    signal_hook::low_level::pipe::register(libc::SIGINT, sender)?;
-    Ok(receiver)
+/// For each signal that ends the node a stream that gets a byte each time.
+fn signals() -> Result<Vec<(Signal, UnixStream)>, StartError> {
+    let mut streams = Vec::new();
+    for (signal, number) in [(Signal::Terminate, libc::SIGTERM), (Signal::Interrupt, libc::SIGINT)] {
+        let (receiver, sender) = UnixStream::pair()?;
+        receiver.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(number, sender)?;
+        streams.push((signal, receiver));
+    }
+    Ok(streams)
 }
 
 fn os_seed() -> Result<u64, StartError> {

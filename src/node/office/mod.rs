@@ -27,7 +27,7 @@ use crate::cluster::now::Now;
 use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
-use crate::cores::bus_core::{Office, Outgoing};
+use crate::cores::bus_core::{Office, Outgoing, Signal};
 use crate::cores::clock;
 use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
@@ -414,9 +414,16 @@ impl Office for NodeOffice {
         }
     }
 
-    fn signalled(&mut self, outgoing: &mut Outgoing) {
-        log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
+    fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
+        let (name, directive) = match signal {
+            Signal::Terminate => ("SIGTERM", "shutdown-on-sigterm"),
+            Signal::Interrupt => ("SIGINT", "shutdown-on-sigint"),
+        };
+        log::warn!("Received {name} scheduling shutdown...");
+        let words = self.config.words(directive);
+        let has = |word| words.contains(&word);
+        let save = has("save") || self.has_save_points() && !has("nosave");
+        self.begin_to_end(Wishes { save, now: has("now"), force: has("force") }, None, outgoing);
     }
 
     fn is_over(&self) -> bool {

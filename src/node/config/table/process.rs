@@ -37,11 +37,9 @@ pub(super) const ROWS: &[Directive] = &[
         .hidden()
         .without_effect(NOT_BUILT),
     special("shutdown-on-sigint", Kind::Choices(SHUTDOWN), "default", "How SIGINT shuts the node down.")
-        .check(save_or_nosave)
-        .without_effect(NOT_BUILT),
+        .check(save_or_nosave),
     special("shutdown-on-sigterm", Kind::Choices(SHUTDOWN), "default", "How SIGTERM shuts the node down.")
-        .check(save_or_nosave)
-        .without_effect(NOT_BUILT),
+        .check(save_or_nosave),
     number("shutdown-timeout", 0, INT, "10", "How many seconds a shutdown waits for replicas that lag behind."),
     special("oom-score-adj", Kind::OomScoreAdj, "no", "Whether to adjust the kernel's out-of-memory score."),
     special(
