@@ -55,6 +55,8 @@ pub enum Signal {
     Terminate,
     /// SIGINT.
     Interrupt,
+    /// SIGABRT, sent by somebody else: what aborts in here does not wait for it to be heard.
+    Abort,
 }
 
 /// What the bus core works for.

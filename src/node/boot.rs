@@ -18,10 +18,10 @@ use crate::cluster::Cluster;
 use crate::cluster::options::{EndpointType, Options};
 use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, Topology};
+use crate::cores::bus_core::Signal;
 use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
-use crate::cores::bus_core::Signal;
 use crate::cores::{bus_core, clock};
 use crate::data::acl::Users;
 use crate::data::command::Registry;
@@ -355,7 +355,8 @@ fn bus_cpu(config: &Config, cpus: &[core_affinity::CoreId], cores: usize) -> Opt
 /// For each signal that ends the node a stream that gets a byte each time.
 fn signals() -> Result<Vec<(Signal, UnixStream)>, StartError> {
     let mut streams = Vec::new();
-    for (signal, number) in [(Signal::Terminate, libc::SIGTERM), (Signal::Interrupt, libc::SIGINT)] {
+    let all = [(Signal::Terminate, libc::SIGTERM), (Signal::Interrupt, libc::SIGINT), (Signal::Abort, libc::SIGABRT)];
+    for (signal, number) in all {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(number, sender)?;

@@ -357,7 +357,7 @@ impl Plane {
         }
         if !flags.any(Flags::NO_WRITES) {
             if self.standing.replica && self.settings.replica_read_only {
-                return Err(Error::new("READONLY Can not run script with write flag on readonly replica"));
+                return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             if read_only {
                 return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));

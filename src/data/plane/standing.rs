@@ -108,14 +108,15 @@ impl Plane {
         }
         let (now, hasher, store) = (self.now.unix_ms, self.options.hasher, self.stores.home_mut());
         self.own_deadlines.retain(|(db, bytes)| {
-            let key = hasher.key(bytes);
-            let deadline = store.peek(*db, &key, 0).and_then(|handle| store.deadline(handle));
+            let Some(handle) = store.peek(*db, &hasher.key(bytes), 0) else { return false };
+            let deadline = store.deadline(handle);
             let over = deadline.is_some_and(|deadline| deadline < now);
             if over {
-                store.remove(*db, &key, 0);
+                store.expire_now(*db, handle);
             }
             deadline.is_some() && !over
         });
+        self.settle_removed();
     }
 
     /// Carries out an order: all stores are here.

@@ -314,6 +314,11 @@ impl NodeOffice {
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
                  start when possible."
             );
+        } else {
+            // A transaction that enables it, for one, has to end first.
+            log::info!(
+                "AOF was enabled. An AOF background was scheduled to start when all data cores are between two writes."
+            );
         }
         if self.appending.failing.take().is_some() {
             log::warn!("AOF reopen, just ignore the last error.");

@@ -42,7 +42,7 @@ use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::SavingDesk;
-use shutdown::{Ending, Wishes};
+use shutdown::Ending;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -246,6 +246,8 @@ impl NodeOffice {
     fn debug(&mut self, args: &[Vec<u8>], outgoing: &mut Outgoing) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"segfault", []) => self.crash(libc::SIGSEGV),
+            (b"panic", []) => self.crash(libc::SIGABRT),
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
@@ -415,15 +417,11 @@ impl Office for NodeOffice {
     }
 
     fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
-        let (name, directive) = match signal {
-            Signal::Terminate => ("SIGTERM", "shutdown-on-sigterm"),
-            Signal::Interrupt => ("SIGINT", "shutdown-on-sigint"),
-        };
-        log::warn!("Received {name} scheduling shutdown...");
-        let words = self.config.words(directive);
-        let has = |word| words.contains(&word);
-        let save = has("save") || self.has_save_points() && !has("nosave");
-        self.begin_to_end(Wishes { save, now: has("now"), force: has("force") }, None, outgoing);
+        match signal {
+            Signal::Terminate => self.end_on_signal("SIGTERM", "shutdown-on-sigterm", outgoing),
+            Signal::Interrupt => self.end_on_signal("SIGINT", "shutdown-on-sigint", outgoing),
+            Signal::Abort => self.crash(libc::SIGABRT),
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Directive] = &[
     text("proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the title in process lists.")
         .check(title_template)
         .without_effect(NOT_BUILT),
-    flag("crash-log-enabled", "yes", "Log a report when the process crashes.").without_effect(NOT_BUILT),
+    flag("crash-log-enabled", "yes", "Log a report when the process crashes."),
     flag("crash-memcheck-enabled", "yes", "Test the memory when the process crashes.").without_effect(NOT_BUILT),
     flag("use-exit-on-panic", "no", "Exit instead of aborting on an internal error.")
         .hidden()
