@@ -450,7 +450,11 @@ impl Plane {
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) => {}
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
+            Notice::Stop
+            | Notice::WaitNoMore(_)
+            | Notice::CannotApply(..)
+            | Notice::EndWait(..)
+            | Notice::Broadcast { .. } => {}
         }
     }
 }

@@ -135,6 +135,8 @@ pub struct NodeFigures {
     pub link_bytes: u64,
     /// Clients that wait for replicas.
     pub waiting: u64,
+    /// Commands of the primary or the append-only log that could not be executed.
+    pub unexpected_errors: u64,
     /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
     pub ends_in: Option<u64>,
     /// Connections that are kept for MIGRATE.

@@ -397,6 +397,8 @@ pub enum Notice {
     MakePart(u64),
     /// The snapshot under way is wanted no more.
     EndSnapshot,
+    /// The sender could not execute this command of the piece with that number, for the bus core.
+    CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.

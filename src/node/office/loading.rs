@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Pieces that come from the disk have this bit in their number, those of a primary have not.
-const FROM_DISK: u64 = 1 << 63;
+pub(super) const FROM_DISK: u64 = 1 << 63;
 
 /// What is loaded, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod connections;
 mod control;
 mod failover;
 mod loading;
+mod obeying;
 mod oom_score;
 pub mod parts;
 mod replication;
@@ -115,6 +116,7 @@ pub struct NodeOffice {
     ending: Option<Ending>,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
+    obeying: obeying::ObeyingDesk,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -148,6 +150,7 @@ impl NodeOffice {
             ending: None,
             drain,
             oom_score: oom_score::OomScore::default(),
+            obeying: obeying::ObeyingDesk::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -239,7 +242,11 @@ impl NodeOffice {
         let facts = self.saving.facts();
         // One for replicas is one that is being made.
         let under_way = facts.under_way || self.desk_of_replication.replication.has_snapshot();
-        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), under_way, ..facts }
+        let mut log = self.appending.facts();
+        // A rewrite that nothing stands against is one that was begun, though the cores have not come to it yet.
+        let begins = log.scheduled && !self.snapshot_is_made() && !self.is_loading() && !self.appending.is_held_back();
+        (log.placing, log.scheduled) = (log.placing || begins, log.scheduled && !begins);
+        SaveFacts { log, loading: self.loading.facts(), under_way, ..facts }
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.
@@ -305,6 +312,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);

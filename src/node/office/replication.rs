@@ -221,6 +221,7 @@ impl NodeOffice {
             replica_bytes,
             link_bytes: self.desk.as_ref().map_or(0, |desk| desk.cluster.link_bytes()),
             waiting: waiting as u64,
+            unexpected_errors: self.obeying.unexpected_errors,
             ends_in: ending.map(Ending::left),
             couriers: self.courier.kept(),
         }
@@ -312,7 +313,10 @@ impl NodeOffice {
                 desk.loader = None;
                 desk.replacing = None;
             }
-            Action::Apply(number, piece) => self.apply(number, piece, outgoing),
+            Action::Apply(number, piece) => {
+                self.check_disk_for_primary();
+                self.apply(number, piece, outgoing);
+            }
             Action::Record(batch) => self.record(&batch, outgoing),
             Action::Waited(ticket, count) => {
                 if let Some((to, number)) = desk.waiting.remove(&ticket) {
