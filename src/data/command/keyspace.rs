@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn scan_deletes_the_dead_keys_it_meets_unless_a_primary_does() {
+        let (mut bench, later) = (bench(), u64::MAX);
+        let options = ScanOptions { pattern: None, count: 1000, type_filter: None };
+        for (keep, left) in [(true, 101), (false, 100)] {
+            let store = bench.stores.home_mut();
+            store.keep_expired = keep;
+            let (_, batch) = scan(store, 0, 0, SLOTS, &options, later);
+            assert_eq!((batch.len(), store.len(0)), (100, left), "{keep}");
+        }
+    }
+
+    #[test]
     fn a_store_tells_its_counts_and_a_key_at_random() {
         let mut bench = bench();
         let counts = KeyspaceCounts::of(bench.stores.home(), 0);

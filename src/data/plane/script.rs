@@ -490,6 +490,8 @@ impl Plane {
     /// The answer that a script's command waited for is there.
     pub(super) fn script_answered(&mut self, bump: &Bump) {
         let Some(command) = self.scripts.job.as_mut().and_then(|job| job.awaits.take()) else { return };
+        // One that asks others all the time never uses up a slice.
+        self.warn_of_script(bump);
         let reply = self.take_script_reply(command);
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
         let step = engine.reply(reply);
