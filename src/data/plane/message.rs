@@ -18,7 +18,7 @@ use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
 use crate::data::route::Service;
-use crate::data::store::{Prefixes, Progress, Store};
+use crate::data::store::{Prefixes, Step, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -94,12 +94,10 @@ pub struct SnapshotPart {
     pub number: u64,
     /// Whose share.
     pub core: CoreId,
-    /// Whole records.
+    /// Records.
     pub bytes: Vec<u8>,
-    /// How many keys these are.
-    pub keys: usize,
-    /// Whether there is more to come.
-    pub progress: Progress,
+    /// What they are.
+    pub step: Step,
 }
 
 /// What the bus core wants done at one point in time for the whole node.
