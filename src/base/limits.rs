@@ -157,6 +157,9 @@ pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
 /// Nanoseconds a script thinks before others have their turn.
 pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
 
+/// Scripts that are remembered to use keys of several cores without naming them.
+pub const WIDE_SCRIPTS: usize = 10_000;
+
 /// Nanoseconds the text of a library of functions may run when it is loaded. Source: Redis 7.0 `LOAD_TIMEOUT_MS`.
 pub const LIBRARY_LOAD_NS: u64 = 500_000_000;
 

@@ -47,6 +47,17 @@ pub enum Message {
     Answer(u64, Answer),
     /// Wants to borrow the receiver's store.
     Borrow(u64),
+    /// The same, of a script that runs already: before everybody else.
+    Claim(u64),
+    /// This claim (whose it is, and its number) waits for a store that the receiver has for the gather of this number.
+    Recall {
+        /// The receiver's gather.
+        gather: u64,
+        /// The claim.
+        claim: (Peer, u64),
+    },
+    /// The claim of this number comes to nothing: two scripts want each other's stores.
+    Denied(u64),
     /// The store asked for under this number. It must come back. What its borrower logs comes after the mark.
     Lent(u64, Box<Store>, LogMark),
     /// A borrowed store comes home.
@@ -393,6 +404,8 @@ pub enum Notice {
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
+    /// A script or function that uses keys of several cores without naming them.
+    WideScript(Box<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.
     Broadcast {
         /// The channel.

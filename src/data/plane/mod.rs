@@ -21,6 +21,7 @@ pub mod apply;
 pub mod ask;
 pub mod blocking;
 pub mod busy_script;
+pub mod claim;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -57,6 +58,8 @@ pub mod weight;
 pub mod any_command;
 #[cfg(test)]
 mod blocking_tests;
+#[cfg(test)]
+mod claim_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]

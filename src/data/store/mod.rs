@@ -11,7 +11,7 @@
 //!   └───────── objects, long keys: what is too large for a cell
 //! ```
 //!
-//! To read: `arena` (memory), `entry` (an entry's bytes), `table` (handles by hash), `database`, then `lookup`
+//! To read: `arena` (memory), `entry` (an entry's bytes), `table` (handles by hash), `parts`, `database`, then `lookup`
 //! and `write`. Invariants: every entry is in exactly one table; an entry with a deadline is at its position in its
 //! database's `volatile`; an object belongs to one entry. Whatever could take long is left to the graveyard and freed
 //! in small steps by [`Store::reclaim`].
@@ -20,6 +20,7 @@
 
 mod arena;
 mod entry;
+mod parts;
 mod table;
 
 mod clock;

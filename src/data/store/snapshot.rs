@@ -48,9 +48,10 @@ pub struct Snapshot {
     large: VecDeque<Large>,
     /// Keys written, or frozen, and not yet told.
     keys: usize,
-    /// The slot the walk is at, and the line in its table.
+    /// The slot the walk is at, the first share of the table it is in there, and the line in that.
     db: usize,
     slot: usize,
+    share: u16,
     line: usize,
     /// The generation the table had when the walk came to its line: entries move when that changes.
     generation: u32,
@@ -105,6 +106,7 @@ impl Store {
             keys: 0,
             db: 0,
             slot: 0,
+            share: 0,
             line: 0,
             generation: 0,
             done: BTreeMap::new(),
@@ -238,7 +240,7 @@ impl Snapshot {
 
     /// Leaves the slot, and all before another one.
     fn go_to(&mut self, (db, slot): (usize, usize)) {
-        (self.db, self.slot, self.line) = (db, slot, 0);
+        (self.db, self.slot, self.share, self.line) = (db, slot, 0, 0);
         while self.done.first_entry().is_some_and(|noted| *noted.key() < (db, slot)) {
             self.done.pop_first();
         }
@@ -246,25 +248,27 @@ impl Snapshot {
 
     /// Writes keys of the slot until the budget is spent or a large value comes; true: there are no more.
     fn walk_slot(&mut self, store: &Store, spent: &mut usize, budget: usize) -> bool {
-        let table = store.databases[self.db].tables[self.slot];
-        if table.generation() != self.generation {
-            // It is another slot's table, or entries have moved. Those that were written are noted as done.
-            (self.line, self.generation) = (0, table.generation());
-        }
+        let database = &store.databases[self.db];
         let mut written = Vec::new();
-        for line in self.line..table.lines() {
-            for (_, handle) in table.in_line(store.arena.memory(), line) {
-                if *spent >= budget || !self.large.is_empty() {
-                    self.pause(store, line, table.len(), &written);
-                    return false;
-                }
-                *spent += VISIT;
-                let key = store.key_of(Handle(handle));
-                if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
-                    let before = self.out.len();
-                    self.write(store, self.db, handle);
-                    *spent += self.out.len() - before;
-                    written.push(handle);
+        for (share, table) in database.slot_tables(self.slot, self.share) {
+            if (share, table.generation()) != (self.share, self.generation) {
+                // It is another table, or entries have moved. Those that were written are noted as done.
+                (self.share, self.line, self.generation) = (share, 0, table.generation());
+            }
+            for line in self.line..table.lines() {
+                for (_, handle) in table.in_line(store.arena.memory(), line) {
+                    if *spent >= budget || !self.large.is_empty() {
+                        self.pause(store, line, database.slot_len(self.slot), &written);
+                        return false;
+                    }
+                    *spent += VISIT;
+                    let key = store.key_of(Handle(handle));
+                    if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
+                        let before = self.out.len();
+                        self.write(store, self.db, handle);
+                        *spent += self.out.len() - before;
+                        written.push(handle);
+                    }
                 }
             }
         }
