@@ -47,11 +47,11 @@ impl Builder {
             kind::SET => Object::Set(Set::new()),
             kind::ZSET | kind::ZSET_2 => Object::Zset(Zset::default()),
             kind::HASH => Object::Hash(Hash::new()),
-            kind::STRING | kind::MODULE | kind::MODULE_2 => Object::String(Vec::new()),
-            kind::HASH_ZIPMAP | kind::LIST_ZIPLIST | kind::SET_INTSET => Object::String(Vec::new()),
-            kind::ZSET_ZIPLIST | kind::HASH_ZIPLIST => Object::String(Vec::new()),
-            kind::HASH_LISTPACK | kind::ZSET_LISTPACK => Object::String(Vec::new()),
-            kind::STREAM | kind::STREAM_2 => Object::String(Vec::new()),
+            kind::STRING | kind::MODULE | kind::MODULE_2 => Object::string(Vec::new()),
+            kind::HASH_ZIPMAP | kind::LIST_ZIPLIST | kind::SET_INTSET => Object::string(Vec::new()),
+            kind::ZSET_ZIPLIST | kind::HASH_ZIPLIST => Object::string(Vec::new()),
+            kind::HASH_LISTPACK | kind::ZSET_LISTPACK => Object::string(Vec::new()),
+            kind::STREAM | kind::STREAM_2 => Object::string(Vec::new()),
             _ => return Err(Error::Corrupt("Unknown RDB encoding type")),
         };
         let stream = matches!(kind, kind::STREAM | kind::STREAM_2).then(|| Box::new(stream::Builder::new(kind)));
@@ -87,7 +87,7 @@ impl Builder {
                 Ok(None)
             }
             Some(0) => {
-                let object = std::mem::replace(&mut self.object, Object::String(Vec::new()));
+                let object = std::mem::replace(&mut self.object, Object::string(Vec::new()));
                 let is_empty = match &object {
                     Object::List(list) => list.is_empty(),
                     Object::Set(set) => set.is_empty(),
@@ -147,7 +147,7 @@ impl Builder {
             kind::ZSET_LISTPACK => zset_of_listpack(bytes.into_owned(), forms),
             kind::HASH_ZIPLIST => hash_of_ziplist(&bytes, forms),
             kind::HASH_LISTPACK => hash_of_listpack(listpack(bytes.into_owned())?, forms),
-            _ => Ok(Built::Value(Object::String(bytes.into_owned()))),
+            _ => Ok(Built::Value(Object::string(bytes.into_owned()))),
         }?)
     }
 }

@@ -100,7 +100,7 @@ impl Store {
         let memory = self.arena.memory();
         let key = key_at(memory, &self.long_keys, handle);
         let (slot, hash) = (Slot::of_key(key).index(), self.hasher.hash(key));
-        let (place, _) = self.databases[db].table(slot)?.find(memory, hash, |candidate| candidate == handle)?;
+        let (place, _) = self.databases[db].table(slot, hash)?.find(memory, hash, |candidate| candidate == handle)?;
         Some((slot, hash, place))
     }
 }

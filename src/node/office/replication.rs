@@ -349,8 +349,8 @@ impl NodeOffice {
     }
 
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let SnapshotPart { number, core, bytes, progress, .. } = part;
-        self.with_replication(outgoing, |replication| match progress {
+        let SnapshotPart { number, core, bytes, step } = part;
+        self.with_replication(outgoing, |replication| match step.progress {
             Progress::Lost => replication.snapshot_lost(number),
             Progress::More => replication.snapshot_part(number, core, bytes, false),
             Progress::Complete => replication.snapshot_part(number, core, bytes, true),
