@@ -450,15 +450,19 @@ impl Plane {
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
-            Notice::MakePart(number) => self.continue_snapshot(number),
-            Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
+            Notice::MakePart(number) => self.want_part(number),
+            Notice::EndSnapshot => self.end_snapshot(),
             Notice::Invalidate(what) => self.invalidate(&what),
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::Taken(_) | Notice::SlowScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) => {}
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
+            Notice::Stop
+            | Notice::WaitNoMore(_)
+            | Notice::CannotApply(..)
+            | Notice::EndWait(..)
+            | Notice::Broadcast { .. } => {}
         }
     }
 }

@@ -48,6 +48,7 @@ pub mod script_call;
 pub mod scripting;
 pub mod server;
 pub mod share;
+pub mod snapshot;
 pub mod standing;
 pub mod tracking;
 pub mod transaction;
@@ -247,6 +248,8 @@ pub struct Plane {
     log_waits: bool,
     /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
     snapshot_functions: Vec<u8>,
+    /// Parts of a snapshot that the bus core wants of this core.
+    wanted_parts: snapshot::WantedParts,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -325,6 +328,7 @@ impl Plane {
             standing: Arc::default(),
             log_waits: false,
             snapshot_functions: Vec::new(),
+            wanted_parts: snapshot::WantedParts::default(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,
