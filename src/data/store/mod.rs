@@ -50,7 +50,7 @@ pub use entry::Kind;
 pub use object::Object;
 pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
-pub use snapshot::Progress;
+pub use snapshot::{Progress, Step};
 pub use stores::Stores;
 pub use tracking::{Cause, Change, Changes, Prefixes};
 pub use write::Taken;
@@ -244,6 +244,12 @@ impl Store {
             Object::String(bytes) => Value::Bytes(bytes),
             object => Value::Object(object),
         }
+    }
+
+    /// An entry's value if it is outside of its cell.
+    fn object(&self, handle: Handle) -> Option<&Object> {
+        let (memory, header) = (self.arena.memory(), self.header(handle));
+        header.has(entry::OUTSIDE).then(|| self.objects.get(entry::object_number(memory, handle.0, header)))
     }
 
     /// An entry's value if it is a string.
