@@ -4,7 +4,7 @@
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{FailureReport, Node, NodeIx};
 use crate::cluster::now::Now;
-use crate::cluster::wire::Body;
+use crate::cluster::wire::{Body, GossipKind};
 use crate::contract::topology::{NodeFlags, NodeId};
 
 /// A primary that answers again, whose slots nobody took, has no longer failed after so many node timeouts. Source:
@@ -68,7 +68,7 @@ impl Cluster {
     /// Tells the other primaries of suspicions that would reach them too late otherwise.
     pub(super) fn tell_failure_news(&mut self) {
         if std::mem::take(&mut self.bus.failure_news) && self.is_voter(self.me) {
-            self.pong_all(|node| node.is_primary());
+            self.gossip_with(GossipKind::Pong, |node| node.is_primary());
         }
     }
 

@@ -78,15 +78,15 @@ impl Cluster {
 
     /// Sends a pong to every node.
     pub(in crate::cluster) fn pong_everybody(&mut self) {
-        self.pong_all(|_| true);
+        self.gossip_with(GossipKind::Pong, |_| true);
     }
 
-    /// Sends a pong to the nodes for which `wanted` holds.
-    pub(in crate::cluster) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
+    /// Sends a ping or pong to the nodes for which `wanted` holds. None counts as waiting for the answer.
+    pub(in crate::cluster) fn gossip_with(&mut self, kind: GossipKind, wanted: impl Fn(&Node) -> bool) {
         let nodes: Vec<NodeIx> = self.nodes.iter().filter(|(_, node)| wanted(node)).map(|(ix, _)| ix).collect();
         for node in nodes {
             if let Some(link) = self.nodes[node].link.filter(|_| !self.nodes[node].is_in_handshake()) {
-                self.send_gossip(link.id, GossipKind::Pong, node);
+                self.send_gossip(link.id, kind, node);
             }
         }
     }
