@@ -398,6 +398,9 @@ impl Plane {
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
+            Message::Claim(number) => self.claimed(from, number, bump),
+            Message::Recall { gather, claim } => self.recalled(gather, claim, bump),
+            Message::Denied(number) => self.denied(number, bump),
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
             Message::Returned(store, mark) => self.returned(store, mark, bump),
             Message::Order(number, order) => self.ordered(number, order, bump),
@@ -439,18 +442,25 @@ impl Plane {
                 }
             }
             Notice::Script(body) => self.scripts.known.learn(body),
+            Notice::WideScript(name) => {
+                self.scripts.wide.insert(&name);
+            }
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
-            Notice::MakePart(number) => self.continue_snapshot(number),
-            Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
+            Notice::MakePart(number) => self.want_part(number),
+            Notice::EndSnapshot => self.end_snapshot(),
             Notice::Invalidate(what) => self.invalidate(&what),
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) => {}
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
+            Notice::Stop
+            | Notice::WaitNoMore(_)
+            | Notice::CannotApply(..)
+            | Notice::EndWait(..)
+            | Notice::Broadcast { .. } => {}
         }
     }
 }

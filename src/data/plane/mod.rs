@@ -21,6 +21,7 @@ pub mod apply;
 pub mod ask;
 pub mod blocking;
 pub mod busy_script;
+pub mod claim;
 pub mod client;
 pub mod client_filter;
 pub mod connection;
@@ -46,6 +47,7 @@ pub mod script;
 pub mod script_call;
 pub mod scripting;
 pub mod server;
+pub mod snapshot;
 pub mod standing;
 pub mod tracking;
 pub mod transaction;
@@ -56,6 +58,8 @@ pub mod weight;
 pub mod any_command;
 #[cfg(test)]
 mod blocking_tests;
+#[cfg(test)]
+mod claim_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]
@@ -241,6 +245,8 @@ pub struct Plane {
     log_waits: bool,
     /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
     snapshot_functions: Vec<u8>,
+    /// Parts of a snapshot that the bus core wants of this core.
+    wanted_parts: snapshot::WantedParts,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -318,6 +324,7 @@ impl Plane {
             standing: Arc::default(),
             log_waits: false,
             snapshot_functions: Vec::new(),
+            wanted_parts: snapshot::WantedParts::default(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,

@@ -107,8 +107,12 @@ impl Plane {
             self.continue_script(&Bump::new());
             return true;
         }
-        if self.locked || !self.upkeep.has_more() {
+        if self.locked {
             return false;
+        }
+        self.make_part();
+        if !self.upkeep.has_more() {
+            return self.wants_parts();
         }
         let started = (self.options.clock)();
         let now = self.now.unix_ms;
@@ -131,7 +135,7 @@ impl Plane {
         }
         let took = (self.options.clock)().saturating_sub(started);
         self.stats.longest_upkeep_ns = self.stats.longest_upkeep_ns.max(took);
-        self.upkeep.has_more()
+        self.upkeep.has_more() || self.wants_parts()
     }
 
     /// Looks before the turn is over whether keys have to be evicted.

@@ -32,9 +32,8 @@ pub struct ClusterDesk {
     /// What was decided and is not done yet.
     lists: VecDeque<List>,
     last: u64,
-    /// The newest text that is not being written yet, and the list it belongs to; what it has to outlive for it and for
-    /// those before it.
-    unsaved: Option<(u64, String, Outlives)>,
+    /// What a text has to outlive that is not being written yet, if one is wanted.
+    unsaved: Option<Outlives>,
     /// The last list whose text is being written.
     saving: Option<(u64, Outlives)>,
     /// The last list whose text outlives the process.
@@ -82,18 +81,15 @@ impl ClusterDesk {
         ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, written: 0, saved: 0 }
     }
 
-    /// Adds a list. Its text, if there is one, holds what those of all earlier lists do.
+    /// Adds a list.
     fn add(&mut self, actions: Vec<Action>, then: Then) {
         self.last += 1;
-        let text = actions.iter().rev().find_map(|action| match action {
-            Action::SaveConfig(text) => Some((text.clone(), Outlives::Machine)),
-            Action::WriteConfig(text) => Some((text.clone(), Outlives::Process)),
+        let wanted = actions.iter().filter_map(|action| match action {
+            Action::SaveConfig => Some(Outlives::Machine),
+            Action::WriteConfig => Some(Outlives::Process),
             _ => None,
         });
-        if let Some((text, outlives)) = text {
-            let earlier = self.unsaved.take().map_or(outlives, |(_, _, earlier)| earlier);
-            self.unsaved = Some((self.last, text, outlives.max(earlier)));
-        }
+        self.unsaved = self.unsaved.max(wanted.max());
         self.lists.push_back(List { number: self.last, actions: actions.into(), then });
     }
 
@@ -121,11 +117,11 @@ impl ClusterDesk {
         failed
     }
 
-    /// Has the newest text written.
+    /// Has a text written, if one is wanted. It holds what all lists up to now have decided.
     pub(super) fn save_rest(&mut self) {
-        if let Some((number, text, outlives)) = self.unsaved.take() {
-            self.saver.save(text, outlives);
-            self.saving = Some((number, outlives));
+        if let Some(outlives) = self.unsaved.take() {
+            self.saver.save(self.cluster.nodes_conf(), outlives);
+            self.saving = Some((self.last, outlives));
         }
     }
 }
@@ -231,9 +227,9 @@ impl NodeOffice {
         while let Some(desk) = &mut self.desk {
             let Some(list) = desk.lists.front_mut() else { return };
             match list.actions.pop_front() {
-                Some(Action::SaveConfig(_)) if list.number <= desk.saved => {}
-                Some(Action::WriteConfig(_)) if list.number <= desk.written => {}
-                Some(save @ (Action::SaveConfig(_) | Action::WriteConfig(_))) => return list.actions.push_front(save),
+                Some(Action::SaveConfig) if list.number <= desk.saved => {}
+                Some(Action::WriteConfig) if list.number <= desk.written => {}
+                Some(save @ (Action::SaveConfig | Action::WriteConfig)) => return list.actions.push_front(save),
                 Some(action) => self.perform(action, outgoing),
                 None => {
                     let Some(List { then, .. }) = desk.lists.pop_front() else { return };
@@ -259,7 +255,7 @@ impl NodeOffice {
 
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
-            Action::SaveConfig(_) | Action::WriteConfig(_) => {}
+            Action::SaveConfig | Action::WriteConfig => {}
             Action::StopReplication => self.replicate(None, outgoing),
             Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
