@@ -100,6 +100,9 @@ pub const EXPIRE_PER_TURN: usize = 200;
 /// Steps in which the store frees its graveyard in one turn, each of about 0.2 ms.
 pub const RECLAIM_PER_TURN: usize = 2;
 
+/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
+pub const UNTOLD_MEMORY: u64 = 1 << 20;
+
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;
 

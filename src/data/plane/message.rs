@@ -398,6 +398,8 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
+    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
+    Taken(super::share::Taken),
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
