@@ -149,7 +149,6 @@ impl Graveyard {
                     break;
                 }
             }
-            slab.shed();
             if slab.is_empty() {
                 self.slabs.pop();
             }
@@ -157,7 +156,6 @@ impl Graveyard {
         }
         if let Some(slab) = self.long_keys.last_mut() {
             (0..ENTRIES).for_each(|_| drop(slab.pop()));
-            slab.shed();
             if slab.is_empty() {
                 self.long_keys.pop();
             }
