@@ -1,17 +1,25 @@
 //! Executing what the node's primary sends: commands without a client, in the order of the stream.
 //!
 //! Owned by the data core. The bus core has parsed the stream and found out which core each command belongs to. Time
-//! stands still for these commands (`now` is 0): a key is there until the primary deletes it.
+//! stands still for these commands (`now` is 0): a key is there until the primary deletes it. What a transaction changes
+//! is one unit of this node's log as well.
 
 use super::Plane;
 use super::functions;
+use super::log::Unit;
 use super::message::{Inquiry, Message, Peer, Scope};
+use super::script::{Call, Caller, Ended};
+use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
+use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use bumpalo::Bump;
 use std::sync::Arc;
+
+/// Milliseconds between two warnings that the disk can't be written.
+const QUIET_MS: u64 = 10_000;
 
 /// Commands for one core, or for all.
 #[derive(Default)]
@@ -22,8 +30,9 @@ pub struct ApplyBatch {
     pub stream: Arc<Vec<u8>>,
     /// Where the arguments of all commands lie in it.
     pub spans: Vec<Span>,
-    /// For each command its database and how many arguments it has.
-    pub commands: Vec<(usize, usize)>,
+    /// For each command its database, how many arguments it has, and whether it is of one transaction with the command
+    /// before it.
+    pub commands: Vec<(usize, usize, bool)>,
 }
 
 impl Plane {
@@ -59,24 +68,36 @@ impl Plane {
         self.applying = true;
         let mut first = 0;
         let mut args: Vec<&[u8]> = Vec::new();
-        for (db, count) in &batch.commands {
+        for (number, (db, count, follows)) in batch.commands.iter().enumerate() {
+            if !follows && batch.commands.get(number + 1).is_some_and(|(.., follows)| *follows) {
+                self.log.resume(Unit::default());
+            }
             let spans = &batch.spans[first..first + count];
             first += count;
             args.clear();
             args.extend(spans.iter().map(|span| span.of(&batch.stream)));
             self.apply_command(*db, &args, bump);
+            if batch.commands.get(number + 1).is_none_or(|(.., follows)| !follows) {
+                self.log.end_unit();
+            }
         }
         self.applying = false;
     }
 
     fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) {
         self.stats.commands += 1;
+        if self.standing.disk.error.is_some()
+            && self.registry.find(args).is_some_and(|found| found.spec.is(flag::WRITE))
+        {
+            self.applied_unsaved();
+        }
         let result = match self.registry.find(args) {
             _ if db >= self.settings.databases => Err(Error::new("ERR DB index is out of range")),
             Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
             Some(command) => match &command.run {
                 Run::Keyed(_) => self.apply_keyed(db, args, command, bump),
-                Run::Session(_) | Run::Node(_) | Run::Script => self.apply_to_node(db, args, command),
+                Run::Session(_) | Run::Node(_) => self.apply_to_node(db, args, command),
+                Run::Script => self.apply_script(db, args, command),
             },
             None => Err(self.registry.refusal(args)),
         };
@@ -87,8 +108,41 @@ impl Plane {
             self.commands.called(command.id(), 1, elapsed, result.is_err(), self.settings.latency_tracking);
         }
         if let Err(error) = result {
-            let name = String::from_utf8_lossy(args[0]);
-            log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
+            self.applied_in_vain(args, &error);
+        }
+    }
+
+    /// A command of the primary, or of the log on the disk, has failed.
+    ///
+    /// # Panics
+    /// If `propagation-error-behavior` wants it.
+    #[cold]
+    fn applied_in_vain(&mut self, args: &[&[u8]], error: &Error) {
+        self.stats.unexpected_errors += 1;
+        let name = self.registry.find(args).map_or("<unknown>", |command| command.spec.full_name());
+        let (from, to, fatal) = match self.standing.disk.loading {
+            true => ("server", "AOF-loading-client", self.settings.panic_on_log_error),
+            false => {
+                let fatal = self.settings.panic_on_primary_error && self.settings.replica_read_only;
+                ("replica", "master", fatal)
+            }
+        };
+        log::warn!(
+            "== CRITICAL == This {from} is sending an error to its {to}: '{error}' after processing the command '{name}'"
+        );
+        assert!(!fatal, "This {from} panicked sending an error to its {to} after processing the command '{name}'");
+    }
+
+    /// The primary's command writes, though this node can't save anything.
+    ///
+    /// # Panics
+    /// Unless `replica-ignore-disk-write-errors` is on.
+    #[cold]
+    fn applied_unsaved(&mut self) {
+        assert!(self.settings.replica_ignore_disk_write_errors, "Replica was unable to write command to disk.");
+        if self.now.unix_ms > self.warned_of_disk + QUIET_MS {
+            self.warned_of_disk = self.now.unix_ms;
+            log::warn!("Replica is applying a command even though it is unable to write to disk.");
         }
     }
 
@@ -113,6 +167,26 @@ impl Plane {
         self.unwanted = reply;
         self.settle(db, args, None);
         result
+    }
+
+    /// Runs a script that an old primary, or an old log, tells word for word: to its end in one go, as its effects are to
+    /// come before those of the next command. All stores are here.
+    fn apply_script(&mut self, db: usize, args: &[&[u8]], command: &'static Command) -> Result<(), Error> {
+        let call = Call {
+            caller: Caller::Primary,
+            args,
+            command,
+            db,
+            proto: Proto::Resp2,
+            manner: Manner::default(),
+            behalf: None,
+            cores: Vec::new(),
+        };
+        match self.begin_script(call) {
+            Ok(Some(Ended { reply, failed: true, .. })) => Err(Error::Bytes(reply.trim_ascii_end()[1..].to_vec())),
+            Ok(_) => Ok(()),
+            Err((_, error)) => Err(error),
+        }
     }
 
     /// Commands that every core executes its part of.

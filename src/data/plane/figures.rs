@@ -30,6 +30,8 @@ pub struct Counters {
     pub changed: u64,
     /// Wrong passwords.
     pub denied_auths: u64,
+    /// Commands of the primary, or of the log on the disk, that failed.
+    pub unexpected_errors: u64,
     /// Commands that users may not use.
     pub denied_commands: u64,
     /// Keys that users may not touch.
@@ -287,6 +289,7 @@ impl Counters {
         self.rejected_connections += other.rejected_connections;
         self.changed += other.changed;
         self.denied_auths += other.denied_auths;
+        self.unexpected_errors += other.unexpected_errors;
         self.denied_commands += other.denied_commands;
         self.denied_keys += other.denied_keys;
         self.denied_channels += other.denied_channels;

@@ -118,6 +118,18 @@ impl Log {
         self.unit.take().unwrap_or_default()
     }
 
+    /// Whether a unit is being written.
+    pub fn is_in_unit(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// The unit that is being written, if one is, is complete.
+    pub fn end_unit(&mut self) {
+        if let Some(unit) = self.unit.take() {
+            self.end(unit);
+        }
+    }
+
     /// A unit is complete.
     pub fn end(&mut self, unit: Unit) {
         if !self.on || unit.commands == 0 {

@@ -281,6 +281,7 @@ pub struct Plane {
     spans: Args,
     next_serial: u64,
     warned_of_http: u64,
+    warned_of_disk: u64,
     upkeep: upkeep::Upkeep,
 }
 
@@ -349,6 +350,7 @@ impl Plane {
             spans: vec![Span { start: 0, len: 0 }; 0],
             next_serial: 1,
             warned_of_http: 0,
+            warned_of_disk: 0,
             upkeep: upkeep::Upkeep::default(),
             users: Arc::new(Users::new(b"")),
             denials: DenialLog::default(),
