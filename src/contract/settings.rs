@@ -172,12 +172,6 @@ pub struct Settings {
     pub replica_read_only: bool,
     /// Answer from old data while the primary is away.
     pub replica_serve_stale_data: bool,
-    /// A replica goes on when its disk can't be written.
-    pub replica_ignore_disk_write_errors: bool,
-    /// The process ends when a command of the primary fails.
-    pub panic_on_primary_error: bool,
-    /// The same for one of the append-only log.
-    pub panic_on_log_error: bool,
     /// A replica leaves eviction to its primary.
     pub replica_ignore_maxmemory: bool,
     /// Refuse writes with fewer good replicas; 0: off.
@@ -268,9 +262,6 @@ impl Default for Settings {
             appendfsync: Fsync::EverySecond,
             replica_read_only: true,
             replica_serve_stale_data: true,
-            replica_ignore_disk_write_errors: false,
-            panic_on_primary_error: false,
-            panic_on_log_error: false,
             replica_ignore_maxmemory: true,
             min_replicas_to_write: 0,
             min_replicas_max_lag: 10,

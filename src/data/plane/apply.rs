@@ -7,9 +7,8 @@
 use super::Plane;
 use super::functions;
 use super::log::Unit;
-use super::message::{Inquiry, Message, Peer, Scope};
+use super::message::{Inquiry, Message, Notice, Peer, Scope};
 use super::script::{Call, Caller, Ended};
-use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
 use crate::data::route::Manner;
@@ -17,9 +16,6 @@ use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use bumpalo::Bump;
 use std::sync::Arc;
-
-/// Milliseconds between two warnings that the disk can't be written.
-const QUIET_MS: u64 = 10_000;
 
 /// Commands for one core, or for all.
 #[derive(Default)]
@@ -76,7 +72,11 @@ impl Plane {
             first += count;
             args.clear();
             args.extend(spans.iter().map(|span| span.of(&batch.stream)));
-            self.apply_command(*db, &args, bump);
+            if let Err(error) = self.apply_command(*db, &args, bump) {
+                let name = String::from_utf8_lossy(args[0]).into_owned();
+                log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
+                self.send(self.bus(), Message::Tell(Notice::CannotApply(batch.window, name)));
+            }
             if batch.commands.get(number + 1).is_none_or(|(.., follows)| !follows) {
                 self.log.end_unit();
             }
@@ -84,13 +84,8 @@ impl Plane {
         self.applying = false;
     }
 
-    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) {
+    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) -> Result<(), Error> {
         self.stats.commands += 1;
-        if self.standing.disk.error.is_some()
-            && self.registry.find(args).is_some_and(|found| found.spec.is(flag::WRITE))
-        {
-            self.applied_unsaved();
-        }
         let result = match self.registry.find(args) {
             _ if db >= self.settings.databases => Err(Error::new("ERR DB index is out of range")),
             Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
@@ -107,43 +102,7 @@ impl Plane {
             self.now.mono_ns = now;
             self.commands.called(command.id(), 1, elapsed, result.is_err(), self.settings.latency_tracking);
         }
-        if let Err(error) = result {
-            self.applied_in_vain(args, &error);
-        }
-    }
-
-    /// A command of the primary, or of the log on the disk, has failed.
-    ///
-    /// # Panics
-    /// If `propagation-error-behavior` wants it.
-    #[cold]
-    fn applied_in_vain(&mut self, args: &[&[u8]], error: &Error) {
-        self.stats.unexpected_errors += 1;
-        let name = self.registry.find(args).map_or("<unknown>", |command| command.spec.full_name());
-        let (from, to, fatal) = match self.standing.disk.loading {
-            true => ("server", "AOF-loading-client", self.settings.panic_on_log_error),
-            false => {
-                let fatal = self.settings.panic_on_primary_error && self.settings.replica_read_only;
-                ("replica", "master", fatal)
-            }
-        };
-        log::warn!(
-            "== CRITICAL == This {from} is sending an error to its {to}: '{error}' after processing the command '{name}'"
-        );
-        assert!(!fatal, "This {from} panicked sending an error to its {to} after processing the command '{name}'");
-    }
-
-    /// The primary's command writes, though this node can't save anything.
-    ///
-    /// # Panics
-    /// Unless `replica-ignore-disk-write-errors` is on.
-    #[cold]
-    fn applied_unsaved(&mut self) {
-        assert!(self.settings.replica_ignore_disk_write_errors, "Replica was unable to write command to disk.");
-        if self.now.unix_ms > self.warned_of_disk + QUIET_MS {
-            self.warned_of_disk = self.now.unix_ms;
-            log::warn!("Replica is applying a command even though it is unable to write to disk.");
-        }
+        result
     }
 
     fn apply_keyed(&mut self, db: usize, args: &[&[u8]], command: &Command, bump: &Bump) -> Result<(), Error> {

@@ -30,8 +30,6 @@ pub struct Counters {
     pub changed: u64,
     /// Wrong passwords.
     pub denied_auths: u64,
-    /// Commands of the primary, or of the log on the disk, that failed.
-    pub unexpected_errors: u64,
     /// Commands that users may not use.
     pub denied_commands: u64,
     /// Keys that users may not touch.
@@ -127,12 +125,18 @@ pub struct NodeFigures {
     pub replication: String,
     /// Full, partial and refused synchronisations.
     pub syncs: [u64; 3],
-    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    /// Bytes of the stream that are kept for replicas.
     pub stream_bytes: u64,
+    /// Those of them that are the backlog's.
+    pub backlog_bytes: u64,
     /// Bytes that connections of replicas have taken and not sent.
     pub replica_bytes: u64,
+    /// Bytes that wait to be sent to other nodes of the cluster.
+    pub link_bytes: u64,
     /// Clients that wait for replicas.
     pub waiting: u64,
+    /// Commands of the primary or the append-only log that could not be executed.
+    pub unexpected_errors: u64,
     /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
     pub ends_in: Option<u64>,
     /// Connections that are kept for MIGRATE.
@@ -289,7 +293,6 @@ impl Counters {
         self.rejected_connections += other.rejected_connections;
         self.changed += other.changed;
         self.denied_auths += other.denied_auths;
-        self.unexpected_errors += other.unexpected_errors;
         self.denied_commands += other.denied_commands;
         self.denied_keys += other.denied_keys;
         self.denied_channels += other.denied_channels;

@@ -118,6 +118,16 @@ pub enum Order {
     /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
     /// place of all.
     Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
+    /// Add what is in these stores, and these libraries of functions, to what there is (DEBUG RELOAD NOFLUSH). What is
+    /// there already is replaced if that is said; if not, nothing is changed.
+    Add {
+        /// The stores, in the order of the cores.
+        stores: Vec<Box<Store>>,
+        /// The sources of the libraries.
+        functions: Vec<Vec<u8>>,
+        /// Whether what is there is replaced.
+        replaces: bool,
+    },
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
@@ -388,6 +398,8 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
+    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
+    Taken(super::share::Taken),
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
@@ -398,6 +410,8 @@ pub enum Notice {
     FlushedAll,
     /// The snapshot under way is wanted no more.
     EndSnapshot,
+    /// The sender could not execute this command of the piece with that number, for the bus core.
+    CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.

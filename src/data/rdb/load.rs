@@ -13,6 +13,9 @@ use crate::data::store::{Deadline, Object, Store, StoreOptions};
 use crate::slot::owner::OwnerMap;
 use std::sync::Arc;
 
+/// Empty keys that the log names, of all that a file has.
+const EMPTY_KEYS_TOLD: u64 = 10;
+
 /// What the stores are to be like.
 #[derive(Clone)]
 pub struct Plan {
@@ -136,6 +139,9 @@ impl Loader {
             return Err(Error::Databases(self.databases));
         }
         let Built::Value(value) = value else {
+            if self.loaded.empty < EMPTY_KEYS_TOLD {
+                log::info!("Loading RDB: skipping empty key: {}", String::from_utf8_lossy(&bytes));
+            }
             self.loaded.empty += 1;
             return Ok(());
         };

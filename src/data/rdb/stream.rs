@@ -214,8 +214,15 @@ impl Builder {
             State::Claims { groups, consumers, left: 0, .. } => State::Consumers { groups, left: consumers },
             State::Claims { groups, consumers, consumer, left } => {
                 let id = Id::from_bytes(input.array()?);
-                let claimed = self.unclaimed.remove(&id);
-                let (delivered, count) = claimed.ok_or(Error::Corrupt("Consumer entry not found in group PEL"))?;
+                let Some((delivered, count)) = self.unclaimed.remove(&id) else {
+                    let taken = self.group.as_ref().is_some_and(|(_, group)| group.pending().contains_key(&id));
+                    return Err(Error::Corrupt(if taken {
+                        "Stream consumer PEL entry already has a consumer assigned"
+                    } else {
+                        "Consumer entry not found in group PEL"
+                    })
+                    .into());
+                };
                 if let Some((_, group)) = &mut self.group {
                     group.give(id, Pending { consumer, delivered, count });
                 }

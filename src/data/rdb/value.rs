@@ -175,13 +175,14 @@ fn listpack(bytes: Vec<u8>) -> Result<Listpack, Error> {
     Listpack::from_bytes(bytes).ok_or(Error::Corrupt("Listpack integrity check failed."))
 }
 
-fn entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>, Error> {
-    ziplist::entries(bytes).ok_or(Error::Corrupt("Ziplist integrity check failed."))
+/// The entries of a ziplist; `problem`: what to say of one that is damaged.
+fn entries<'z>(bytes: &'z [u8], problem: &'static str) -> Result<Vec<Entry<'z>>, Error> {
+    ziplist::entries(bytes).ok_or(Error::Corrupt(problem))
 }
 
 fn push_ziplist(list: &mut List, bytes: &[u8], forms: Forms<'_>) -> Result<(), Error> {
     let limits = limits(forms);
-    for entry in entries(bytes)? {
+    for entry in entries(bytes, "List ziplist integrity check failed.")? {
         list.push(End::Tail, entry.text(&mut itoa::Buffer::new()), &limits);
     }
     Ok(())
@@ -211,7 +212,7 @@ fn hash_of_zipmap(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
 
 fn hash_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
     let mut listpack = Listpack::new();
-    for entry in entries(bytes)? {
+    for entry in entries(bytes, "Hash ziplist integrity check failed.")? {
         match entry {
             Entry::Int(value) => listpack.push_back_int(value),
             Entry::Bytes(text) => listpack.push_back(text),
@@ -224,8 +225,11 @@ fn hash_of_listpack(listpack: Listpack, forms: Forms<'_>) -> Result<Built, Error
     if listpack.is_empty() {
         return EMPTY;
     }
+    if listpack.len() % 2 == 1 {
+        return Err(Error::Corrupt("Hash listpack integrity check failed: a field without value"));
+    }
     let hash = Hash::from_listpack(listpack);
-    let mut hash = hash.ok_or(Error::Corrupt("Hash listpack integrity check failed."))?;
+    let mut hash = hash.ok_or(Error::Corrupt("Hash listpack integrity check failed: listpack with dup elements"))?;
     hash.fit(forms);
     Ok(Built::Value(Object::Hash(hash)))
 }
@@ -243,7 +247,7 @@ fn zset_of_listpack(bytes: Vec<u8>, forms: Forms<'_>) -> Result<Built, Error> {
 }
 
 fn zset_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
-    zset_of_entries(entries(bytes)?.into_iter(), forms)
+    zset_of_entries(entries(bytes, "Zset ziplist integrity check failed.")?.into_iter(), forms)
 }
 
 fn zset_of_entries<'e>(mut entries: impl Iterator<Item = Entry<'e>>, forms: Forms<'_>) -> Result<Built, Error> {

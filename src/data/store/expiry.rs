@@ -1,11 +1,11 @@
 //! Active expiry: deleting keys past their deadline that nobody asks for, by sampling as Redis does.
 
-use super::Store;
 use super::arena::offset;
 use super::entry::{self};
 use super::lookup::key_at;
 use super::table::Place;
 use super::tracking::Cause;
+use super::{Handle, Store};
 use crate::base::prefetch::prefetch;
 use crate::slot::Slot;
 
@@ -73,6 +73,11 @@ impl Store {
         let deleted = self.remove_entry(db, handle, false);
         self.stats.expired += u64::from(deleted);
         deleted
+    }
+
+    /// Deletes a key that is past its deadline, as whoever calls this has found.
+    pub fn expire_now(&mut self, db: usize, handle: Handle) {
+        self.expire_entry(db, handle.0);
     }
 
     /// Deletes the entry `handle` and records why; false: it is in no table, but waits in the graveyard.

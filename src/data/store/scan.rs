@@ -37,7 +37,7 @@ pub fn slot_of_cursor(cursor: u64) -> usize {
 
 impl Store {
     /// Visits about `count` keys that are not past their deadline, from `cursor` on and before slot `end`; returns
-    /// where to go on, 0: nowhere.
+    /// where to go on, 0: nowhere. Those that are past it are added to `dead`.
     pub fn scan(
         &self,
         db: usize,
@@ -45,6 +45,7 @@ impl Store {
         end: usize,
         count: usize,
         now: u64,
+        dead: &mut Vec<Handle>,
         mut visit: impl FnMut(&[u8], Handle),
     ) -> u64 {
         let (database, memory) = (&self.databases[db], self.arena.memory());
@@ -66,6 +67,8 @@ impl Store {
                         seen += 1;
                         if self.is_live(handle, now) {
                             visit(key_at(memory, &self.long_keys, handle), Handle(handle));
+                        } else {
+                            dead.push(Handle(handle));
                         }
                     }
                     start.place = 0;
@@ -130,7 +133,7 @@ mod tests {
         for grow in [true, false] {
             let (mut seen, mut cursor, mut next) = (HashSet::new(), 0, 300);
             loop {
-                cursor = store.scan(0, cursor, SLOTS, 7, 1, |key, _| _ = seen.insert(key.to_vec()));
+                cursor = store.scan(0, cursor, SLOTS, 7, 1, &mut Vec::new(), |key, _| _ = seen.insert(key.to_vec()));
                 if cursor == 0 {
                     break;
                 }
@@ -158,7 +161,7 @@ mod tests {
         for (start, end) in [(0, 5000), (5000, 10_000), (10_000, SLOTS)] {
             let mut cursor = cursor_at(start);
             loop {
-                cursor = store.scan(0, cursor, end, 10, 1, |key, _| seen.push(key.to_vec()));
+                cursor = store.scan(0, cursor, end, 10, 1, &mut Vec::new(), |key, _| seen.push(key.to_vec()));
                 if cursor == 0 {
                     break;
                 }
@@ -174,7 +177,7 @@ mod tests {
         let (mut store, hasher) = store(1);
         store.set_string(0, &hasher.key(b"k"), b"", Deadline::Clear, 1);
         for cursor in [1, u64::MAX, 1 << 53, (1 << 53) - 1, u64::MAX << 14 | hasher.key(b"k").slot.index() as u64] {
-            assert_eq!(store.scan(0, cursor, SLOTS, usize::MAX, 1, |_, _| {}), 0);
+            assert_eq!(store.scan(0, cursor, SLOTS, usize::MAX, 1, &mut Vec::new(), |_, _| {}), 0);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Replication, both sides of it.
 
-use super::{INT, LONG, NO_REPLICATION, PORT};
+use super::{FREED_IN_STEPS, INT, LONG, PORT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 
 const LOADS: &[&str] = &["disabled", "on-empty-db", "swapdb"];
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Directive] = &[
     flag("replica-ignore-maxmemory", "yes", "Leave eviction to the primary.").alias("slave-ignore-maxmemory"),
     flag("replica-lazy-flush", "no", "Free the old data in the background before a full synchronisation.")
         .alias("slave-lazy-flush")
-        .without_effect(NO_REPLICATION),
+        .without_effect(FREED_IN_STEPS),
     number("replica-priority", 0, INT, "100", "Sentinel prefers the replica with the lowest; 0 is never.")
         .alias("slave-priority"),
     flag("replica-announced", "yes", "Let Sentinel tell of this replica."),
