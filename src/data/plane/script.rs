@@ -291,11 +291,8 @@ impl Plane {
             Err(error) => return Err((call.caller, error)),
         };
         let Prepared { function, flags, name, keys, argv, read_only, is_function } = prepared;
-        let in_transaction = match &call.caller {
-            Caller::Client(client) => self.transacting(client.index),
-            Caller::Batch(..) => false,
-            Caller::Primary => self.log.is_in_unit(),
-        };
+        let transacts = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let in_transaction = transacts || self.applying && self.log.is_in_unit();
         let (origin, tracks) = match &call.caller {
             Caller::Client(client) => (Origin { core: self.core(), client: *client }, self.tracks_reads(client.index)),
             Caller::Primary => {

@@ -148,7 +148,7 @@ fn a_replica_logs_a_transaction_of_its_primary_as_one() {
     let logged = String::from_utf8(stream(&mut replica).0).unwrap();
     let words: Vec<&str> = logged.split("\r\n").filter(|word| !word.starts_with(['*', '$'])).collect();
     let text = words.join(" ");
-    assert!(text.contains("SELECT 0 MULTI INCR a SELECT 1 INCR a EXEC"), "{text}");
+    assert!(text.contains("SELECT 0 SET a 1 MULTI INCR a SELECT 1 INCR a EXEC"), "{text}");
     assert!(text.contains("MULTI SET b 1 SET c 1 EXEC"), "{text}");
     assert_eq!(text.matches("MULTI").count(), 2, "{text}");
 }
