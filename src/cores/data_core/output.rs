@@ -28,6 +28,7 @@ impl DataCore {
         for segment in &out.segments {
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
+                client.answered_ns = u64::MAX;
             }
         }
         self.withheld.replies(awaited, out);
@@ -61,6 +62,7 @@ impl DataCore {
             self.plane.stats.net_output += (segment.end - segment.start) as u64;
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
+                client.answered_ns = self.logged_by;
                 if self.plane.over_output_limit(segment.client.index, segment.end - segment.start) {
                     self.plane.close(segment.client.index);
                     continue;

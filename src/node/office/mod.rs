@@ -62,8 +62,8 @@ enum Then {
     Hold(Held),
     /// The data cores go by the standing they were told.
     Stood,
-    /// That client waits for so many replicas, so many ms.
-    Wait(ClientId, usize, u64),
+    /// That client waits for so many replicas, so many ms; when it got its last answer.
+    Wait(ClientId, usize, u64, u64),
     /// Save if a save point was reached; the sum is how much has changed.
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
@@ -171,7 +171,9 @@ impl NodeOffice {
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
-            Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
+            Then::Wait(client, wanted, timeout, answered) => {
+                self.wait_for_replicas(client, wanted, timeout, answered, outgoing);
+            }
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
