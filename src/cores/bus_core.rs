@@ -78,8 +78,8 @@ pub trait Office {
     fn stream_sent(&mut self, link: replication::LinkId, count: usize, outgoing: &mut Outgoing);
     /// A connection of replication has ended.
     fn stream_ended(&mut self, link: replication::LinkId, reason: &str, outgoing: &mut Outgoing);
-    /// A signal to end the node came.
-    fn signalled(&mut self, outgoing: &mut Outgoing);
+    /// A signal to end the node came; `interrupt`: from who may insist.
+    fn signalled(&mut self, interrupt: bool, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
     fn is_over(&self) -> bool;
 }
@@ -98,8 +98,8 @@ pub struct Parts {
     pub ear: Ear,
     /// Where other nodes connect to the cluster bus.
     pub doors: Vec<std::net::TcpListener>,
-    /// Gets a byte for every signal that ends the node.
-    pub signals: std::os::unix::net::UnixStream,
+    /// Get a byte for every SIGTERM, and for every SIGINT.
+    pub signals: [std::os::unix::net::UnixStream; 2],
     /// The CPU to run on, if one is set aside.
     pub cpu: Option<usize>,
 }
@@ -137,7 +137,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
         LocalExecutorBuilder::new(placement).name("bus").make().map_err(|error| Unavailable(error.to_string()))?;
     started();
     executor.run(async move {
-        let bell = parts.bell;
+        let bell = Rc::new(parts.bell);
         let bus = Rc::new_cyclic(|me| {
             RefCell::new(Bus {
                 office: parts.office,
@@ -155,7 +155,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             let listener = bus.borrow().me.clone();
             glommio::spawn_local(bus_links::accept(adopt(door), listener)).detach();
         }
-        let (ticking, heard) = (bus.clone(), bus.clone());
+        let ticking = bus.clone();
         glommio::spawn_local(async move {
             loop {
                 ticking.borrow_mut().tick();
@@ -163,15 +163,18 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             }
         })
         .detach();
-        let mut signals: UnixStream = adopt(parts.signals);
-        glommio::spawn_local(async move {
-            let mut byte = [0; 1];
-            while signals.read_exact(&mut byte).await.is_ok() {
-                heard.borrow_mut().signalled();
-                bell.ring();
-            }
-        })
-        .detach();
+        for (signals, interrupt) in parts.signals.into_iter().zip([false, true]) {
+            let (heard, bell) = (bus.clone(), bell.clone());
+            let mut signals: UnixStream = adopt(signals);
+            glommio::spawn_local(async move {
+                let mut byte = [0; 1];
+                while signals.read_exact(&mut byte).await.is_ok() {
+                    heard.borrow_mut().signalled(interrupt);
+                    bell.ring();
+                }
+            })
+            .detach();
+        }
         let mut ear: UnixStream = adopt(parts.ear.into_stream());
         let mut rings = [0; 64];
         while !bus.borrow().office.is_over() {
@@ -282,8 +285,8 @@ impl Bus {
         self.send();
     }
 
-    fn signalled(&mut self) {
-        self.office.signalled(&mut self.outgoing);
+    fn signalled(&mut self, interrupt: bool) {
+        self.office.signalled(interrupt, &mut self.outgoing);
         self.send();
     }
 

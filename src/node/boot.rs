@@ -350,13 +350,15 @@ fn bus_cpu(config: &Config, cpus: &[core_affinity::CoreId], cores: usize) -> Opt
     config.bus_cpu().or(free)
 }
 
-/// A stream that gets a byte for each SIGTERM and SIGINT.
-fn signals() -> Result<UnixStream, StartError> {
-    let (receiver, sender) = UnixStream::pair()?;
-    receiver.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(libc::SIGTERM, sender.try_clone()?)?;
-    signal_hook::low_level::pipe::register(libc::SIGINT, sender)?;
-    Ok(receiver)
+/// A stream that gets a byte for each SIGTERM, and one for each SIGINT.
+fn signals() -> Result<[UnixStream; 2], StartError> {
+    let stream = |signal| {
+        let (receiver, sender) = UnixStream::pair()?;
+        receiver.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(signal, sender)?;
+        Ok::<_, StartError>(receiver)
+    };
+    Ok([stream(libc::SIGTERM)?, stream(libc::SIGINT)?])
 }
 
 fn os_seed() -> Result<u64, StartError> {

@@ -42,7 +42,7 @@ use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::SavingDesk;
-use shutdown::{Ending, Wishes};
+use shutdown::{Ending, Signals};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,6 +62,8 @@ enum Then {
     Hold(Held),
     /// The data cores go by the standing they were told.
     Stood,
+    /// All keys are deleted, so that a snapshot can take their place.
+    Emptied,
     /// That client waits for so many replicas, so many ms; when it got its last answer.
     Wait(ClientId, usize, u64, u64),
     /// Save if a save point was reached; the sum is how much has changed.
@@ -113,6 +115,7 @@ pub struct NodeOffice {
     held_parts: HeldParts,
     /// The end that waits for replicas.
     ending: Option<Ending>,
+    signals: Signals,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
     pending: HashMap<u64, Pending>,
@@ -146,6 +149,7 @@ impl NodeOffice {
             writes: Writes::Free,
             held_parts: HeldParts::default(),
             ending: None,
+            signals: Signals::default(),
             drain,
             oom_score: oom_score::OomScore::default(),
             pending: HashMap::new(),
@@ -170,6 +174,7 @@ impl NodeOffice {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
+            Then::Emptied => self.emptied(outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
             Then::Wait(client, wanted, timeout, answered) => {
                 self.wait_for_replicas(client, wanted, timeout, answered, outgoing);
@@ -305,6 +310,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
@@ -416,9 +422,8 @@ impl Office for NodeOffice {
         }
     }
 
-    fn signalled(&mut self, outgoing: &mut Outgoing) {
-        log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
+    fn signalled(&mut self, interrupt: bool, outgoing: &mut Outgoing) {
+        self.hear_signal(interrupt, outgoing);
     }
 
     fn is_over(&self) -> bool {

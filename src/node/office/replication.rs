@@ -20,7 +20,7 @@ use crate::data::plane::client_filter::ClientFilter;
 use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
-use crate::data::rdb::load::Facts;
+use crate::data::rdb::load::{Facts, Loaded};
 use crate::data::store::Progress;
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
@@ -49,6 +49,10 @@ pub struct ReplicationDesk {
     loader: Option<SnapshotLoader>,
     /// The database that is selected behind the snapshot that is being put in place.
     replacing: Option<(u64, usize)>,
+    /// How many times the data cores were told to delete all keys and have not all done so, and the snapshot that waits
+    /// for them: a late one would empty the new stores.
+    emptying: usize,
+    loaded: Option<Box<Loaded>>,
     /// A snapshot for replicas that must be told its length first.
     kept: Option<File>,
     /// For each piece that the cores execute, how many have not answered.
@@ -96,6 +100,8 @@ impl ReplicationDesk {
             ),
             loader: None,
             replacing: None,
+            emptying: 0,
+            loaded: None,
             kept: None,
             pieces: HashMap::new(),
             pending: Vec::new(),
@@ -302,7 +308,10 @@ impl NodeOffice {
                 outgoing.streams.push(StreamCommand::Close(link));
             }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
-            Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
+            Action::Empty => {
+                desk.emptying += 1;
+                self.ask_all(&Inquiry::Flush(Scope::All), Then::Emptied, outgoing);
+            }
             Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),
             Action::CountKeys => self.ask_all(&Inquiry::Size(Scope::All), Then::Counted, outgoing),
             Action::HoldWrites(hold) => self.pause_writes(hold.then_some(u64::MAX), outgoing),
@@ -316,6 +325,7 @@ impl NodeOffice {
             Action::AbortLoad => {
                 desk.loader = None;
                 desk.replacing = None;
+                desk.loaded = None;
             }
             Action::Apply(number, piece) => self.apply(number, piece, outgoing),
             Action::Record(batch) => self.record(&batch, outgoing),
