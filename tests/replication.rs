@@ -260,6 +260,41 @@ fn writes_are_refused_without_enough_replicas() {
     eventually("without one they are not", || client.run("SET a b").starts_with(b"-NOREPLICAS"));
 }
 
+/// Counts under one key, one INCR after the other, until the node is gone; the last count it was told.
+fn count(port: u16, key: usize) -> i64 {
+    let (mut client, mut told) = (Client::connect(port), 0);
+    while let Ok(reply) = client.try_call(&["INCR", &format!("count:{key}")]) {
+        if !reply.starts_with(b":") {
+            break;
+        }
+        told = reply.int();
+    }
+    told
+}
+
+#[test]
+fn what_a_client_was_told_is_not_lost_with_the_primary() {
+    let replica = coreslot("2");
+    for round in 0..5 {
+        let primary = coreslot("3");
+        follow(&replica, &primary);
+        caught_up(&primary, &replica);
+        let port = primary.port();
+        let counters: Vec<_> = (0..16).map(|key| std::thread::spawn(move || count(port, key))).collect();
+        eventually("they count", || primary.connect().run(&format!("GET count:{round}")).text().len() > 8);
+        // Dropping a node is kill -9.
+        drop(primary);
+        let told: Vec<i64> = counters.into_iter().map(|counter| counter.join().expect("a counter")).collect();
+        eventually("the link is lost", || info(&replica, "master_link_status") == "down");
+        assert_eq!(replica.connect().run("REPLICAOF NO ONE"), "+OK\r\n");
+        let mut client = replica.connect();
+        for (key, told) in told.into_iter().enumerate() {
+            let has = client.run(&format!("INCR count:{key}")).int() - 1;
+            assert!(has >= told, "round {round}: {told} were acknowledged of count:{key}, and {has} are there");
+        }
+    }
+}
+
 const LIBRARY: &str = "#!lua name=lib\nredis.register_function('told', function() return 'yes' end)";
 
 #[test]

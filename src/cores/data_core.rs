@@ -436,7 +436,9 @@ impl DataCore {
         }
         let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
-        if events <= 1 || patience.is_zero() || awaits_others {
+        // The clients whose replies are withheld will not send anything before.
+        let withholds = self.withheld.must_wait(self.plane.awaited_batch());
+        if events <= 1 || patience.is_zero() || awaits_others || withholds {
             return Wait::AtMost(time);
         }
         Wait::Gather { events, patience, time: time.max(patience) }

@@ -127,15 +127,11 @@ impl DataCore {
 
     /// Closes clients that said goodbye and have all their replies, and what else is due.
     fn close_finished(&mut self) {
-        if self.withheld.has_replies() {
-            // One of them may be for who says goodbye.
-            return self.act();
-        }
         for client in std::mem::take(&mut self.plane.goodbyes) {
             if self.plane.clients.get(client).is_none() {
                 continue;
             }
-            if self.plane.may_close(client.index) {
+            if self.plane.may_close(client.index) && !self.withheld.has_replies_for(client) {
                 match self.plane.depart(client) {
                     Some(departure) => self.plane.actions.push(Action::Depart(client, departure)),
                     None => self.plane.close(client.index),
@@ -146,6 +142,10 @@ impl DataCore {
         }
         self.act();
         for socket in std::mem::take(&mut self.to_close) {
+            if self.withheld.has_replies_for(client_of(socket)) {
+                self.to_close.push(socket);
+                continue;
+            }
             self.departures.forget(socket);
             self.sockets.close(&mut self.ring, socket);
         }
