@@ -48,6 +48,17 @@ impl Outgoing {
     }
 }
 
+/// A signal that ends the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT.
+    Interrupt,
+    /// SIGABRT, sent by somebody else: what aborts in here does not wait for it to be heard.
+    Abort,
+}
+
 /// What the bus core works for.
 pub trait Office {
     /// A message from a data core.
@@ -78,8 +89,8 @@ pub trait Office {
     fn stream_sent(&mut self, link: replication::LinkId, count: usize, outgoing: &mut Outgoing);
     /// A connection of replication has ended.
     fn stream_ended(&mut self, link: replication::LinkId, reason: &str, outgoing: &mut Outgoing);
-    /// A signal to end the node came; `interrupt`: from who may insist.
-    fn signalled(&mut self, interrupt: bool, outgoing: &mut Outgoing);
+    /// A signal to end the node came.
+    fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
     fn is_over(&self) -> bool;
 }
@@ -98,8 +109,8 @@ pub struct Parts {
     pub ear: Ear,
     /// Where other nodes connect to the cluster bus.
     pub doors: Vec<std::net::TcpListener>,
-    /// Get a byte for every SIGTERM, and for every SIGINT.
-    pub signals: [std::os::unix::net::UnixStream; 2],
+    /// Each gets a byte for every signal of its kind.
+    pub signals: Vec<(Signal, std::os::unix::net::UnixStream)>,
     /// The CPU to run on, if one is set aside.
     pub cpu: Option<usize>,
 }
@@ -137,7 +148,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
         LocalExecutorBuilder::new(placement).name("bus").make().map_err(|error| Unavailable(error.to_string()))?;
     started();
     executor.run(async move {
-        let bell = Rc::new(parts.bell);
+        let bell = parts.bell;
         let bus = Rc::new_cyclic(|me| {
             RefCell::new(Bus {
                 office: parts.office,
@@ -155,7 +166,7 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             let listener = bus.borrow().me.clone();
             glommio::spawn_local(bus_links::accept(adopt(door), listener)).detach();
         }
-        let ticking = bus.clone();
+        let (ticking, heard) = (bus.clone(), bus.clone());
         glommio::spawn_local(async move {
             loop {
                 ticking.borrow_mut().tick();
@@ -163,13 +174,13 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             }
         })
         .detach();
-        for (signals, interrupt) in parts.signals.into_iter().zip([false, true]) {
-            let (heard, bell) = (bus.clone(), bell.clone());
-            let mut signals: UnixStream = adopt(signals);
+        let bell = Rc::new(bell);
+        for (signal, stream) in parts.signals {
+            let (mut stream, heard, bell): (UnixStream, _, _) = (adopt(stream), Rc::clone(&heard), Rc::clone(&bell));
             glommio::spawn_local(async move {
                 let mut byte = [0; 1];
-                while signals.read_exact(&mut byte).await.is_ok() {
-                    heard.borrow_mut().signalled(interrupt);
+                while stream.read_exact(&mut byte).await.is_ok() {
+                    heard.borrow_mut().signalled(signal);
                     bell.ring();
                 }
             })
@@ -285,8 +296,8 @@ impl Bus {
         self.send();
     }
 
-    fn signalled(&mut self, interrupt: bool) {
-        self.office.signalled(interrupt, &mut self.outgoing);
+    fn signalled(&mut self, signal: Signal) {
+        self.office.signalled(signal, &mut self.outgoing);
         self.send();
     }
 

@@ -4,8 +4,9 @@
 //! what it has to say goes to the [`Bus`](super::bus_core), what is to be done with it comes as [`StreamCommand`]s.
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
-//! paused stream is not read, so that the other side has to wait. What a replica is sent leaves at once, before anything
-//! that follows in the same step, as long as its socket takes it.
+//! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
+//! is over. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! takes it.
 
 use super::bus_core::adopt;
 use super::bus_links::dial;
@@ -36,6 +37,8 @@ pub enum StreamCommand {
     Send(LinkId, Vec<u8>),
     /// Stop reading, or go on.
     Pause(LinkId, bool),
+    /// Stop reading from all that there are, or go on with those that are not paused besides.
+    HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
 }
@@ -60,6 +63,8 @@ pub(super) struct Streams(BTreeMap<LinkId, Rc<Stream>>);
 struct Stream {
     outbox: Outbox<Vec<u8>>,
     paused: Cell<bool>,
+    /// By a command for all.
+    held: Cell<bool>,
     /// Its reader, which waits for the end of a pause.
     waker: RefCell<Option<Waker>>,
     /// The socket, if what is to be sent may leave at once.
@@ -83,8 +88,8 @@ impl Stream {
         taken
     }
 
-    fn pause(&self, paused: bool) {
-        self.paused.set(paused);
+    fn set(&self, flag: &Cell<bool>, paused: bool) {
+        flag.set(paused);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -93,7 +98,7 @@ impl Stream {
     /// Returns when it may be read.
     async fn readable(&self) {
         poll_fn(|context| {
-            if !self.paused.get() {
+            if !self.paused.get() && !self.held.get() {
                 return Poll::Ready(());
             }
             self.waker.replace(Some(context.waker().clone()));
@@ -124,8 +129,11 @@ impl Streams {
             }
             StreamCommand::Pause(link, paused) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.pause(paused);
+                    stream.set(&stream.paused, paused);
                 }
+            }
+            StreamCommand::HoldAll(paused) => {
+                self.0.values().for_each(|stream| stream.set(&stream.held, paused));
             }
             StreamCommand::Close(link) => {
                 if let Some(stream) = self.0.remove(&link) {
@@ -190,7 +198,10 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
             stream.readable().await;
             match reading.read(&mut chunk).await {
                 Ok(0) => return "the other side closed it".to_owned(),
-                Ok(count) => listener.stream_received(link, &chunk[..count]),
+                Ok(count) => {
+                    stream.readable().await;
+                    listener.stream_received(link, &chunk[..count]);
+                }
                 Err(error) => return error.to_string(),
             }
             if stream.outbox.is_closed() {

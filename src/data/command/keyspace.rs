@@ -122,13 +122,24 @@ pub fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
 /// the keys found on the way.
 ///
 /// The cursor is the node's: at `end` it moves on to the core that owns that slot, and is 0 behind the last slot.
-pub fn scan(store: &Store, db: usize, cursor: u64, end: usize, options: &ScanOptions<'_>, now: u64) -> (u64, KeyBatch) {
-    let mut batch = KeyBatch::default();
-    let next = store.scan(db, cursor, end, options.count, now, |key, handle| {
+/// Keys on the way that are past their deadline are deleted, as by any command that looks one up.
+pub fn scan(
+    store: &mut Store,
+    db: usize,
+    cursor: u64,
+    end: usize,
+    options: &ScanOptions<'_>,
+    now: u64,
+) -> (u64, KeyBatch) {
+    let (mut batch, mut dead) = (KeyBatch::default(), Vec::new());
+    let next = store.scan(db, cursor, end, options.count, now, &mut dead, |key, handle| {
         if options.wants(key, || store.kind(handle).name()) {
             batch.push(key);
         }
     });
+    if !store.keep_expired {
+        dead.into_iter().for_each(|handle| store.expire_now(db, handle));
+    }
     let next = if next == 0 && end < SLOTS { cursor_at(end) } else { next };
     (next, batch)
 }
@@ -259,13 +270,13 @@ mod tests {
 
     #[test]
     fn scan_goes_over_the_cores_ranges_in_one_iteration() {
-        let bench = bench();
+        let mut bench = bench();
         let (ends, mut cursor, mut found) = ([5000, 10_000, SLOTS], 0, Vec::new());
         let options = ScanOptions { pattern: Some(b"a:?"), count: 7, type_filter: Some(b"STRING") };
         loop {
             let slot = cursor as usize % SLOTS; // a cursor's low bits are its slot
             let end = ends.into_iter().find(|end| slot < *end).unwrap();
-            let (next, batch) = scan(bench.stores.home(), 0, cursor, end, &options, bench.now);
+            let (next, batch) = scan(bench.stores.home_mut(), 0, cursor, end, &options, bench.now);
             found.extend(texts(&batch));
             cursor = next;
             if cursor == 0 {
@@ -278,11 +289,23 @@ mod tests {
 
     #[test]
     fn scan_of_a_type_that_no_key_has_finds_nothing() {
-        let bench = bench();
+        let mut bench = bench();
         for name in ["list", "foo", ""] {
             let options = ScanOptions { pattern: None, count: 1000, type_filter: Some(name.as_bytes()) };
-            let (next, batch) = scan(bench.stores.home(), 0, 0, SLOTS, &options, bench.now);
+            let (next, batch) = scan(bench.stores.home_mut(), 0, 0, SLOTS, &options, bench.now);
             assert_eq!((next, batch.len()), (0, 0), "{name}");
+        }
+    }
+
+    #[test]
+    fn scan_deletes_the_dead_keys_it_meets_unless_a_primary_does() {
+        let (mut bench, later) = (bench(), u64::MAX);
+        let options = ScanOptions { pattern: None, count: 1000, type_filter: None };
+        for (keep, left) in [(true, 101), (false, 100)] {
+            let store = bench.stores.home_mut();
+            store.keep_expired = keep;
+            let (_, batch) = scan(store, 0, 0, SLOTS, &options, later);
+            assert_eq!((batch.len(), store.len(0)), (100, left), "{keep}");
         }
     }
 

@@ -66,10 +66,15 @@ impl Plane {
 
     /// Puts these libraries in the place of those of all cores.
     pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) -> Result<(), Error> {
-        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
+        self.restore_functions(codes, Policy::Flush)
+    }
+
+    /// Gives all cores these libraries, beside those they have or in their place.
+    pub(super) fn restore_functions(&mut self, codes: Vec<Vec<u8>>, policy: Policy) -> Result<(), Error> {
+        if codes.is_empty() && (policy != Policy::Flush || self.scripts.libraries.libraries.is_empty()) {
             return Ok(());
         }
-        let change = Change::Restore(codes.into(), Policy::Flush);
+        let change = Change::Restore(codes.into(), policy);
         self.change_functions(&change)?;
         self.tell_of_functions(&change);
         Ok(())

@@ -3,7 +3,8 @@
 //!
 //! A store is a value that moves: while it is away nobody else can touch it, so the command is atomic
 //! without any lock. Stores are asked for in the order of their cores, this core's own in its place, so
-//! two borrowers never wait for each other. A core whose store is away stalls what needs it.
+//! two borrowers never wait for each other. A core whose store is away stalls what needs it. A running script may ask
+//! out of this order, and goes before all others then: see [`claim`](super::claim).
 
 use super::Plane;
 use super::blocking::Woken;
@@ -32,6 +33,8 @@ enum Purpose {
     Migration(ClientRef, u64),
     /// An order of the bus core, and its number.
     Order(u64, Box<Order>),
+    /// The script that this core runs.
+    Claim,
 }
 
 /// What a command does when it has every store.
@@ -44,7 +47,7 @@ impl Purpose {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
             Purpose::Migration(client, _) => Some(*client),
             // Its client may be on to another command by the time the stores are here.
-            Purpose::Woken(_) | Purpose::Order(..) => None,
+            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim => None,
         }
     }
 }
@@ -63,6 +66,10 @@ pub struct Gathers {
     pending: HashMap<u64, Gather>,
     last: u64,
     waiting: VecDeque<(Peer, u64)>,
+    /// Those of them that are scripts which run already.
+    pub(super) claims: VecDeque<(Peer, u64)>,
+    /// The core that has this core's store, and its gather; none: it is here for no gather's sake.
+    pub(super) holder: Option<(Peer, u64)>,
 }
 
 impl Gathers {
@@ -76,7 +83,7 @@ impl Gathers {
 impl Gathers {
     /// Whether nothing is borrowed or wanted.
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.waiting.is_empty()
+        self.pending.is_empty() && self.waiting.is_empty() && self.claims.is_empty()
     }
 }
 
@@ -112,7 +119,7 @@ impl Plane {
         self.gather(self.all_cores(), Purpose::Order(number, order), bump);
     }
 
-    fn all_cores(&self) -> Vec<CoreId> {
+    pub(super) fn all_cores(&self) -> Vec<CoreId> {
         (0..self.options.cores as u8).map(CoreId).collect()
     }
 
@@ -126,11 +133,42 @@ impl Plane {
         self.gather(cores, Purpose::Migration(client, number), bump)
     }
 
+    /// Goes on with the running script when the stores of `cores`, none of them this core's, are here. Returns the
+    /// number under which they are asked for.
+    pub(super) fn gather_claim(&mut self, cores: Vec<CoreId>, bump: &Bump) -> u64 {
+        self.gather(cores, Purpose::Claim, bump);
+        self.gathers.last
+    }
+
     fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
         self.gathers.pending.insert(number, Gather { cores, here: 0, purpose });
         self.collect(number, bump)
+    }
+
+    /// Gives back what the gather of this number has got so far, if it is still waiting, and lets it ask again: a script
+    /// goes before it.
+    pub(super) fn begin_anew(&mut self, number: u64, bump: &Bump) {
+        let Some(mut gather) = self.gathers.pending.remove(&number) else { return };
+        self.send_home(&gather.cores[..gather.here]);
+        gather.here = 0;
+        self.gathers.last += 1;
+        let number = self.gathers.last;
+        self.gathers.pending.insert(number, gather);
+        self.collect_and_go_on(number, bump);
+    }
+
+    /// Gives back what the claim of this number has got so far, and forgets it.
+    pub(super) fn give_up(&mut self, number: u64) {
+        if let Some(gather) = self.gathers.pending.remove(&number) {
+            self.send_home(&gather.cores[..gather.here]);
+        }
+    }
+
+    /// Whether the gather of this number waits for stores, and is no script's.
+    pub(super) fn may_begin_anew(&self, number: u64) -> bool {
+        self.gathers.pending.get(&number).is_some_and(|gather| !matches!(gather.purpose, Purpose::Claim))
     }
 
     /// Asks for the next store that is missing; executes when none is.
@@ -140,7 +178,8 @@ impl Plane {
                 return self.execute_gathered(number, bump);
             };
             if core != self.options.core {
-                self.send(core.into(), Message::Borrow(number));
+                let claims = matches!(gather.purpose, Purpose::Claim);
+                self.send(core.into(), if claims { Message::Claim(number) } else { Message::Borrow(number) });
                 return Flow::Wait;
             }
             if self.locked {
@@ -149,6 +188,7 @@ impl Plane {
             }
             gather.here += 1;
             self.locked = true;
+            self.gathers.holder = Some((self.core().into(), number));
             self.refresh();
         }
         Flow::Done
@@ -160,6 +200,10 @@ impl Plane {
         let gone = client.is_some_and(|client| self.clients.get(client).is_none());
         let mut flow = Flow::Done;
         match gather.purpose {
+            Purpose::Claim => {
+                self.claim_granted(&gather.cores, bump);
+                return Flow::Done;
+            }
             Purpose::Migration(_, number) if gone => self.forget_migration(number),
             _ if gone => {}
             Purpose::Migration(_, number) => {
@@ -192,7 +236,7 @@ impl Plane {
                         self.remember_read(at, &request);
                     }
                     Some((Run::Script, _)) => {
-                        flow = self.execute_script(at, &request, gather.cores.clone());
+                        flow = self.execute_wide_script(at, &request, gather.cores.clone());
                         if flow == Flow::Wait {
                             return flow;
                         }
@@ -220,6 +264,10 @@ impl Plane {
             // What was done here is told from here, once.
             self.note_changes(None);
         }
+        self.send_home(cores);
+    }
+
+    fn send_home(&mut self, cores: &[CoreId]) {
         for core in cores {
             if *core == self.options.core {
                 self.unlock();
@@ -229,8 +277,10 @@ impl Plane {
         }
     }
 
+    /// This core's store is free: for the next script that claims it, if there is one, or for everybody.
     pub(super) fn unlock(&mut self) {
-        self.locked = false;
+        self.gathers.holder = None;
+        self.locked = !self.gathers.claims.is_empty();
         self.refresh();
     }
 
@@ -243,21 +293,39 @@ impl Plane {
         }
     }
 
-    fn lend(&mut self, to: Peer, number: u64) {
+    pub(super) fn lend(&mut self, to: Peer, number: u64) {
         if let Some(store) = self.stores.take(self.options.core) {
             self.locked = true;
+            self.gathers.holder = Some((to, number));
             self.refresh();
             self.send(to, Message::Lent(number, store, self.log.mark()));
         }
     }
 
+    /// Lends this core's store to the script that was the first to claim it; the others wait for that one now.
+    fn lend_to_claim(&mut self) {
+        let Some((peer, number)) = self.gathers.claims.pop_front() else { return };
+        self.lend(peer, number);
+        for claim in &self.gathers.claims {
+            self.outgoing.push((peer, Message::Recall { gather: number, claim: *claim }));
+        }
+    }
+
+    /// Whether this core's store is kept for a script that claims it.
+    fn is_claimed(&self) -> bool {
+        self.gathers.holder.is_none() && !self.gathers.claims.is_empty() && self.scripts.job.is_none()
+    }
+
     /// A store this core asked for is here.
     pub(super) fn lent(&mut self, from: Peer, number: u64, mut store: Box<Store>, mark: LogMark, bump: &Bump) {
         self.log.follow(mark);
+        let Some(gather) = self.gathers.pending.get_mut(&number) else {
+            // It has begun anew, or given up.
+            return self.send(from, Message::Returned(store, self.log.mark()));
+        };
+        gather.here += 1;
         self.tell_prefixes(&mut store);
         self.stores.put(CoreId(from.0 as u8), store);
-        let Some(gather) = self.gathers.pending.get_mut(&number) else { return };
-        gather.here += 1;
         self.collect_and_go_on(number, bump);
     }
 
@@ -273,6 +341,9 @@ impl Plane {
 
     /// Serves what waited for this core's store: first everybody who stalled, then the next borrower.
     pub fn after_unlock(&mut self, bump: &Bump) {
+        if self.is_claimed() {
+            return self.lend_to_claim();
+        }
         if self.locked {
             return;
         }
@@ -283,11 +354,13 @@ impl Plane {
         if self.locked {
             return;
         }
-        if let Some((peer, number)) = self.gathers.waiting.pop_front() {
-            if peer == self.core().into() {
-                self.collect_and_go_on(number, bump);
-            } else {
-                self.lend(peer, number);
+        while let Some((peer, number)) = self.gathers.waiting.pop_front() {
+            if peer != self.core().into() {
+                return self.lend(peer, number);
+            }
+            // One that has begun anew has another number, and another place in the queue.
+            if self.gathers.pending.contains_key(&number) {
+                return self.collect_and_go_on(number, bump);
             }
         }
     }
@@ -301,8 +374,9 @@ impl Plane {
     /// log, are no reason to look again at once: a core would spin all the while.
     pub(super) fn has_waiting_borrowers(&self) -> bool {
         let stalled = !self.log_waits && !self.stalled.is_empty();
-        !self.locked
-            && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
+        self.is_claimed()
+            || !self.locked
+                && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
     }
 
     fn may_go_on(&self, held: ClientRef) -> bool {

@@ -238,7 +238,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
-    field(out, "unexpected_error_replies", 0);
+    field(out, "unexpected_error_replies", figures.node.unexpected_errors);
     field(out, "total_error_replies", figures.errors.total());
     field(out, "dump_payload_sanitizations", 0);
     field(out, "total_reads_processed", counters.reads);

@@ -18,7 +18,7 @@ use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
 use crate::data::route::Service;
-use crate::data::store::{Prefixes, Progress, Store};
+use crate::data::store::{Prefixes, Step, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -47,6 +47,17 @@ pub enum Message {
     Answer(u64, Answer),
     /// Wants to borrow the receiver's store.
     Borrow(u64),
+    /// The same, of a script that runs already: before everybody else.
+    Claim(u64),
+    /// This claim (whose it is, and its number) waits for a store that the receiver has for the gather of this number.
+    Recall {
+        /// The receiver's gather.
+        gather: u64,
+        /// The claim.
+        claim: (Peer, u64),
+    },
+    /// The claim of this number comes to nothing: two scripts want each other's stores.
+    Denied(u64),
     /// The store asked for under this number. It must come back. What its borrower logs comes after the mark.
     Lent(u64, Box<Store>, LogMark),
     /// A borrowed store comes home.
@@ -94,12 +105,10 @@ pub struct SnapshotPart {
     pub number: u64,
     /// Whose share.
     pub core: CoreId,
-    /// Whole records.
+    /// Records.
     pub bytes: Vec<u8>,
-    /// How many keys these are.
-    pub keys: usize,
-    /// Whether there is more to come.
-    pub progress: Progress,
+    /// What they are.
+    pub step: Step,
 }
 
 /// What the bus core wants done at one point in time for the whole node.
@@ -109,6 +118,16 @@ pub enum Order {
     /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
     /// place of all.
     Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
+    /// Add what is in these stores, and these libraries of functions, to what there is (DEBUG RELOAD NOFLUSH). What is
+    /// there already is replaced if that is said; if not, nothing is changed.
+    Add {
+        /// The stores, in the order of the cores.
+        stores: Vec<Box<Store>>,
+        /// The sources of the libraries.
+        functions: Vec<Vec<u8>>,
+        /// Whether what is there is replaced.
+        replaces: bool,
+    },
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
 }
@@ -379,6 +398,8 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
+    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
+    Taken(super::share::Taken),
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
@@ -387,6 +408,8 @@ pub enum Notice {
     MakePart(u64),
     /// The snapshot under way is wanted no more.
     EndSnapshot,
+    /// The sender could not execute this command of the piece with that number, for the bus core.
+    CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.
@@ -395,6 +418,8 @@ pub enum Notice {
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.
     Script(Arc<[u8]>),
+    /// A script or function that uses keys of several cores without naming them.
+    WideScript(Box<[u8]>),
     /// A message that a client of the sender published, for the other nodes of the cluster.
     Broadcast {
         /// The channel.

@@ -3,6 +3,7 @@
 //! ```text
 //! EVAL -> begin -> drive: the engine steps out  -- redis.call --> the command executes here, drive goes on
 //!                                               -- slice over --> the store is locked, `continue_script` each turn
+//!                                               -- lacks a store -> `claim`, then the same call again
 //!                                               -- waits ------>  a command that others answer; goes on with the answer
 //!                                               -- done ------->  reply, locks and borrowed stores back
 //! ```
@@ -15,6 +16,7 @@
 use super::Plane;
 use super::acl::Behalf;
 use super::busy_script::Slow;
+use super::claim::WideScripts;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
@@ -48,6 +50,8 @@ pub struct Scripts {
     /// The libraries of functions it has.
     pub libraries: Libraries,
     pub(super) job: Option<Box<Job>>,
+    /// Those that borrow all stores before they run.
+    pub(super) wide: WideScripts,
     /// The busy scripts of the node, each with its core.
     pub(super) slow: Vec<(Peer, Arc<Slow>)>,
     /// Scratch memory of the command that a script calls.
@@ -106,6 +110,8 @@ pub(super) struct Job {
     pub(super) in_transaction: bool,
     /// The command whose answer it waits for.
     pub(super) awaits: Option<&'static Command>,
+    /// The number under which it has claimed stores.
+    pub(super) claim: Option<u64>,
 }
 
 /// A script as a command asks for it.
@@ -138,7 +144,7 @@ struct Ended {
 impl Scripts {
     /// Whether a script has used up its slice of time and wants another.
     pub fn wants_time(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.awaits.is_none())
+        self.job.as_ref().is_some_and(|job| job.awaits.is_none() && job.claim.is_none())
     }
 
     /// Bytes of memory the interpreter has.
@@ -148,6 +154,11 @@ impl Scripts {
 }
 
 impl Job {
+    /// Its SHA-1 or the function's name.
+    pub(super) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
     /// What others are told of it.
     pub(super) fn describe(&self) -> Slow {
         let Job { name, is_function, args, began_ns, .. } = self;
@@ -156,16 +167,14 @@ impl Job {
 }
 
 impl Plane {
-    /// Runs a script where its keys are. In a standalone node it may use keys that it has not named, on any core; so may
-    /// one in a cluster that names none.
+    /// Runs a script where its keys are. One that will use keys that it has not named gets all stores at once: in a
+    /// standalone node that may be any, in a cluster one that names none, or is known for it.
     pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let (here, cores) = (self.core(), self.options.cores);
         let manner = self.script_manner(at, request.args, command);
         let route = match self.routes.route(command, request, manner, here, &self.topology) {
             Route::Refused(error) => Route::Refused(error),
-            _ if cores > 1 && (!self.settings.cluster_enabled || command_keys(command, request.args).is_empty()) => {
-                Route::Span((0..cores as u8).map(CoreId).collect())
-            }
+            _ if cores > 1 && self.is_wide(request.args, command) => Route::Span(self.all_cores()),
             route => route,
         };
         match route {
@@ -177,6 +186,20 @@ impl Plane {
             Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
             Route::Span(cores) => self.gather_command(at, request, command, cores),
             Route::Refused(error) => self.refuse(at, request, error),
+        }
+    }
+
+    /// Whether a script is to have all stores.
+    pub(super) fn is_wide(&self, args: &[&[u8]], command: &Command) -> bool {
+        let names_none = || command_keys(command, args).is_empty();
+        !self.settings.cluster_enabled || names_none() || self.scripts.wide.calls_one(args, command)
+    }
+
+    /// Runs a script that has all stores, if the node serves the keys that it names.
+    pub(super) fn execute_wide_script(&mut self, at: u32, request: &Request<'_>, cores: Vec<CoreId>) -> Flow {
+        match request.command.map(|command| self.admit_slot(at, request, command)) {
+            Some(Err(error)) => self.refuse(at, request, error),
+            _ => self.execute_script(at, request, cores),
         }
     }
 
@@ -300,6 +323,7 @@ impl Plane {
             unit: (!in_transaction).then(Unit::default),
             in_transaction,
             awaits: None,
+            claim: None,
         };
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return Err((job.caller, Error::new(NO_ENGINE))) };
         self.scripts.begun = self.scripts.begun.wrapping_add(1);
@@ -357,7 +381,7 @@ impl Plane {
         }
         if !flags.any(Flags::NO_WRITES) {
             if self.standing.replica && self.settings.replica_read_only {
-                return Err(Error::new("READONLY Can not run script with write flag on readonly replica"));
+                return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             if read_only {
                 return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
@@ -463,9 +487,7 @@ impl Plane {
         self.warn_of_script(bump);
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
         let step = engine.go_on((self.options.clock)() + limits::SCRIPT_SLICE_NS);
-        if let Some(ended) = self.drive(step) {
-            self.script_ended_late(ended, bump);
-        }
+        self.go_on_with_script(step, bump);
     }
 
     /// A script that had stood still is done.
@@ -490,12 +512,39 @@ impl Plane {
     /// The answer that a script's command waited for is there.
     pub(super) fn script_answered(&mut self, bump: &Bump) {
         let Some(command) = self.scripts.job.as_mut().and_then(|job| job.awaits.take()) else { return };
+        // One that asks others all the time never uses up a slice.
+        self.warn_of_script(bump);
         let reply = self.take_script_reply(command);
+        self.answer_call(reply, bump);
+    }
+
+    /// Goes on with a script that had stood still, with the reply to its call.
+    pub(super) fn answer_call(&mut self, reply: Vec<u8>, bump: &Bump) {
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return };
         let step = engine.reply(reply);
+        self.go_on_with_script(step, bump);
+    }
+
+    /// Tries the call again for whose sake the script stood still: it has all stores now.
+    pub(super) fn call_again(&mut self, bump: &Bump) {
+        self.go_on_with_script(Step::Call, bump);
+    }
+
+    fn go_on_with_script(&mut self, step: Step, bump: &Bump) {
         if let Some(ended) = self.drive(step) {
             self.script_ended_late(ended, bump);
         }
+    }
+
+    /// The running script, or the transaction that it is part of, has these stores too.
+    pub(super) fn keep_for_script(&mut self, cores: &[CoreId]) {
+        let Some(job) = &mut self.scripts.job else { return };
+        let transaction = match job.caller {
+            Caller::Client(client) if job.in_transaction => self.clients.get_mut(client),
+            _ => None,
+        };
+        let running = transaction.and_then(|client| client.session.multi.as_mut()?.running.as_mut());
+        running.unwrap_or(&mut job.cores).extend(cores);
     }
 
     /// The client that runs a script is gone. What its transaction holds stays with the script until that is done.

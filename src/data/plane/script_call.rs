@@ -22,7 +22,7 @@ use bumpalo::Bump;
 
 const NOT_FROM_SCRIPT: &str = "ERR This Redis command is not allowed from script";
 
-/// What a script is told that names a key which is not on this node, or not on this core.
+/// What a script is told that names a key which is not on this node.
 const NOT_LOCAL: &str = "ERR Script attempted to access a non local key in a cluster node";
 
 impl Plane {
@@ -59,6 +59,10 @@ impl Plane {
                 return Some(self.error_reply(&error, proto));
             }
         };
+        if self.options.cores > 1 && self.lacks_stores(&request, command) {
+            self.claim(bump);
+            return None;
+        }
         if self.monitors.is_on() {
             self.show_of_script(self.scripts.job.as_ref().map_or(0, |job| job.db), args, command);
         }
@@ -188,10 +192,6 @@ impl Plane {
         self.admit_open_slot(request, command)?;
         for index in command.key_indexes(request.args) {
             let slot = Slot::of_key(request.args[index]);
-            let core = self.routes.owners().of(slot);
-            if self.stores.at(core).is_none() {
-                return Err(Error::new(NOT_LOCAL));
-            }
             let Some(job) = &mut self.scripts.job else { continue };
             let across = job.flags.any(Flags::COMPATIBLE) || job.flags.any(Flags::ALLOW_CROSS_SLOT);
             if cluster && !across && *job.slot.get_or_insert(slot) != slot {

@@ -125,6 +125,7 @@ impl Scripts {
     /// Forgets all scripts, and everything that the interpreter holds. A running one ends as it would have.
     pub(super) fn flush(&mut self) {
         self.known = Known::default();
+        self.wide = Default::default();
     }
 }
 

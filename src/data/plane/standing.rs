@@ -9,6 +9,7 @@ use crate::contract::standing::{Disk, DiskError, Standing};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::rdb::write::{Style, Usage};
+use crate::data::script::functions::Policy;
 use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -107,14 +108,15 @@ impl Plane {
         }
         let (now, hasher, store) = (self.now.unix_ms, self.options.hasher, self.stores.home_mut());
         self.own_deadlines.retain(|(db, bytes)| {
-            let key = hasher.key(bytes);
-            let deadline = store.peek(*db, &key, 0).and_then(|handle| store.deadline(handle));
+            let Some(handle) = store.peek(*db, &hasher.key(bytes), 0) else { return false };
+            let deadline = store.deadline(handle);
             let over = deadline.is_some_and(|deadline| deadline < now);
             if over {
-                store.remove(*db, &key, 0);
+                store.expire_now(*db, handle);
             }
             deadline.is_some() && !over
         });
+        self.settle_removed();
     }
 
     /// Carries out an order: all stores are here.
@@ -124,6 +126,13 @@ impl Plane {
             Order::Replace(stores, functions) => {
                 let answer = match self.replace_functions(functions) {
                     Ok(()) => Answer::Stores(self.replace(stores)),
+                    Err(error) => Answer::Reply(Err(error)),
+                };
+                return self.send(self.bus(), Message::Answer(number, answer));
+            }
+            Order::Add { stores, functions, replaces } => {
+                let answer = match self.add(stores, functions, replaces) {
+                    Ok(used) => Answer::Stores(used),
                     Err(error) => Answer::Reply(Err(error)),
                 };
                 return self.send(self.bus(), Message::Answer(number, answer));
@@ -163,5 +172,31 @@ impl Plane {
     #[expect(clippy::vec_box, reason = "stores travel in boxes")]
     fn replace(&mut self, new: Vec<Box<Store>>) -> Vec<Box<Store>> {
         self.stores.iter_mut().zip(new).map(|((_, store), new)| store.replace(new)).collect()
+    }
+
+    /// Copies what is in `new` to the stores, and returns it to be freed; with an error nothing has changed.
+    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
+    fn add(&mut self, new: Vec<Box<Store>>, functions: Vec<Vec<u8>>, replaces: bool) -> Result<Vec<Box<Store>>, Error> {
+        let (hasher, databases) = (self.options.hasher, self.settings.databases);
+        let mut keys = vec![Vec::new(); new.len()];
+        for (((_, store), new), keys) in self.stores.iter_mut().zip(&new).zip(&mut keys) {
+            for db in 0..databases {
+                // With time 0 nothing is past its deadline.
+                new.keys(db, 0, |bytes, handle| keys.push((db, Box::<[u8]>::from(bytes), handle)));
+            }
+            let is_there = |(db, bytes, _): &(usize, Box<[u8]>, _)| store.peek(*db, &hasher.key(bytes), 0).is_some();
+            if !replaces && keys.iter().any(is_there) {
+                return Err(Error::new("ERR a key of the file is there already"));
+            }
+        }
+        self.restore_functions(functions, if replaces { Policy::Replace } else { Policy::Append })?;
+        for (((_, store), new), keys) in self.stores.iter_mut().zip(&new).zip(keys) {
+            for (db, bytes, handle) in keys {
+                let key = hasher.key(&bytes);
+                store.remove(db, &key, 0);
+                store.put(db, &key, new.copy_of(handle), 0);
+            }
+        }
+        Ok(new)
     }
 }

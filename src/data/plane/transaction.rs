@@ -248,15 +248,18 @@ impl Plane {
             let args: &[&[u8]] = bump.alloc_slice_fill_iter(command.iter().map(|arg| &*bump.alloc_slice_copy(arg)));
             let request = self.resolve(args, bump);
             match request.command.map(|command| (&command.run, command)) {
-                Some((Run::Script, _)) if !self.settings.cluster_enabled => {
-                    cores.extend((0..self.options.cores as u8).map(CoreId));
-                }
                 Some((Run::Keyed(_) | Run::Script, command)) => {
                     cores.extend(self.routes.cores_of(command, args));
                     keys.extend(command.key_indexes(args).into_iter().map(|index| args[index]));
                 }
-                Some((Run::Node(_), _)) => cores.extend((0..self.options.cores as u8).map(CoreId)),
+                Some((Run::Node(_), _)) => cores.extend(self.all_cores()),
                 _ => {}
+            }
+            match request.command.filter(|command| matches!(command.run, Run::Script)) {
+                Some(command) if self.is_wide(args, command) => cores.extend(self.all_cores()),
+                // The interpreter is this core's.
+                Some(_) => cores.extend([self.core()]),
+                None => {}
             }
         }
         for watch in &session.watches {

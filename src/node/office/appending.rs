@@ -144,6 +144,11 @@ impl AppendingDesk {
         }
     }
 
+    /// Whether rewrites have failed so often that the next one has to wait.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.retry_at != 0
+    }
+
     fn is_limited(&mut self, now: u64) -> bool {
         if self.facts.failures < PATIENT_FOR {
             (self.wait, self.retry_at) = (0, 0);
@@ -322,6 +327,11 @@ impl NodeOffice {
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
                  start when possible."
             );
+        } else {
+            // A transaction that enables it, for one, has to end first.
+            log::info!(
+                "AOF was enabled. An AOF background was scheduled to start when all data cores are between two writes."
+            );
         }
         if self.appending.failing.take().is_some() {
             log::warn!("AOF reopen, just ignore the last error.");
@@ -465,6 +475,11 @@ impl NodeOffice {
         let loading = self.is_loading_data();
         let disk = Disk { logs: log && !loading, durable: log && !loading, loading, error };
         self.with_replication(outgoing, |replication| replication.set_disk(disk));
+    }
+
+    /// Whether the log can't be written.
+    pub(super) fn log_fails(&self) -> bool {
+        self.appending.failing.is_some()
     }
 
     /// Opens the log at the node's start, with a base if there is nothing.

@@ -11,6 +11,7 @@ mod connections;
 mod control;
 mod failover;
 mod loading;
+mod obeying;
 mod oom_score;
 pub mod parts;
 mod replication;
@@ -27,8 +28,9 @@ use crate::cluster::now::Now;
 use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
-use crate::cores::bus_core::{Office, Outgoing};
+use crate::cores::bus_core::{Office, Outgoing, Signal};
 use crate::cores::clock;
+use crate::cores::streams::StreamCommand;
 use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
@@ -56,6 +58,10 @@ struct Pending {
 enum Then {
     /// Give this reply to the core that asked.
     Reply(Peer, u64, Vec<u8>),
+    /// Everybody has slept: the core that asked for it may go on.
+    Slept(Peer, u64),
+    /// What it did at once has come here.
+    Awake,
     /// Execute this CLUSTER command; the sum is the number of keys it depends on.
     Cluster(Peer, u64, Box<BusCommand>),
     /// A step on the way to a standing replication offset.
@@ -118,6 +124,7 @@ pub struct NodeOffice {
     signals: Signals,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
+    obeying: obeying::ObeyingDesk,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -152,6 +159,7 @@ impl NodeOffice {
             signals: Signals::default(),
             drain,
             oom_score: oom_score::OomScore::default(),
+            obeying: obeying::ObeyingDesk::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -172,6 +180,11 @@ impl NodeOffice {
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+            Then::Slept(to, number) => {
+                outgoing.push((to, Message::Answer(number, Answer::Done)));
+                self.ask_all(&Inquiry::Barrier, Then::Awake, outgoing);
+            }
+            Then::Awake => outgoing.streams.push(StreamCommand::HoldAll(false)),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
             Then::Emptied => self.emptied(outgoing),
@@ -246,13 +259,19 @@ impl NodeOffice {
         let facts = self.saving.facts();
         // One for replicas is one that is being made.
         let under_way = facts.under_way || self.desk_of_replication.replication.has_snapshot();
-        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), under_way, ..facts }
+        let mut log = self.appending.facts();
+        // A rewrite that nothing stands against is one that was begun, though the cores have not come to it yet.
+        let begins = log.scheduled && !self.snapshot_is_made() && !self.is_loading() && !self.appending.is_held_back();
+        (log.placing, log.scheduled) = (log.placing || begins, log.scheduled && !begins);
+        SaveFacts { log, loading: self.loading.facts(), under_way, ..facts }
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.
     fn debug(&mut self, args: &[Vec<u8>], outgoing: &mut Outgoing) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"segfault", []) => self.crash(libc::SIGSEGV),
+            (b"panic", []) => self.crash(libc::SIGABRT),
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
@@ -301,7 +320,9 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
             }
             Message::Ask(number, Inquiry::Sleep(time)) => {
-                self.ask_all(&Inquiry::Sleep(time), Then::Reply(from, number, Vec::new()), outgoing);
+                // In Redis's one thread, what a transaction does after its sleep comes before all that arrived meanwhile.
+                outgoing.streams.push(StreamCommand::HoldAll(true));
+                self.ask_all(&Inquiry::Sleep(time), Then::Slept(from, number), outgoing);
                 outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
@@ -311,6 +332,7 @@ impl Office for NodeOffice {
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
+            Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
@@ -422,8 +444,11 @@ impl Office for NodeOffice {
         }
     }
 
-    fn signalled(&mut self, interrupt: bool, outgoing: &mut Outgoing) {
-        self.hear_signal(interrupt, outgoing);
+    fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
+        match signal {
+            Signal::Abort => self.crash(libc::SIGABRT),
+            signal => self.hear_signal(signal == Signal::Interrupt, outgoing),
+        }
     }
 
     fn is_over(&self) -> bool {

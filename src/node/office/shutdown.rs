@@ -8,6 +8,7 @@
 use super::{After, NodeOffice, answer, now};
 use crate::cores::bus_core::Outgoing;
 use crate::data::plane::message::{Answer, BusCommand, Message, Peer};
+use crate::node::log::last_words;
 use crate::resp::Error;
 
 /// How it is to end.
@@ -47,8 +48,8 @@ impl Ending {
 /// Signals to end the node.
 #[derive(Debug, Default)]
 pub struct Signals {
-    /// One came that has not been heeded yet.
-    pending: bool,
+    /// One came that has not been heeded yet; whether it is SIGINT.
+    pending: Option<bool>,
     /// DEBUG PAUSE-CRON: none is heeded now.
     pub paused: bool,
 }
@@ -57,21 +58,21 @@ impl NodeOffice {
     /// SIGTERM or SIGINT came. Who interrupts a node a second time wants it to end at once.
     pub(super) fn hear_signal(&mut self, interrupt: bool, outgoing: &mut Outgoing) {
         let saves = self.ending.as_ref().is_some_and(|ending| ending.saving);
-        if interrupt && (self.signals.pending || saves) {
+        if interrupt && (self.signals.pending.is_some() || saves) {
             log::warn!("You insist... exiting now.");
             self.abandon_save(outgoing);
             return self.end_now();
         }
         let name = if interrupt { "SIGINT" } else { "SIGTERM" };
         log::warn!("Received {name} scheduling shutdown...");
-        self.signals.pending = true;
+        self.signals.pending = Some(interrupt);
         self.heed_signal(outgoing);
     }
 
     fn heed_signal(&mut self, outgoing: &mut Outgoing) {
-        if self.signals.pending && !self.signals.paused {
-            self.signals.pending = false;
-            self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
+        if let Some(interrupt) = self.signals.pending.take_if(|_| !self.signals.paused) {
+            let directive = if interrupt { "shutdown-on-sigint" } else { "shutdown-on-sigterm" };
+            self.end_on_signal(directive, outgoing);
         }
     }
 
@@ -96,6 +97,25 @@ impl NodeOffice {
         let save = has(b"save") || self.has_save_points() && !has(b"nosave");
         let wishes = Wishes { save, now: has(b"now"), force: has(b"force") };
         self.begin_to_end(wishes, Some((from, number)), outgoing);
+    }
+
+    /// Ends the node because of a signal, as its `directive` says.
+    fn end_on_signal(&mut self, directive: &str, outgoing: &mut Outgoing) {
+        let words = self.config.words(directive);
+        let has = |word| words.contains(&word);
+        let save = has("save") || self.has_save_points() && !has("nosave");
+        self.begin_to_end(Wishes { save, now: has("now"), force: has("force") }, None, outgoing);
+    }
+
+    /// Ends the process as this signal does that nobody handles.
+    pub(super) fn crash(&self, signal: i32) -> ! {
+        if self.config.flag("crash-log-enabled") {
+            self.drain.drain();
+            last_words(&format!("coreslot crashed by signal: {signal}"));
+        }
+        // It does not return, but for a signal that does not end a process.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        std::process::abort()
     }
 
     /// Ends the node, once its replicas have what they lack.
@@ -157,7 +177,7 @@ impl NodeOffice {
     }
 
     fn abort_shutdown(&mut self, outgoing: &mut Outgoing) -> Result<(), Error> {
-        let signalled = std::mem::take(&mut self.signals.pending);
+        let signalled = self.signals.pending.take().is_some();
         if self.ending.is_none() && !signalled {
             return Err(Error::new("ERR No shutdown in progress."));
         }

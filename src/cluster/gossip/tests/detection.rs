@@ -19,7 +19,8 @@ fn all_say(network: &Network, of: usize, flag: NodeFlags) -> bool {
 fn a_silent_node_is_suspected_then_failed_by_a_majority() {
     let mut network = Network::cluster(3, 1, patient());
     network.set(0, Machine::Deaf);
-    let suspected = network.run_until(5000, |network| has(network, 1, 0, NodeFlags::PFAIL));
+    let down = NodeFlags::PFAIL.with(NodeFlags::FAIL);
+    let suspected = network.run_until(5000, |network| has(network, 1, 0, down));
     assert!((1000..4000).contains(&suspected), "{suspected} ms");
     let failed = network.run_until(3000, |network| all_say(network, 0, NodeFlags::FAIL));
     assert!(failed < 2000, "{failed} ms");
@@ -52,6 +53,23 @@ fn who_refuses_connections_has_failed_within_half_a_second() {
         let took = network.run_until(600, |network| all_say(network, 0, NodeFlags::FAIL));
         assert!((200..500).contains(&took), "{took} ms");
     }
+}
+
+#[test]
+fn a_suspicion_is_told_to_a_few_who_tell_all() {
+    let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+    let pongs = |network: &Network| -> u64 {
+        let sent = network.members.iter().map(|member| member.cluster.stats.sent);
+        sent.flat_map(|sent| sent.by_kind().collect::<Vec<_>>())
+            .filter(|(kind, _)| *kind == MessageKind::Pong)
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let before = pongs(&network);
+    network.set(0, Machine::Dead);
+    network.run_until(600, |network| all_say(network, 0, NodeFlags::FAIL));
+    let told = pongs(&network) - before;
+    assert!((6..80).contains(&told), "{told}: eleven voters told each other");
 }
 
 #[test]
@@ -131,6 +149,7 @@ fn failures_survive_a_restart_of_those_who_saw_them() {
     let mut network = Network::cluster(3, 0, quick());
     network.set(0, Machine::Dead);
     network.run_until(1000, |network| all_say(network, 0, NodeFlags::FAIL));
+    network.run(100);
     network.set(1, Machine::Dead);
     network.set(1, Machine::Up);
     assert!(has(&network, 1, 0, NodeFlags::FAIL));

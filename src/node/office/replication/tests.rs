@@ -179,7 +179,7 @@ proptest! {
             primary.bus_says(core.into(), Message::Tell(Notice::MakePart(7)));
         }
         primary.settle();
-        let complete = primary.parts.iter().all(|part| part.progress == Progress::Complete);
+        let complete = primary.parts.iter().all(|part| part.step.progress == Progress::Complete);
         // A FLUSHDB that was under way may have come after the cut all the same.
         prop_assume!(complete && primary.parts.len() == cores);
         let (stream, cut) = stream(&mut primary);
