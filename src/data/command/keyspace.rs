@@ -119,18 +119,25 @@ pub fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
 }
 
 /// One step of SCAN over this store's slots from `cursor` on and before slot `end`: the cursor to go on with and
-/// the keys found on the way.
+/// the keys found on the way, and how many it has come by, wanted or not.
 ///
 /// The cursor is the node's: at `end` it moves on to the core that owns that slot, and is 0 behind the last slot.
-pub fn scan(store: &Store, db: usize, cursor: u64, end: usize, options: &ScanOptions<'_>, now: u64) -> (u64, KeyBatch) {
+pub fn scan(
+    store: &mut Store,
+    db: usize,
+    cursor: u64,
+    end: usize,
+    options: &ScanOptions<'_>,
+    now: u64,
+) -> (u64, usize, KeyBatch) {
     let mut batch = KeyBatch::default();
-    let next = store.scan(db, cursor, end, options.count, now, |key, handle| {
+    let (next, seen) = store.scan(db, cursor, end, options.count, now, |store, key, handle| {
         if options.wants(key, || store.kind(handle).name()) {
             batch.push(key);
         }
     });
     let next = if next == 0 && end < SLOTS { cursor_at(end) } else { next };
-    (next, batch)
+    (next, seen, batch)
 }
 
 /// `RANDOMKEY`: one of this store's keys, and how many keys it stands for.
@@ -259,13 +266,13 @@ mod tests {
 
     #[test]
     fn scan_goes_over_the_cores_ranges_in_one_iteration() {
-        let bench = bench();
+        let mut bench = bench();
         let (ends, mut cursor, mut found) = ([5000, 10_000, SLOTS], 0, Vec::new());
         let options = ScanOptions { pattern: Some(b"a:?"), count: 7, type_filter: Some(b"STRING") };
         loop {
             let slot = cursor as usize % SLOTS; // a cursor's low bits are its slot
             let end = ends.into_iter().find(|end| slot < *end).unwrap();
-            let (next, batch) = scan(bench.stores.home(), 0, cursor, end, &options, bench.now);
+            let (next, _, batch) = scan(bench.stores.home_mut(), 0, cursor, end, &options, bench.now);
             found.extend(texts(&batch));
             cursor = next;
             if cursor == 0 {
@@ -278,10 +285,10 @@ mod tests {
 
     #[test]
     fn scan_of_a_type_that_no_key_has_finds_nothing() {
-        let bench = bench();
+        let mut bench = bench();
         for name in ["list", "foo", ""] {
             let options = ScanOptions { pattern: None, count: 1000, type_filter: Some(name.as_bytes()) };
-            let (next, batch) = scan(bench.stores.home(), 0, 0, SLOTS, &options, bench.now);
+            let (next, _, batch) = scan(bench.stores.home_mut(), 0, 0, SLOTS, &options, bench.now);
             assert_eq!((next, batch.len()), (0, 0), "{name}");
         }
     }

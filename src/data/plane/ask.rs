@@ -329,8 +329,8 @@ impl Plane {
                     count: part.count,
                     type_filter: part.type_filter.as_deref(),
                 };
-                let (cursor, keys) = keyspace::scan(store, part.db, part.cursor, end, &options, now);
-                Answer::Scan(cursor, keys)
+                let (next, seen, keys) = keyspace::scan(store, part.db, part.cursor, end, &options, now);
+                Answer::Scanned { next, seen, keys }
             }
             Inquiry::SlotKeys { slot, limit } => {
                 let Some(slot) = crate::slot::Slot::new(*slot) else { return Answer::Done };

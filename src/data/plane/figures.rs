@@ -186,8 +186,8 @@ pub struct LogFacts {
     pub enabled: bool,
     /// Whether it is to be rewritten when that is possible.
     pub scheduled: bool,
-    /// Whether it has been rewritten, and its base is being put in place.
-    pub placing: bool,
+    /// Whether its base is being put in place, or about to be written.
+    pub under_way: bool,
     /// Whether the last rewrite failed.
     pub failed: bool,
     /// How often it was rewritten, or tried to be.

@@ -332,8 +332,17 @@ pub enum Answer {
     Keys(KeyBatch),
     /// A key at random and how many it stands for.
     Sample(Option<(usize, Box<[u8]>)>),
-    /// A SCAN cursor and keys.
+    /// How many keys a slot has, and some of them.
     Scan(u64, KeyBatch),
+    /// A step of SCAN.
+    Scanned {
+        /// Where to go on.
+        next: u64,
+        /// How many keys it has come by.
+        seen: usize,
+        /// Those that are wanted.
+        keys: KeyBatch,
+    },
     /// A number for each thing asked for.
     Counts(Vec<u64>),
     /// CLIENT LIST lines.

@@ -7,6 +7,8 @@ use super::{Object, Slab, Store};
 
 /// A value with more on the heap than this is not freed at once.
 const LARGE: usize = 64 * 1024;
+/// Nor is a stream of more nodes. Source: Redis's `LAZYFREE_THRESHOLD`.
+const NODES: usize = 64;
 /// How much of a large vector is given back in one step.
 const PIECE: usize = 1 << 20;
 /// How many entries or objects are freed in one step.
@@ -52,7 +54,7 @@ impl Doomed {
 impl Graveyard {
     /// Frees an object, later if it is large.
     pub fn bury(&mut self, object: Object) {
-        if object.heap_bytes() > LARGE {
+        if is_large(&object) {
             self.objects.push(object);
         }
     }
@@ -127,7 +129,7 @@ impl Graveyard {
         if let Some(slab) = self.slabs.last_mut() {
             for _ in 0..ENTRIES {
                 if let Some(Some(object)) = slab.pop()
-                    && object.heap_bytes() > LARGE
+                    && is_large(&object)
                 {
                     self.objects.push(object);
                     break;
@@ -198,6 +200,10 @@ impl Store {
         }
         true
     }
+}
+
+fn is_large(object: &Object) -> bool {
+    object.heap_bytes() > LARGE || matches!(object, Object::Stream(stream) if stream.nodes().len() > NODES)
 }
 
 /// Frees a piece of an object; true: so little is left that it can be dropped.

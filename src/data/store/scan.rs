@@ -31,17 +31,38 @@ pub fn slot_of_cursor(cursor: u64) -> usize {
 }
 
 impl Store {
-    /// Visits about `count` keys that are not past their deadline, from `cursor` on and before slot `end`; returns
-    /// where to go on, 0: nowhere.
+    /// Visits about `count` keys that are not past their deadline, from `cursor` on and before slot `end`, and deletes
+    /// those that are. Returns where to go on, 0: nowhere, and how many it has come by.
     pub fn scan(
+        &mut self,
+        db: usize,
+        cursor: u64,
+        end: usize,
+        count: usize,
+        now: u64,
+        visit: impl FnMut(&Store, &[u8], Handle),
+    ) -> (u64, usize) {
+        let mut dead = Vec::new();
+        let came = self.walk(db, cursor, end, count, now, visit, &mut dead);
+        if !self.keep_expired {
+            for handle in dead {
+                self.expire_entry(db, handle);
+            }
+        }
+        came
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one walk")]
+    fn walk(
         &self,
         db: usize,
         cursor: u64,
         end: usize,
         count: usize,
         now: u64,
-        mut visit: impl FnMut(&[u8], Handle),
-    ) -> u64 {
+        mut visit: impl FnMut(&Store, &[u8], Handle),
+        dead: &mut Vec<u32>,
+    ) -> (u64, usize) {
         let (database, memory) = (&self.databases[db], self.arena.memory());
         let mut start = Position::read(cursor);
         let mut seen = 0;
@@ -54,18 +75,20 @@ impl Store {
             for line in start.line..table.lines() {
                 for (place, handle) in table.in_line(memory, line).filter(|&(place, _)| place >= start.place) {
                     if seen >= count.max(1) {
-                        return Position { line, place, ..start }.cursor();
+                        return (Position { line, place, ..start }.cursor(), seen);
                     }
                     seen += 1;
                     if self.is_live(handle, now) {
-                        visit(key_at(memory, &self.long_keys, handle), Handle(handle));
+                        visit(self, key_at(memory, &self.long_keys, handle), Handle(handle));
+                    } else {
+                        dead.push(handle);
                     }
                 }
                 start.place = 0;
             }
             start = Position { slot: slot + 1, generation: 0, line: 0, place: 0 };
         }
-        0
+        (0, seen)
     }
 }
 
@@ -114,7 +137,7 @@ mod tests {
         for grow in [true, false] {
             let (mut seen, mut cursor, mut next) = (HashSet::new(), 0, 300);
             loop {
-                cursor = store.scan(0, cursor, SLOTS, 7, 1, |key, _| _ = seen.insert(key.to_vec()));
+                (cursor, _) = store.scan(0, cursor, SLOTS, 7, 1, |_, key, _| _ = seen.insert(key.to_vec()));
                 if cursor == 0 {
                     break;
                 }
@@ -142,7 +165,7 @@ mod tests {
         for (start, end) in [(0, 5000), (5000, 10_000), (10_000, SLOTS)] {
             let mut cursor = cursor_at(start);
             loop {
-                cursor = store.scan(0, cursor, end, 10, 1, |key, _| seen.push(key.to_vec()));
+                (cursor, _) = store.scan(0, cursor, end, 10, 1, |_, key, _| seen.push(key.to_vec()));
                 if cursor == 0 {
                     break;
                 }
@@ -158,7 +181,7 @@ mod tests {
         let (mut store, hasher) = store(1);
         store.set_string(0, &hasher.key(b"k"), b"", Deadline::Clear, 1);
         for cursor in [1, u64::MAX, 1 << 53, (1 << 53) - 1, u64::MAX << 14 | hasher.key(b"k").slot.index() as u64] {
-            assert_eq!(store.scan(0, cursor, SLOTS, usize::MAX, 1, |_, _| {}), 0);
+            assert_eq!(store.scan(0, cursor, SLOTS, usize::MAX, 1, |_, _, _| {}).0, 0);
         }
     }
 }

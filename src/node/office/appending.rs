@@ -99,11 +99,14 @@ impl AppendingDesk {
         }
     }
 
-    /// What INFO tells, less what is known of a rewrite under way.
-    pub fn facts(&self) -> LogFacts {
+    /// What INFO tells, less what is known of a rewrite under way. `free`: a scheduled rewrite begins at once, and counts
+    /// as begun for those who wait for its end.
+    pub fn facts(&self, free: bool) -> LogFacts {
+        let begins = free && self.state == State::Waiting && self.facts.scheduled && !self.facts.failed;
         LogFacts {
             enabled: self.state != State::Off,
-            placing: self.placing,
+            under_way: self.placing || begins,
+            scheduled: self.facts.scheduled && !begins,
             write_failed: self.failing.is_some(),
             current: self.sizes.base + self.sizes.incr,
             base: self.rewritten_size,
@@ -278,7 +281,7 @@ impl NodeOffice {
         self.configure_writer();
         let percentage: u64 = self.config.number("auto-aof-rewrite-percentage");
         let least: u64 = self.config.number("auto-aof-rewrite-min-size");
-        let (facts, now) = (self.appending.facts(), clock::unix_us() / 1_000_000);
+        let (facts, now) = (self.appending.facts(false), clock::unix_us() / 1_000_000);
         let grown = (facts.current * 100 / facts.base.max(1)).saturating_sub(100);
         let due = self.appending.state == State::On && percentage > 0 && facts.current > least && grown >= percentage;
         let free = !self.snapshot_is_made() && !self.is_loading() && !facts.scheduled;

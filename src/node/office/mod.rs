@@ -239,7 +239,8 @@ impl NodeOffice {
         let facts = self.saving.facts();
         // One for replicas is one that is being made.
         let under_way = facts.under_way || self.desk_of_replication.replication.has_snapshot();
-        SaveFacts { log: self.appending.facts(), loading: self.loading.facts(), under_way, ..facts }
+        let log = self.appending.facts(!self.snapshot_is_made() && !self.is_loading());
+        SaveFacts { log, loading: self.loading.facts(), under_way, ..facts }
     }
 
     /// Those DEBUG subcommands that are about what the bus core has.
