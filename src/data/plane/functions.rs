@@ -4,7 +4,7 @@
 use super::Plane;
 use super::busy_script::Slow;
 use super::dispatch::{Flow, Request};
-use super::message::{Message, Notice};
+use super::message::{Message, Notice, OldData};
 use super::script::Scripts;
 use crate::base::glob::{self, Case};
 use crate::data::command::{SessionHandler, help};
@@ -64,12 +64,17 @@ impl Plane {
         }
     }
 
-    /// Puts these libraries in the place of those of all cores.
-    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) -> Result<(), Error> {
+    /// Loads these libraries on all cores.
+    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>, old: OldData) -> Result<(), Error> {
         if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
             return Ok(());
         }
-        let change = Change::Restore(codes.into(), Policy::Flush);
+        let policy = match old {
+            OldData::Goes => Policy::Flush,
+            OldData::Stays => Policy::Append,
+            OldData::GivesWay => Policy::Replace,
+        };
+        let change = Change::Restore(codes.into(), policy);
         self.change_functions(&change)?;
         self.tell_of_functions(&change);
         Ok(())

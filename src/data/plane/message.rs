@@ -119,9 +119,21 @@ pub enum Order {
     Cut(u64),
     /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
     /// place of all.
-    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>, OldData),
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
+}
+
+/// What becomes of the data that is there when other data is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldData {
+    /// It goes.
+    #[default]
+    Goes,
+    /// It stays; nothing is loaded if a key or library is in both.
+    Stays,
+    /// It stays, but for keys and libraries that are in both.
+    GivesWay,
 }
 
 /// Which database something is done to.

@@ -1,7 +1,7 @@
 //! How a data core goes by the node's standing in replication: what it refuses, and the bus core's orders.
 
 use super::Plane;
-use super::message::{Answer, Message, Order};
+use super::message::{Answer, Message, OldData, Order};
 use crate::base::limits;
 use crate::contract::introduction::without;
 use crate::contract::settings::EvictionPolicy;
@@ -121,8 +121,9 @@ impl Plane {
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
-            Order::Replace(stores, functions) => {
-                let answer = match self.replace_functions(functions) {
+            Order::Replace(mut stores, functions, old) => {
+                let answer = match self.keep_old(old, &mut stores).and_then(|()| self.replace_functions(functions, old))
+                {
                     Ok(()) => Answer::Stores(self.replace(stores)),
                     Err(error) => Answer::Reply(Err(error)),
                 };
@@ -157,6 +158,33 @@ impl Plane {
         }
         // Also where nobody wants the log: a replica's snapshot begins where this comes, between two parts of its stream.
         self.log.cut(number);
+    }
+
+    /// Takes what there is over to the stores that will replace it, if it is to stay.
+    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
+    fn keep_old(&mut self, old: OldData, new: &mut Vec<Box<Store>>) -> Result<(), Error> {
+        let (now, hasher) = (self.now.unix_ms, self.options.hasher);
+        if old == OldData::Goes {
+            return Ok(());
+        }
+        for ((_, store), new) in self.stores.iter_mut().zip(new) {
+            for db in 0..store.databases() {
+                let mut keys: Vec<Box<[u8]>> = Vec::new();
+                store.keys(db, now, |key, _| keys.push(key.into()));
+                for bytes in keys {
+                    let key = hasher.key(&bytes);
+                    match (new.peek(db, &key, 0), store.peek(db, &key, now)) {
+                        (None, Some(handle)) => _ = new.put(db, &key, store.copy_of(handle), now),
+                        (Some(_), _) if old == OldData::Stays => {
+                            let shown = String::from_utf8_lossy(&bytes);
+                            return Err(Error::new(format!("ERR the key '{shown}' exists already")));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Puts new stores in the place of all, and returns the old ones.

@@ -15,7 +15,7 @@ use crate::base::limits;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::data::plane::figures::LoadFacts;
-use crate::data::plane::message::{BusCommand, Inquiry, Message, Order, Peer};
+use crate::data::plane::message::{BusCommand, Inquiry, Message, OldData, Order, Peer};
 use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::Store;
 use crate::node::aof::directory::Directory;
@@ -56,6 +56,8 @@ pub struct LoadingDesk {
     started: bool,
     /// A DEBUG RELOAD that waits until no write is under way, and whether it saves first.
     quiet: Option<(bool, (Peer, u64))>,
+    /// What the last one wants of the data that is there.
+    old_data: OldData,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -114,12 +116,15 @@ impl NodeOffice {
             .all(|given| [&b"merge"[..], b"noflush", b"nosave"].iter().any(|word| given.eq_ignore_ascii_case(word)));
         let refusal = if !known {
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
-        } else if has(b"noflush") || has(b"merge") {
-            "ERR DEBUG RELOAD takes no option here but NOSAVE"
         } else if self.is_loading() || self.loading.quiet.is_some() {
             "ERR Background save already in progress"
         } else {
             self.loading.quiet = Some((!has(b"nosave"), (from, number)));
+            self.loading.old_data = match (has(b"noflush"), has(b"merge")) {
+                (false, _) => OldData::Goes,
+                (true, false) => OldData::Stays,
+                (true, true) => OldData::GivesWay,
+            };
             return self.pause_writes(Some(u64::MAX), outgoing);
         };
         answer(from, number, command, outgoing, |_| Err(Error::new(refusal)));
@@ -308,7 +313,9 @@ impl NodeOffice {
             }
         }
         let stores: Vec<Box<Store>> = stores.into_iter().map(Box::new).collect();
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores, functions)))));
+        let reloads = self.loading.load.as_ref().is_some_and(|load| matches!(load.wanted, Wanted::Snapshot(..)));
+        let old = if reloads { self.loading.old_data } else { OldData::Goes };
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores, functions, old)))));
     }
 
     /// The new stores serve, or can't.
