@@ -160,9 +160,11 @@ impl Store {
             .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
     }
 
-    /// Large values that wait to be freed, and those that were, since last asked to forget them.
+    /// How much waits to be freed (large values, and what flushed stores have left), and how many large values were freed
+    /// since last asked to forget them.
     pub fn freed_later(&self) -> (usize, u64) {
-        (self.graveyard.objects.len(), self.graveyard.freed)
+        let Graveyard { objects, slabs, doomed, freed, .. } = &self.graveyard;
+        (objects.len() + doomed.len() + slabs.iter().map(Slab::places).sum::<usize>(), *freed)
     }
 
     /// Forgets how many were.
