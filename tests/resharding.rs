@@ -105,6 +105,21 @@ fn a_target_that_says_nothing_gets_no_key_and_the_node_goes_on() {
 }
 
 #[test]
+fn a_slot_that_is_on_its_way_is_so_after_a_kill_too() {
+    let args = [&ARGS[..], &["--appendonly", "no", "--save", ""]].concat();
+    let (mut source, target) = (Node::start(&args), Node::start(&args));
+    Node::form_cluster(&[&source, &target], 2);
+    for slot in [1, 2, 3] {
+        let mark = format!("[{slot}->-{}]", id(&target));
+        ok(&mut source.connect(), &format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(&target)));
+        source.signal("KILL");
+        source.wait();
+        source.restart(&args);
+        assert!(source.connect().run("CLUSTER NODES").contains(&mark), "{mark}");
+    }
+}
+
+#[test]
 fn a_slot_that_is_lost_takes_its_keys_along_from_the_replicas_too() {
     let [source, target, replica] = cluster();
     let (mut from, mut to, mut copy) = (source.connect(), target.connect(), replica.connect());

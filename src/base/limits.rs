@@ -57,6 +57,16 @@ pub const LINK_OUTPUT: usize = 256 * 1024;
 /// Bytes, about, of a part of a snapshot that a core makes at once.
 pub const SNAPSHOT_PART: usize = 64 * 1024;
 
+/// Bytes of a value on the heap up to which a snapshot has it written at once, and texts compressed.
+/// Tests' values are small.
+pub const WRITTEN_AT_ONCE: usize = if cfg!(test) { 600 } else { 128 * 1024 };
+
+/// Bytes of one piece of memory that are given back to the system at once.
+pub const FREED_AT_ONCE: usize = 1 << 20;
+
+/// Parts of a snapshot that each core may make before those it made are taken.
+pub const PARTS_AHEAD: usize = 8;
+
 /// Bytes read at once from a connection of replication.
 pub const STREAM_READ: usize = 64 * 1024;
 
@@ -89,6 +99,9 @@ pub const EXPIRE_PER_TURN: usize = 200;
 
 /// Steps in which the store frees its graveyard in one turn, each of about 0.2 ms.
 pub const RECLAIM_PER_TURN: usize = 2;
+
+/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
+pub const UNTOLD_MEMORY: u64 = 1 << 20;
 
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;

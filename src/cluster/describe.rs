@@ -24,47 +24,65 @@ pub(super) const FLAG_NAMES: [(NodeFlags, &str); 8] = [
 pub struct Describer<'c> {
     nodes: &'c NodeTable,
     slots: &'c SlotMap,
-    runs: BTreeMap<NodeIx, Vec<Run>>,
+    /// By owner, then by slot.
+    runs: Vec<Run>,
 }
+
+/// What a line takes, and a bit more, so that the text of a thousand is not moved ten times.
+const USUAL_LINE: usize = 160;
 
 impl<'c> Describer<'c> {
     /// A describer of these nodes and slots.
     pub fn new(nodes: &'c NodeTable, slots: &'c SlotMap) -> Self {
-        let mut runs: BTreeMap<NodeIx, Vec<Run>> = BTreeMap::new();
-        for run in slots.runs() {
-            runs.entry(run.owner).or_default().push(*run);
-        }
+        let mut runs = slots.runs().to_vec();
+        runs.sort_by_key(|run| run.owner);
         Describer { nodes, slots, runs }
     }
 
     /// The lines of all nodes that have none of the flags `without`, each with its line end.
     pub fn all(&self, without: NodeFlags) -> String {
-        let shown = self.nodes.iter().filter(|(_, node)| !node.flags.any(without));
-        shown.map(|(ix, _)| self.line(ix) + "\n").collect()
+        let mut text = String::with_capacity(USUAL_LINE * self.nodes.len());
+        for (ix, _) in self.nodes.iter().filter(|(_, node)| !node.flags.any(without)) {
+            self.write_line(&mut text, ix);
+            text.push('\n');
+        }
+        text
     }
 
     /// The line of one node, without a line end.
     pub fn line(&self, ix: NodeIx) -> String {
-        let node = &self.nodes[ix];
-        let mut line = format!("{} {}:{}@{}", node.id, node.ip, node.port, node.bus_port);
-        if !node.hostname.is_empty() {
-            line += ",";
-            line += &node.hostname;
-        }
-        line += " ";
-        line += &flag_names(node.flags);
-        line += " ";
-        line += node.replicaof.map_or("-", |primary| self.nodes[primary].id.as_str());
-        let unix_ms = |moment: Option<Now>| moment.map_or(0, |moment| moment.unix_ms);
-        let (ping, pong) = (unix_ms(node.waiting_since()), unix_ms(node.pong_received));
-        let link = if node.is_connected() { "connected" } else { "disconnected" };
-        write_to(&mut line, format_args!(" {ping} {pong} {} {link}", self.nodes.effective_epoch(node)));
-        self.write_slots(&mut line, ix, node);
+        let mut line = String::new();
+        self.write_line(&mut line, ix);
         line
     }
 
+    fn write_line(&self, line: &mut String, ix: NodeIx) {
+        let node = &self.nodes[ix];
+        *line += node.id.as_str();
+        write_to(line, format_args!(" {}:{}@{}", node.ip, node.port, node.bus_port));
+        if !node.hostname.is_empty() {
+            *line += ",";
+            *line += &node.hostname;
+        }
+        *line += " ";
+        write_flags(line, node.flags);
+        *line += " ";
+        *line += node.replicaof.map_or("-", |primary| self.nodes[primary].id.as_str());
+        let unix_ms = |moment: Option<Now>| moment.map_or(0, |moment| moment.unix_ms);
+        let (ping, pong) = (unix_ms(node.waiting_since()), unix_ms(node.pong_received));
+        let link = if node.is_connected() { "connected" } else { "disconnected" };
+        write_to(line, format_args!(" {ping} {pong} {} {link}", self.nodes.effective_epoch(node)));
+        self.write_slots(line, ix, node);
+    }
+
+    fn runs_of(&self, owner: NodeIx) -> &[Run] {
+        let start = self.runs.partition_point(|run| run.owner < owner);
+        let end = self.runs.partition_point(|run| run.owner <= owner);
+        &self.runs[start..end]
+    }
+
     fn write_slots(&self, line: &mut String, ix: NodeIx, node: &Node) {
-        for run in self.runs.get(&ix).into_iter().flatten() {
+        for run in self.runs_of(ix) {
             match (run.start.number(), run.end.number()) {
                 (start, end) if start == end => write_to(line, format_args!(" {start}")),
                 (start, end) => write_to(line, format_args!(" {start}-{end}")),
@@ -85,9 +103,17 @@ impl<'c> Describer<'c> {
     }
 }
 
-fn flag_names(flags: NodeFlags) -> String {
-    let names: Vec<&str> = FLAG_NAMES.iter().filter(|(flag, _)| flags.any(*flag)).map(|(_, name)| *name).collect();
-    if names.is_empty() { "noflags".into() } else { names.join(",") }
+fn write_flags(line: &mut String, flags: NodeFlags) {
+    let start = line.len();
+    for (_, name) in FLAG_NAMES.iter().filter(|(flag, _)| flags.any(*flag)) {
+        if line.len() > start {
+            line.push(',');
+        }
+        line.push_str(name);
+    }
+    if line.len() == start {
+        line.push_str("noflags");
+    }
 }
 
 fn write_to(line: &mut String, text: std::fmt::Arguments<'_>) {

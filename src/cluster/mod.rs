@@ -13,8 +13,10 @@
 //! - `me` is always in the node table, and is the only node flagged MYSELF.
 //! - A change of the node table, the slot map or the epochs leaves a call only together with the
 //!   [`Action::SaveConfig`] that makes it survive a crash; that comes before the [`Action::PublishTopology`] by which
-//!   it takes effect. But for slots that move between nodes under epochs that are known already: nothing was promised to
-//!   anybody, and whoever forgets it hears it again, so that [`Action::SaveConfigSoon`] will do.
+//!   it takes effect. But for slots that move between nodes under epochs that are known already: [`Action::WriteConfig`]
+//!   will do, which a crash of the process does not undo. What a crash of the machine does is heard again, but for the
+//!   marks of a slot that is on its way, which `redis-cli --cluster fix` restores. And but for others' failures, and
+//!   current epochs that were only heard of: these are written and published with the next tick.
 
 pub mod command;
 pub mod describe;
@@ -62,11 +64,13 @@ pub enum Action {
     },
     /// Delete every key of the node.
     FlushAll,
-    /// Write this text to nodes.conf, and have it on the disk. If that fails, the rest of the list must not be done: a
-    /// vote or a claim that a crash would make forgotten could be given twice.
-    SaveConfig(String),
-    /// Write this text to nodes.conf when there is time; the rest of the list need not wait for it.
-    SaveConfigSoon(String),
+    /// Write nodes.conf, and have it on the disk. If that fails, the rest of the list must not be done: a vote or a claim
+    /// that a crash would make forgotten could be given twice. The text is [`Cluster::nodes_conf`], now or when it can be
+    /// written: several lists may share one.
+    SaveConfig,
+    /// Write nodes.conf, so that it outlives the process, and have it on the disk soon. If that fails, the rest of the
+    /// list must not be done.
+    WriteConfig,
     /// Send this to every data core.
     PublishTopology(Arc<Topology>),
     /// Connect to a node's bus and call it this; answer with [`Cluster::opened`] or [`Cluster::closed`].
@@ -154,6 +158,14 @@ pub struct Cluster {
     following: Option<(String, u16)>,
     me: NodeIx,
     pending: Pending,
+    later: Later,
+}
+
+/// What is to be done with the next tick: nobody waits for it, and where nodes fail by the dozen it is done once for all.
+#[derive(Debug, Default)]
+struct Later {
+    write: bool,
+    publish: bool,
 }
 
 /// What the call under way has changed, and so has to be done before it returns.
@@ -164,7 +176,7 @@ struct Pending {
     /// What comes after: what others are told must survive a crash, and keys go when no client finds them any more.
     outgoing: Vec<Action>,
     save: bool,
-    save_soon: bool,
+    write: bool,
     publish: bool,
     look: bool,
     /// Whether every node is to be sent a pong.
@@ -205,6 +217,7 @@ impl Cluster {
             following: None,
             me,
             pending: Pending::default(),
+            later: Later::default(),
         };
         cluster.announce();
         cluster.config_changed();
@@ -231,6 +244,8 @@ impl Cluster {
         self.converse(now);
         self.failover_tick(now);
         self.pending.look |= self.state.down().is_some();
+        self.pending.write |= self.later.write;
+        self.pending.publish |= self.later.publish;
         self.settle(now)
     }
 
@@ -271,6 +286,11 @@ impl Cluster {
     /// This node's name.
     pub fn my_id(&self) -> NodeId {
         self.myself().id
+    }
+
+    /// Whether this node knows a node of this name that a majority takes for failed.
+    pub fn has_failed(&self, id: NodeId) -> bool {
+        self.nodes.find(id).is_some_and(|node| self.nodes[node].has_failed())
     }
 
     /// Whether this node copies another.
@@ -374,18 +394,30 @@ impl Cluster {
     /// Says that the node table, the slot map or the epochs have changed.
     fn config_changed(&mut self) {
         self.pending.save = true;
-        self.health_changed();
+        self.routing_changed();
     }
 
     /// Says that slots are on their way from one node to another, or have arrived, under epochs that are known already.
     fn slots_moved(&mut self) {
-        self.pending.save_soon = true;
+        self.pending.write = true;
+        self.routing_changed();
+    }
+
+    fn routing_changed(&mut self) {
+        self.pending.publish = true;
+        self.pending.look = true;
+    }
+
+    /// Says that the majority's opinion of a node has changed.
+    fn failure_changed(&mut self) {
+        self.later.write = true;
         self.health_changed();
     }
 
-    /// Says that this node's opinion of others has changed, which need not survive a crash.
+    /// Says that this node's opinion of others has changed, which need not survive a crash. Unless the cluster's state
+    /// changes with it, no command goes another way for it.
     fn health_changed(&mut self) {
-        self.pending.publish = true;
+        self.later.publish = true;
         self.pending.look = true;
     }
 
@@ -400,11 +432,13 @@ impl Cluster {
             self.pong_everybody();
         }
         let pending = std::mem::take(&mut self.pending);
+        self.later.write &= !(pending.save || pending.write);
+        self.later.publish &= !pending.publish;
         let mut actions = pending.actions;
         if pending.save {
-            actions.push(Action::SaveConfig(self.nodes_conf()));
-        } else if pending.save_soon {
-            actions.push(Action::SaveConfigSoon(self.nodes_conf()));
+            actions.push(Action::SaveConfig);
+        } else if pending.write {
+            actions.push(Action::WriteConfig);
         }
         if pending.publish {
             actions.push(Action::PublishTopology(Arc::new(self.topology())));

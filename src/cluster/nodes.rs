@@ -73,7 +73,7 @@ pub struct Node {
     pub orphaned_since: Option<Now>,
     /// Its replication offset, as it last told.
     pub replication_offset: u64,
-    /// Who said that it has failed, and when.
+    /// Who said that it has failed, and when; in the order of the reporters.
     pub failure_reports: Vec<FailureReport>,
     /// The attempts to connect to it.
     pub dialing: Dialing,
@@ -90,6 +90,13 @@ pub struct FailureReport {
     pub reporter: NodeIx,
     /// When it was last said.
     pub at: Now,
+}
+
+impl FailureReport {
+    /// Whether it is recent enough to count.
+    pub fn counts(&self, now: Now, node_timeout_ms: u64) -> bool {
+        now.since(self.at) <= node_timeout_ms.saturating_mul(FAILURE_REPORT_TIMEOUTS)
+    }
 }
 
 /// The attempts to connect to a node, since it was last connected.
@@ -231,8 +238,7 @@ impl Node {
 
     /// The reports that it has failed which are recent enough to count.
     pub fn recent_failure_reports(&self, now: Now, node_timeout_ms: u64) -> impl Iterator<Item = &FailureReport> {
-        let oldest = node_timeout_ms.saturating_mul(FAILURE_REPORT_TIMEOUTS);
-        self.failure_reports.iter().filter(move |report| now.since(report.at) <= oldest)
+        self.failure_reports.iter().filter(move |report| report.counts(now, node_timeout_ms))
     }
 }
 
@@ -295,6 +301,11 @@ impl NodeTable {
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// How many places there are, those of no node included: every index is below that.
+    pub fn places(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether there is none.

@@ -5,16 +5,16 @@ use super::nodes::{Node, NodeIx};
 use super::slots::Direction;
 use crate::base::limits::SLOTS;
 use crate::contract::topology::{NO_NODE, NodeView, Topology};
-use std::collections::BTreeMap;
 
 impl Cluster {
     /// The present state as a snapshot. Node indices are the snapshot's own: the table may have gaps, it has none.
     pub fn topology(&self) -> Topology {
-        let dense: BTreeMap<NodeIx, u16> = self.nodes.iter().map(|(ix, _)| ix).zip(0..).collect();
-        let index = |ix: Option<NodeIx>| ix.map_or(NO_NODE, |ix| dense[&ix]);
-        let open = |direction| self.slots.all_open(direction).map(|(slot, other)| (slot, dense[&other])).collect();
+        let mut dense = vec![NO_NODE; self.nodes.places()];
+        self.nodes.iter().zip(0..).for_each(|((ix, _), number)| dense[ix.index()] = number);
+        let index = |ix: Option<NodeIx>| ix.map_or(NO_NODE, |ix| dense[ix.index()]);
+        let open = |direction| self.slots.all_open(direction).map(|(slot, ix)| (slot, dense[ix.index()])).collect();
         Topology {
-            me: dense[&self.me],
+            me: dense[self.me.index()],
             nodes: self.nodes.iter().map(|(_, node)| self.view(node, index(node.replicaof))).collect(),
             owners: self.owners(index),
             migrating: open(Direction::Migrating),

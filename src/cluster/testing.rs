@@ -230,7 +230,9 @@ impl Network {
                 Action::Connect { link, ip, port } => self.later(Event::Connect { from: member, link, ip, port }),
                 Action::Send(link, packet) => self.send(member, link, packet),
                 Action::Close(link) => self.close(member, link),
-                Action::SaveConfig(text) | Action::SaveConfigSoon(text) => self.members[member].saved = text,
+                Action::SaveConfig | Action::WriteConfig => {
+                    self.members[member].saved = self.members[member].cluster.nodes_conf();
+                }
                 Action::PublishTopology(topology) => self.members[member].topology = Some(topology),
                 other => self.members[member].data.push(other),
             }

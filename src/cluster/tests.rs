@@ -93,11 +93,9 @@ impl Node {
         })
     }
 
-    fn saved(&self) -> Option<&str> {
-        self.actions.iter().find_map(|action| match action {
-            Action::SaveConfig(text) | Action::SaveConfigSoon(text) => Some(text.as_str()),
-            _ => None,
-        })
+    fn saved(&self) -> Option<String> {
+        let saves = |action: &Action| matches!(action, Action::SaveConfig | Action::WriteConfig);
+        self.actions.iter().any(saves).then(|| self.cluster.nodes_conf())
     }
 
     fn id(&self) -> String {
@@ -117,7 +115,7 @@ fn a_new_node_saves_and_publishes_itself_on_the_first_tick() {
     let id = node.id();
     assert_eq!(
         node.saved(),
-        Some(&*format!("{id} :7000@17000 myself,master - 0 0 0 connected\nvars currentEpoch 0 lastVoteEpoch 0\n"))
+        Some(format!("{id} :7000@17000 myself,master - 0 0 0 connected\nvars currentEpoch 0 lastVoteEpoch 0\n"))
     );
     assert_eq!(node.published().unwrap().down, Some(DownReason::Starting));
     node.tick(100);
@@ -162,7 +160,7 @@ fn a_restarted_node_keeps_its_name_epochs_and_slots() {
 fn a_change_is_saved_before_it_is_published() {
     let mut node = Node::alone();
     node.says("CLUSTER ADDSLOTS 5");
-    assert!(matches!(node.actions[..], [Action::SaveConfig(_), Action::PublishTopology(_)]));
+    assert!(matches!(node.actions[..], [Action::SaveConfig, Action::PublishTopology(_)]));
     assert!(node.published().unwrap().is_mine(slot(5)));
     assert!(node.saved().unwrap().contains(" connected 5\n"));
     node.says("CLUSTER NODES");
@@ -319,7 +317,7 @@ fn a_soft_reset_forgets_the_cluster_and_a_hard_one_the_self_too() {
     assert_eq!(node.says("CLUSTER RESET SOFT"), "+OK|");
     let soft =
         format!("{id} 10.0.0.1:7000@17000 myself,master - 0 0 1 connected\nvars currentEpoch 2 lastVoteEpoch 0\n");
-    assert_eq!(node.saved(), Some(&*soft));
+    assert_eq!(node.saved(), Some(soft));
     assert_eq!(node.says("CLUSTER RESET HARD"), "+OK|");
     assert_ne!(node.id(), id);
     assert!(node.saved().unwrap().ends_with("vars currentEpoch 0 lastVoteEpoch 0\n"));

@@ -48,6 +48,17 @@ impl Outgoing {
     }
 }
 
+/// A signal that ends the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT.
+    Interrupt,
+    /// SIGABRT, sent by somebody else: what aborts in here does not wait for it to be heard.
+    Abort,
+}
+
 /// What the bus core works for.
 pub trait Office {
     /// A message from a data core.
@@ -79,7 +90,7 @@ pub trait Office {
     /// A connection of replication has ended.
     fn stream_ended(&mut self, link: replication::LinkId, reason: &str, outgoing: &mut Outgoing);
     /// A signal to end the node came.
-    fn signalled(&mut self, outgoing: &mut Outgoing);
+    fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing);
     /// Whether the node is to end now.
     fn is_over(&self) -> bool;
 }
@@ -98,8 +109,8 @@ pub struct Parts {
     pub ear: Ear,
     /// Where other nodes connect to the cluster bus.
     pub doors: Vec<std::net::TcpListener>,
-    /// Gets a byte for every signal that ends the node.
-    pub signals: std::os::unix::net::UnixStream,
+    /// Each gets a byte for every signal of its kind.
+    pub signals: Vec<(Signal, std::os::unix::net::UnixStream)>,
     /// The CPU to run on, if one is set aside.
     pub cpu: Option<usize>,
 }
@@ -163,15 +174,18 @@ pub fn run(parts: Parts, started: impl FnOnce()) -> Result<(), Unavailable> {
             }
         })
         .detach();
-        let mut signals: UnixStream = adopt(parts.signals);
-        glommio::spawn_local(async move {
-            let mut byte = [0; 1];
-            while signals.read_exact(&mut byte).await.is_ok() {
-                heard.borrow_mut().signalled();
-                bell.ring();
-            }
-        })
-        .detach();
+        let bell = Rc::new(bell);
+        for (signal, stream) in parts.signals {
+            let (mut stream, heard, bell): (UnixStream, _, _) = (adopt(stream), Rc::clone(&heard), Rc::clone(&bell));
+            glommio::spawn_local(async move {
+                let mut byte = [0; 1];
+                while stream.read_exact(&mut byte).await.is_ok() {
+                    heard.borrow_mut().signalled(signal);
+                    bell.ring();
+                }
+            })
+            .detach();
+        }
         let mut ear: UnixStream = adopt(parts.ear.into_stream());
         let mut rings = [0; 64];
         while !bus.borrow().office.is_over() {
@@ -282,8 +296,8 @@ impl Bus {
         self.send();
     }
 
-    fn signalled(&mut self) {
-        self.office.signalled(&mut self.outgoing);
+    fn signalled(&mut self, signal: Signal) {
+        self.office.signalled(signal, &mut self.outgoing);
         self.send();
     }
 

@@ -12,12 +12,14 @@ use super::office::{self, AppendingDesk, ClusterDesk, Desks, LoadingDesk, NodeOf
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
+use crate::base::heap;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
 use crate::cluster::options::{EndpointType, Options};
 use crate::contract::settings::Settings;
 use crate::contract::topology::{CoreRange, Topology};
+use crate::cores::bus_core::Signal;
 use crate::cores::data_core::{self, DataCore};
 use crate::cores::doors::Doors;
 use crate::cores::wake::{self, Bell, Ear};
@@ -47,6 +49,7 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
+    heap::join_what_is_freed();
     std::env::set_current_dir(config.dir())?;
     let drain = node_log::init(&config)?;
     let result = start(config, drain);
@@ -135,6 +138,7 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let bus_cpu = bus_cpu(&config, &cpus, cores);
     let seed = Xoshiro256PlusPlus::seed_from_u64(random.next_u64());
     let replication = ReplicationDesk::new(&config, cores, registry, hasher, seed, bus_bell.try_clone()?);
+    node_log::wake_by(bus_bell.try_clone()?);
     let saving = SavingDesk::new(hasher, bus_bell.try_clone()?);
     let courier = Courier::new(bus_bell.try_clone()?);
     let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);
@@ -350,13 +354,17 @@ fn bus_cpu(config: &Config, cpus: &[core_affinity::CoreId], cores: usize) -> Opt
     config.bus_cpu().or(free)
 }
 
-/// A stream that gets a byte for each SIGTERM and SIGINT.
-fn signals() -> Result<UnixStream, StartError> {
-    let (receiver, sender) = UnixStream::pair()?;
-    receiver.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(libc::SIGTERM, sender.try_clone()?)?;
-    signal_hook::low_level::pipe::register(libc::SIGINT, sender)?;
-    Ok(receiver)
+/// For each signal that ends the node a stream that gets a byte each time.
+fn signals() -> Result<Vec<(Signal, UnixStream)>, StartError> {
+    let mut streams = Vec::new();
+    let all = [(Signal::Terminate, libc::SIGTERM), (Signal::Interrupt, libc::SIGINT), (Signal::Abort, libc::SIGABRT)];
+    for (signal, number) in all {
+        let (receiver, sender) = UnixStream::pair()?;
+        receiver.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(number, sender)?;
+        streams.push((signal, receiver));
+    }
+    Ok(streams)
 }
 
 fn os_seed() -> Result<u64, StartError> {

@@ -6,14 +6,15 @@
 //!
 //! Any thread may log and none ever waits for it: a record goes into a bounded queue, and one that
 //! finds the queue full is dropped. The thread that dropped it says so with its next record. The bus
-//! core owns [`LogDrain`] and writes what is queued whenever it turns. The file is opened for each
-//! batch, so it can be renamed at any time. The
-//! exceptions are a panic and [`last_words`]: they write at once.
+//! core owns [`LogDrain`] and writes what is queued whenever it turns; a record of level notice or above
+//! wakes it, so that the log soon tells the cause of a reply. The file is opened for each batch, so it can
+//! be renamed at any time. The exceptions are a panic and [`last_words`]: they write at once.
 //!
 //! Redis has four levels. `debug` is the crate's trace, `verbose` is debug, `notice` is info, and
 //! `warning` is warn or error. Records of other crates count from warn up only.
 
 use super::config::Config;
+use crate::cores::wake::Bell;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
@@ -37,6 +38,9 @@ thread_local! {
 /// Where records go: for those who must write at once, and cannot wait for the drain.
 static SINK: OnceLock<Arc<Mutex<Sink>>> = OnceLock::new();
 
+/// Wakes the bus core, once there is one.
+static BELL: OnceLock<Bell> = OnceLock::new();
+
 /// Makes this the program's log, as `config` wants it, and catches panics.
 ///
 /// # Errors
@@ -48,6 +52,11 @@ pub fn init(config: &Config) -> Result<LogDrain, SetLoggerError> {
     SINK.get_or_init(|| Arc::clone(&drain.sink));
     std::panic::set_hook(Box::new(tell_panic));
     Ok(drain)
+}
+
+/// From now on the bus core, which hears `bell`, is woken to write what it should not be late with.
+pub fn wake_by(bell: Bell) {
+    BELL.get_or_init(|| bell);
 }
 
 /// Writes `text` as a warning at once: for a program that is about to end, or whose drain did.
@@ -98,6 +107,11 @@ impl Log for Queue {
         };
         let sent = self.sender.try_send(entry).is_ok();
         DROPPED.set(if sent { 0 } else { DROPPED.get() + 1 });
+        if record.level() <= Level::Info
+            && let Some(bell) = BELL.get()
+        {
+            bell.ring();
+        }
     }
 
     /// Does nothing: only the drain can write.

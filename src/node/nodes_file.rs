@@ -3,8 +3,13 @@
 //! Used by the bus core; the calls block, so they belong on a thread that may.
 //!
 //! ```text
-//! write nodes.conf.tmp -> fsync -> lock it -> rename over nodes.conf -> fsync the directory -> release the old lock
+//! write: nodes.conf.tmp, rename to nodes.conf.new                                       outlives the process
+//! sync:  fsync it -> lock it -> rename over nodes.conf -> fsync the directory -> release the old lock
+//!                                                                                       outlives the machine
 //! ```
+//!
+//! A process that is killed between the two leaves a nodes.conf.new, which is what the next one reads. When the machine
+//! fails there, that file may be anything; then it is passed over, and nodes.conf is whole.
 //!
 //! Invariant: from `open` until the end of the process (or the drop of the value) the file at the path is locked by
 //! this process. A rename puts another file in its place, so the new one is locked before it gets there. The lock is
@@ -45,6 +50,8 @@ pub struct NodesFile {
     path: PathBuf,
     /// The file at `path`, held open for the lock alone.
     locked: File,
+    /// The file beside it with a newer text that the disk need not have yet.
+    newer: Option<File>,
 }
 
 impl NodesFile {
@@ -57,14 +64,16 @@ impl NodesFile {
         let path = fs::canonicalize(path).map_err(|error| NodesFileError::Open(name.clone(), error))?;
         let mut text = String::new();
         (&locked).read_to_string(&mut text).map_err(|error| NodesFileError::Read(name, error))?;
-        let text = (!text.is_empty()).then_some(text);
-        Ok((NodesFile { path, locked }, text))
+        let file = NodesFile { path, locked, newer: None };
+        // Without a text the node is to be new: somebody has taken its file away.
+        let text = (!text.is_empty()).then(|| file.left_behind().unwrap_or(text));
+        Ok((file, text))
     }
 
-    /// Replaces the text. When this returns, the new text is on the disk; when it fails, the old one is.
-    pub fn save(&mut self, text: &str) -> io::Result<()> {
-        let temporary = self.temporary_path();
-        let result = self.replace(&temporary, text);
+    /// Replaces the text. When this returns, it outlives this process; when it fails, the old one is still there.
+    pub fn write(&mut self, text: &str) -> io::Result<()> {
+        let temporary = self.beside("tmp");
+        let result = self.write_by_way_of(&temporary, text);
         if result.is_err() {
             // What is left of the attempt is overwritten by the next one anyway.
             let _ = fs::remove_file(&temporary);
@@ -72,14 +81,33 @@ impl NodesFile {
         result
     }
 
-    fn replace(&mut self, temporary: &Path, text: &str) -> io::Result<()> {
-        let mut new = OpenOptions::new().write(true).create(true).truncate(true).open(temporary)?;
-        new.write_all(text.as_bytes())?;
-        new.sync_all()?;
-        new.try_lock()?;
-        fs::rename(temporary, &self.path)?;
-        self.locked = new;
+    fn write_by_way_of(&mut self, temporary: &Path, text: &str) -> io::Result<()> {
+        let mut newer = OpenOptions::new().write(true).create(true).truncate(true).open(temporary)?;
+        newer.write_all(text.as_bytes())?;
+        fs::rename(temporary, self.beside("new"))?;
+        self.newer = Some(newer);
+        Ok(())
+    }
+
+    /// When this returns, the last text written is on the disk; when it fails, it or the one before.
+    pub fn sync(&mut self) -> io::Result<()> {
+        let Some(newer) = &self.newer else { return Ok(()) };
+        newer.sync_all()?;
+        newer.try_lock()?;
+        fs::rename(self.beside("new"), &self.path)?;
+        if let Some(newer) = self.newer.take() {
+            self.locked = newer;
+        }
         self.sync_directory()
+    }
+
+    /// The newer text of a process that was killed before the disk had it, unless somebody has edited nodes.conf since.
+    fn left_behind(&self) -> Option<String> {
+        let modified = |file: &File| file.metadata().and_then(|metadata| metadata.modified()).ok();
+        let mut newer = File::open(self.beside("new")).ok()?;
+        let mut text = String::new();
+        newer.read_to_string(&mut text).ok()?;
+        (modified(&newer)? >= modified(&self.locked)? && is_whole(&text)).then_some(text)
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -87,12 +115,19 @@ impl NodesFile {
         File::open(parent)?.sync_all()
     }
 
-    /// Beside the file, so that the rename stays within one file system. One name is enough: the lock keeps others out.
-    fn temporary_path(&self) -> PathBuf {
+    /// Beside the file, so that a rename stays within one file system. The lock keeps others out.
+    fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
-        name.push(".tmp");
+        name.push(".");
+        name.push(ending);
         name.into()
     }
+}
+
+/// Whether a text that the disk may not have got in full is all there: what is missing reads as zeros, and the variables
+/// are the last line.
+fn is_whole(text: &str) -> bool {
+    text.lines().last().is_some_and(|line| line.starts_with("vars ")) && text.ends_with('\n') && !text.contains('\0')
 }
 
 fn open_locked(path: &Path, name: &str) -> Result<File, NodesFileError> {
@@ -130,6 +165,18 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
+    const OLD: &str = "node\nvars currentEpoch 1 lastVoteEpoch 0\n";
+    const NEW: &str = "node [7->-other]\nvars currentEpoch 1 lastVoteEpoch 0\n";
+
+    fn save(file: &mut NodesFile, text: &str) {
+        file.write(text).unwrap();
+        file.sync().unwrap();
+    }
+
+    fn read(directory: &Directory) -> Option<String> {
+        NodesFile::open(&directory.conf()).unwrap().1
+    }
+
     /// A directory of one test's own, gone with it.
     struct Directory(PathBuf);
 
@@ -156,8 +203,8 @@ mod tests {
         let directory = Directory::new("text");
         let (mut file, text) = NodesFile::open(&directory.conf()).unwrap();
         assert_eq!(text, None);
-        file.save("one, and longer\n").unwrap();
-        file.save("two\n").unwrap();
+        save(&mut file, "one, and longer\n");
+        save(&mut file, "two\n");
         drop(file);
         let (_, text) = NodesFile::open(&directory.conf()).unwrap();
         assert_eq!(text.as_deref(), Some("two\n"));
@@ -170,7 +217,9 @@ mod tests {
         let (mut file, _) = NodesFile::open(&directory.conf()).unwrap();
         let refused = || matches!(NodesFile::open(&directory.conf()), Err(NodesFileError::InUse(_)));
         assert!(refused());
-        file.save("text\n").unwrap();
+        save(&mut file, "text\n");
+        assert!(refused());
+        file.write("newer\n").unwrap();
         assert!(refused());
         drop(file);
         assert!(!refused());
@@ -189,10 +238,49 @@ mod tests {
     fn a_failed_save_leaves_the_old_text() {
         let directory = Directory::new("failure");
         let (mut file, _) = NodesFile::open(&directory.conf()).unwrap();
-        file.save("old\n").unwrap();
+        save(&mut file, "old\n");
         fs::create_dir(directory.0.join("nodes.conf.tmp")).unwrap();
-        assert!(file.save("new\n").is_err());
+        assert!(file.write("new\n").is_err());
+        file.sync().unwrap();
         assert_eq!(fs::read_to_string(directory.conf()).unwrap(), "old\n");
+    }
+
+    #[test]
+    fn a_written_text_outlives_the_process_and_then_the_machine() {
+        let directory = Directory::new("killed");
+        let (mut file, _) = NodesFile::open(&directory.conf()).unwrap();
+        save(&mut file, OLD);
+        file.write(NEW).unwrap();
+        assert_eq!(fs::read_to_string(directory.conf()).unwrap(), OLD, "the disk has it not yet");
+        drop(file);
+        let (mut file, text) = NodesFile::open(&directory.conf()).unwrap();
+        assert_eq!(text.as_deref(), Some(NEW));
+        save(&mut file, OLD);
+        drop(file);
+        assert_eq!(read(&directory).as_deref(), Some(OLD));
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_newer_text_is_passed_over_if_it_is_torn_or_nodes_conf_was_edited_or_taken_away_since() {
+        let directory = Directory::new("torn");
+        let newer = directory.0.join("nodes.conf.new");
+        fs::write(directory.conf(), OLD).unwrap();
+        for torn in ["", "node\n", &NEW[..NEW.len() - 1], "no\0\0\nvars currentEpoch 1 lastVoteEpoch 0\n"] {
+            fs::write(&newer, torn).unwrap();
+            assert_eq!(read(&directory).as_deref(), Some(OLD), "{torn:?}");
+        }
+        fs::write(&newer, b"\xff\nvars currentEpoch 1 lastVoteEpoch 0\n").unwrap();
+        assert_eq!(read(&directory).as_deref(), Some(OLD));
+
+        fs::write(&newer, NEW).unwrap();
+        assert_eq!(read(&directory).as_deref(), Some(NEW));
+        let later =
+            File::open(&newer).unwrap().metadata().unwrap().modified().unwrap() + std::time::Duration::from_secs(1);
+        File::options().write(true).open(directory.conf()).unwrap().set_modified(later).unwrap();
+        assert_eq!(read(&directory).as_deref(), Some(OLD));
+        fs::remove_file(directory.conf()).unwrap();
+        assert_eq!(read(&directory), None);
     }
 
     #[test]
@@ -202,7 +290,7 @@ mod tests {
         fs::write(directory.conf(), "").unwrap();
         std::os::unix::fs::symlink(directory.conf(), &link).unwrap();
         let (mut file, _) = NodesFile::open(&link).unwrap();
-        file.save("text\n").unwrap();
+        save(&mut file, "text\n");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(directory.conf()).unwrap(), "text\n");
     }

@@ -408,10 +408,12 @@ impl Replication {
         if self.options.min_replicas == 0 { 0 } else { self.replicas.iter().filter(good).count() }
     }
 
-    /// Bytes of the stream that are kept, and bytes that are on their way to replicas.
-    pub fn memory(&self) -> (u64, u64) {
-        let in_flight = self.replicas.iter().map(|replica| replica.in_flight as u64).sum();
-        (self.stream.kept(), in_flight)
+    /// Bytes of the stream that are kept, those of them that are the backlog's, and bytes that are on their way to
+    /// replicas.
+    pub fn memory(&self) -> [u64; 3] {
+        let (kept, in_flight) =
+            (self.stream.kept(), self.replicas.iter().map(|replica| replica.in_flight as u64).sum());
+        [kept, kept.min(self.options.backlog_size), in_flight]
     }
 
     /// The replicas.

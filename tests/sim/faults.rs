@@ -45,7 +45,7 @@ impl Faults {
             0..=2 => self.end(world, host, Condition::Dead, until),
             3 => self.end(world, host, Condition::Gone, until),
             4 => self.die_saving(world, host, until),
-            5 => world.hosts[host].fails_saving = true,
+            5 => world.hosts[host].desk.fails = true,
             6 => self.stop(world, host, until),
             7 => self.isolate(world, host, until),
             8 => self.block_one_way(world, host, until),
@@ -76,7 +76,7 @@ impl Faults {
     /// The process dies in its next save: what it starts with is what it had saved before, or what it was saving.
     fn die_saving(&mut self, world: &mut World, host: HostIx, until: u64) {
         if world.hosts[host].is_running() {
-            world.hosts[host].dies_saving = true;
+            world.hosts[host].desk.dies = true;
             self.until(world, until, Cure::Start(host));
         }
     }
@@ -186,7 +186,7 @@ impl Faults {
         let all = std::mem::take(&mut self.cures);
         self.undo(world, all);
         for host in &mut world.hosts {
-            (host.dies_saving, host.fails_saving) = (false, false);
+            (host.desk.dies, host.desk.fails) = (false, false);
         }
         world.net.unblock_all();
         world.release();
@@ -196,7 +196,7 @@ impl Faults {
         for (_, cure) in cures {
             match cure {
                 Cure::Start(host) if !world.hosts[host].is_up() => world.start(host),
-                Cure::Start(host) => world.hosts[host].dies_saving = false,
+                Cure::Start(host) => world.hosts[host].desk.dies = false,
                 Cure::Resume(host) if world.hosts[host].condition == Condition::Stopped => world.resume(host),
                 Cure::Resume(_) => {}
                 Cure::Unblock(ways) => {

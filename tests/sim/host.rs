@@ -1,6 +1,8 @@
 //! A host: one machine with one node on it, which can be killed, started again and stopped.
 
+use crate::chance::Chance;
 use crate::data::Data;
+use crate::desk::Desk;
 use crate::net::{ConnIx, HostIx};
 use coreslot::cluster::now::Now;
 use coreslot::cluster::options::Options;
@@ -33,12 +35,7 @@ pub struct Host {
     pub options: Options,
     /// Counts the starts; whatever belongs to an earlier life is void.
     pub life: u32,
-    /// nodes.conf, as it is on the disk.
-    pub disk: String,
-    /// Whether the process dies when it saves next.
-    pub dies_saving: bool,
-    /// Whether its next save fails: the disk is full.
-    pub fails_saving: bool,
+    pub desk: Desk,
     pub links: HashMap<LinkId, (ConnIx, usize)>,
     next_inbound: u64,
     /// What waits for a stopped process.
@@ -54,16 +51,14 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(ix: HostIx, id: NodeId, disk: String, options: Options) -> Host {
+    pub fn new(ix: HostIx, id: NodeId, text: String, options: Options) -> Host {
         Host {
             id,
             condition: Condition::Dead,
             cluster: None,
             options,
             life: 0,
-            disk,
-            dies_saving: false,
-            fails_saving: false,
+            desk: Desk::new(text),
             links: HashMap::new(),
             next_inbound: 0,
             inbox: Vec::new(),
@@ -103,17 +98,17 @@ impl Host {
     /// Starts the process from its file.
     pub fn start(&mut self, random: Xoshiro256PlusPlus, time: u64) {
         let now = self.now(time);
-        let cluster = Cluster::load(self.options.clone(), random, &self.disk, now);
-        self.cluster = Some(cluster.unwrap_or_else(|error| panic!("{}: {error}", self.disk)));
+        let cluster = Cluster::load(self.options.clone(), random, self.desk.text(), now);
+        self.cluster = Some(cluster.unwrap_or_else(|error| panic!("{}: {error}", self.desk.text())));
         self.condition = Condition::Running;
-        self.dies_saving = false;
         self.next_inbound = LinkId::INBOUND;
         self.data.restart();
     }
 
     /// Ends the process or, with it, the machine.
-    pub fn end(&mut self, condition: Condition) -> Vec<(ConnIx, usize)> {
+    pub fn end(&mut self, condition: Condition, chance: &mut Chance) -> Vec<(ConnIx, usize)> {
         self.condition = condition;
+        self.desk.end(condition, chance);
         self.cluster = None;
         self.life += 1;
         self.inbox.clear();

@@ -11,10 +11,10 @@ use crate::meter::Meter;
 use crate::net::{Delays, HostIx};
 use crate::world::{Shape, World};
 use coreslot::cluster::options::Options;
-use coreslot::contract::topology::{NO_NODE, NodeFlags, NodeId, Topology};
+use coreslot::contract::topology::{NO_NODE, NodeId, Topology};
 
-/// A data centre's network.
-const DELAYS: Delays = Delays { usual: 1, jitter: 1, long_once_in: 1000, long: 20 };
+/// A data centre's network and disks.
+const DELAYS: Delays = Delays { usual: 1, jitter: 1, long_once_in: 1000, long: 20, disk: 10, slow_disk_once_in: 0 };
 /// How exactly moments are told.
 const STEP_MS: u64 = 10;
 const REST_MS: u64 = 15_000;
@@ -32,20 +32,20 @@ fn trial(name: &str) -> String {
     let fail = |world: &mut World, host| if lost { world.unplug(host) } else { world.kill(host) };
     let nodes = primaries * (1 + shape.replicas);
     let mut world = World::new(&shape, 1);
-    let (up, starting) = measured(&mut world, |world| until(world, |seen| seen.down.is_none()));
+    let (up, starting) = measured(&mut world, |world| until(world, |host| sees(host, |seen| seen.down.is_none())));
     world.run_for(shape.options.node_timeout_ms);
     let (_, rest) = measured(&mut world, |world| world.run_for(REST_MS));
     let first = world.hosts[0].id;
     let (known, one) = measured(&mut world, |world| {
         fail(world, 0);
-        until(world, |seen| seen.nodes.iter().any(|node| node.id == first && node.flags.any(NodeFlags::FAIL)))
+        until(world, |host| host.cluster.as_ref().is_some_and(|cluster| cluster.has_failed(first)))
     });
     world.run_for(shape.options.node_timeout_ms);
     let tenth = primaries / 10;
     let dead: Vec<NodeId> = world.hosts[..=tenth].iter().map(|host| host.id).collect();
     let (back, many) = measured(&mut world, |world| {
         (1..=tenth).for_each(|host| fail(world, host));
-        if replicas > 0 { until(world, |seen| is_served_without(seen, &dead)) } else { None }
+        if replicas > 0 { until(world, |host| sees(host, |seen| is_served_without(seen, &dead))) } else { None }
     });
     let per = |sum: f64, ms: u64| sum / nodes as f64 / (ms as f64 / 1000.0);
     let cpu = |meter: &Meter| (meter.planes + meter.codec).as_secs_f64();
@@ -92,12 +92,12 @@ fn measured<T>(world: &mut World, run: impl FnOnce(&mut World) -> T) -> (T, Mete
 }
 
 /// How long it takes until all running nodes see it like this; none: longer than ten node timeouts.
-fn until(world: &mut World, wanted: impl Fn(&Topology) -> bool) -> Option<u64> {
+fn until(world: &mut World, wanted: impl Fn(&Host) -> bool) -> Option<u64> {
     let began = world.time;
     let mut hesitant: HostIx = 0;
     while world.time - began < 10 * world.hosts[0].options.node_timeout_ms {
         world.run_for(STEP_MS);
-        let lags = |host: &Host| host.is_running() && !host.topology.as_ref().is_some_and(|seen| wanted(seen));
+        let lags = |host: &Host| host.is_running() && !wanted(host);
         if lags(&world.hosts[hesitant]) {
             continue;
         }
@@ -107,6 +107,10 @@ fn until(world: &mut World, wanted: impl Fn(&Topology) -> bool) -> Option<u64> {
         }
     }
     None
+}
+
+fn sees(host: &Host, wanted: impl Fn(&Topology) -> bool) -> bool {
+    host.topology.as_ref().is_some_and(|seen| wanted(seen))
 }
 
 fn is_served_without(seen: &Topology, dead: &[NodeId]) -> bool {

@@ -7,6 +7,7 @@
 mod chance;
 mod checker;
 mod data;
+mod desk;
 mod faults;
 mod host;
 mod large;
@@ -29,7 +30,7 @@ const ENOUGH_PROBLEMS: usize = 10;
 const HOUR_MS: u64 = 3_600_000;
 
 /// A local network.
-const QUICK: Delays = Delays { usual: 1, jitter: 2, long_once_in: 1000, long: 50 };
+const QUICK: Delays = Delays { usual: 1, jitter: 2, long_once_in: 1000, long: 50, disk: 10, slow_disk_once_in: 50 };
 
 /// How much was simulated.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,7 +147,7 @@ fn false_alarms(seed: u64) -> Outcome {
     let options = Options { node_timeout_ms: 5000, ..Options::default() };
     let timeout = options.node_timeout_ms;
     // A ping and its pong, and what goes before them on their connections, together within the timeout.
-    let slow = Delays { usual: chance.below(100), jitter: chance.below(400), long_once_in: 20, long: 1500 };
+    let slow = Delays { usual: chance.below(100), jitter: chance.below(400), long_once_in: 20, long: 1500, ..QUICK };
     let delays = if chance.once_in(2) { slow } else { QUICK };
     let shape = Shape { primaries: chance.pick(&[3, 5]), replicas: 1, options, delays };
     let mut world = World::new(&shape, seed);

@@ -14,6 +14,9 @@ pub struct Meter {
     pub bytes: u64,
     /// What the control planes took.
     pub planes: Duration,
+    /// How often they had nodes.conf written, and what making the text took of the above.
+    pub saves: u64,
+    pub saving: Duration,
     /// What writing every packet and reading it took.
     pub codec: Duration,
     scratch: Vec<u8>,
@@ -30,21 +33,32 @@ impl Meter {
     pub fn new() -> Meter {
         let zero = Duration::ZERO;
         let began = (Instant::now(), thread_time());
-        Meter { packets: 0, bytes: 0, planes: zero, codec: zero, scratch: Vec::new(), began }
+        Meter { packets: 0, bytes: 0, planes: zero, saves: 0, saving: zero, codec: zero, scratch: Vec::new(), began }
     }
 
     /// Ends the measurement.
     pub fn stop(&mut self) {
         let (wall, thread) = self.began;
         let ran = (thread_time() - thread).as_secs_f64() / wall.elapsed().as_secs_f64();
-        self.planes = self.planes.mul_f64(ran.min(1.0));
-        self.codec = self.codec.mul_f64(ran.min(1.0));
+        for part in [&mut self.planes, &mut self.saving, &mut self.codec] {
+            *part = part.mul_f64(ran.min(1.0));
+        }
     }
 
     /// Times a call of a control plane.
     pub fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let done = call();
+        self.planes += began.elapsed();
+        done
+    }
+
+    /// Times the making of a nodes.conf.
+    pub fn save<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = call();
+        self.saves += 1;
+        self.saving += began.elapsed();
         self.planes += began.elapsed();
         done
     }

@@ -66,6 +66,9 @@ pub struct Delays {
     /// Once in so many packets, it takes up to `long` more.
     pub long_once_in: u64,
     pub long: u64,
+    /// A disk takes up to so much; once in so many times, up to twenty times as much.
+    pub disk: u64,
+    pub slow_disk_once_in: u64,
 }
 
 /// All connections, and which ways are blocked.
@@ -149,9 +152,16 @@ impl Net {
     }
 
     pub fn delay(&self, chance: &mut Chance) -> u64 {
-        let Delays { usual, jitter, long_once_in, long } = self.delays;
+        let Delays { usual, jitter, long_once_in, long, .. } = self.delays;
         let long = if long > 0 && chance.once_in(long_once_in) { chance.below(long) } else { 0 };
         usual + chance.below(jitter + 1) + long
+    }
+
+    /// How long a disk takes.
+    pub fn disk(&self, chance: &mut Chance) -> u64 {
+        let Delays { disk, slow_disk_once_in, .. } = self.delays;
+        let slow = slow_disk_once_in > 0 && chance.once_in(slow_disk_once_in);
+        chance.below(if slow { 20 * disk } else { disk } + 1)
     }
 
     /// What waited for a way that is free now.

@@ -24,12 +24,23 @@ pub enum Event {
     Tick,
     /// It wanted to be woken.
     Wake,
+    /// Its nodes.conf is written.
+    Saved,
+    /// Its disk has all that was written.
+    Synced,
     /// Somebody's connection arrives.
     Dialed(ConnIx),
     /// A connection of its own is there, or refused.
     Answer(ConnIx, bool),
     /// Something arrives over a connection.
     Arrival(ConnIx, usize, Item),
+}
+
+impl Event {
+    /// Whether it is of one life of the process and means nothing to the next.
+    fn is_its_own(&self) -> bool {
+        matches!(self, Event::Tick | Event::Wake | Event::Saved | Event::Synced)
+    }
 }
 
 struct Due {
@@ -104,7 +115,7 @@ impl World {
         while self.queue.peek().is_some_and(|Reverse(due)| due.at <= time) {
             let Reverse(Due { at, host, life, event, .. }) = self.queue.pop().expect("it was just seen");
             self.time = at;
-            if matches!(event, Event::Tick | Event::Wake) && life != self.hosts[host].life {
+            if event.is_its_own() && life != self.hosts[host].life {
                 continue;
             }
             self.happen(host, event);
@@ -116,7 +127,7 @@ impl World {
         self.run_until(self.time + ms);
     }
 
-    fn schedule(&mut self, at: u64, host: HostIx, event: Event) {
+    pub fn schedule(&mut self, at: u64, host: HostIx, event: Event) {
         self.order += 1;
         let life = self.hosts[host].life;
         self.queue.push(Reverse(Due { at, order: self.order, host, life, event }));
@@ -133,14 +144,14 @@ impl World {
 
     /// Ends a process: its kernel tells the others.
     pub fn kill(&mut self, host: HostIx) {
-        for (conn, side) in self.hosts[host].end(Condition::Dead) {
+        for (conn, side) in self.hosts[host].end(Condition::Dead, &mut self.chance) {
             self.close_side(conn, side);
         }
     }
 
     /// Ends a machine: nobody is told.
     pub fn unplug(&mut self, host: HostIx) {
-        self.hosts[host].end(Condition::Gone);
+        self.hosts[host].end(Condition::Gone, &mut self.chance);
     }
 
     pub fn stop(&mut self, host: HostIx) {
@@ -208,6 +219,8 @@ impl World {
             (Condition::Stopped, event) => self.hosts[host].inbox.push(event),
             (Condition::Running, Event::Tick) => self.tick(host),
             (Condition::Running, Event::Wake) => self.wake(host),
+            (Condition::Running, Event::Saved) => self.saved(host),
+            (Condition::Running, Event::Synced) => self.synced(host),
             (Condition::Running, Event::Dialed(conn)) => self.accept(host, conn),
             (Condition::Running, Event::Answer(conn, is_open)) => self.answered(host, conn, is_open),
             (Condition::Running, Event::Arrival(conn, side, item)) => self.arrived(host, conn, side, item),
@@ -348,44 +361,33 @@ impl World {
         }
     }
 
-    /// Does what a node wants done. A failed save ends the list, and here the process.
-    pub fn perform(&mut self, host: HostIx, actions: Vec<Action>) {
-        for action in actions {
-            self.checker.action(host, self.time, &action);
-            match action {
-                Action::SaveConfig(text) if self.hosts[host].dies_saving => {
-                    // Before the new file is in the old one's place, where a torn one never gets, or just after.
-                    if self.chance.once_in(2) {
-                        self.hosts[host].disk = text;
-                    }
-                    return self.kill(host);
+    /// Does one thing that a node wants done.
+    pub fn carry_out(&mut self, host: HostIx, action: Action) {
+        match action {
+            Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
+            Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
+            Action::Send(link, packet) => {
+                if let Some(meter) = &mut self.meter {
+                    meter.sent(&packet);
                 }
-                Action::SaveConfig(_) if std::mem::take(&mut self.hosts[host].fails_saving) => {
-                    let cluster = self.hosts[host].cluster.as_mut().expect("a running host has a node");
-                    return cluster.save_failed();
+                if let Some((conn, side)) = self.hosts[host].links.get(&link).copied() {
+                    self.send(conn, side, Item::Packet(packet));
                 }
-                Action::SaveConfig(text) | Action::SaveConfigSoon(text) => self.hosts[host].disk = text,
-                Action::PublishTopology(topology) => self.hosts[host].topology = Some(topology),
-                Action::Connect { link, ip, .. } => self.dial(host, link, &ip),
-                Action::Send(link, packet) => {
-                    if let Some(meter) = &mut self.meter {
-                        meter.sent(&packet);
-                    }
-                    if let Some((conn, side)) = self.hosts[host].links.get(&link).copied() {
-                        self.send(conn, side, Item::Packet(packet));
-                    }
-                }
-                Action::Close(link) => {
-                    if let Some((conn, side)) = self.hosts[host].links.remove(&link) {
-                        self.close_side(conn, side);
-                    }
-                }
-                Action::Replicate { ip, .. } => self.hosts[host].data.follow(host_at(&ip)),
-                Action::StopReplication => self.hosts[host].data.lead(),
-                Action::PauseWrites(until) => self.hosts[host].data.paused = until.is_some(),
-                Action::FlushAll | Action::DropSlots(_) | Action::Deliver { .. } => {}
             }
+            Action::Close(link) => {
+                if let Some((conn, side)) = self.hosts[host].links.remove(&link) {
+                    self.close_side(conn, side);
+                }
+            }
+            Action::Replicate { ip, .. } => self.hosts[host].data.follow(host_at(&ip)),
+            Action::StopReplication => self.hosts[host].data.lead(),
+            Action::PauseWrites(until) => self.hosts[host].data.paused = until.is_some(),
+            Action::SaveConfig | Action::WriteConfig => {}
+            Action::FlushAll | Action::DropSlots(_) | Action::Deliver { .. } => {}
         }
+    }
+
+    pub fn schedule_wake(&mut self, host: HostIx) {
         let Some(wake_at) = self.hosts[host].cluster.as_ref().and_then(|cluster| cluster.wake_at()) else { return };
         let at = self.hosts[host].time_of(wake_at).max(self.time + 1);
         if self.hosts[host].wake_at != Some(at) {

@@ -57,6 +57,14 @@ fn find(cluster: &Cluster, id: &[u8]) -> Result<NodeIx, Refusal> {
     NodeId::parse(id).and_then(|id| cluster.nodes.find(id)).ok_or_else(|| Refusal::UnknownNode(shown(id)))
 }
 
+impl Cluster {
+    /// Bytes that wait on all links to be sent.
+    pub fn link_bytes(&self) -> u64 {
+        let links = self.nodes.iter().flat_map(|(_, node)| node.link.into_iter().chain(node.inbound_link));
+        links.map(|link| link.send_buffer_allocated).sum()
+    }
+}
+
 /// CLUSTER LINKS
 pub(super) fn links(cluster: &mut Cluster, _: &Call<'_>, reply: &mut Reply<'_>) -> Result<(), Error> {
     let links = || {

@@ -14,6 +14,11 @@ use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
 use crate::contract::topology::NodeFlags;
 
+/// How long after the replicas of another failed primary those of this one ask for votes: the others' request, and with
+/// it their epoch, has reached everybody by then. Valkey 9 waits half a second, which is half a minute when 50 primaries
+/// of a large cluster are lost at once.
+const TURN_MS: u64 = 50;
+
 /// Milliseconds of each part of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pace {
@@ -30,12 +35,12 @@ impl Pace {
     /// Source: Redis 7.0 `clusterHandleSlaveFailover`.
     const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, turn: 0 };
     /// The primary's process is known to be gone.
-    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, turn: 50 };
+    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, turn: TURN_MS };
 
     /// Redis's at the default node timeout or above, faster below. Source: Valkey 9 `clusterHandleReplicaFailover`.
     fn scaled(node_timeout_ms: u64) -> Pace {
         let unit = (node_timeout_ms / 30).clamp(1, Pace::REDIS.fixed);
-        Pace { fixed: unit, random: unit, rank: 2 * unit, turn: unit }
+        Pace { fixed: unit, random: unit, rank: 2 * unit, turn: TURN_MS.min(unit) }
     }
 
     fn at_most(self, other: Pace) -> Pace {

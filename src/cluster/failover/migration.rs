@@ -32,6 +32,7 @@ impl Cluster {
         if self.options.allow_replica_migration && self.state.down().is_none() && self.is_to_spare(&working) {
             log::warn!("Migrating to orphaned master {}", self.nodes[target].id);
             self.become_replica_of(target);
+            self.announce_change(); // Lest another replica thinks that it is still an orphan.
         }
     }
 

@@ -16,6 +16,9 @@ const UNDO_TIMEOUTS: u64 = 2;
 const REFUSALS: u32 = 3;
 const REFUSED_MS: u64 = 200;
 
+/// How many primaries count new suspicions, beside the replicas of who is suspected.
+const COUNTERS: usize = 4;
+
 impl Cluster {
     /// A primary with slots.
     pub(in crate::cluster) fn is_voter(&self, node: NodeIx) -> bool {
@@ -46,7 +49,6 @@ impl Cluster {
         let was_up = entry.pong_received.is_some() && !entry.is_in_handshake();
         if self.options.fast_failure_detection && decided && was_up && !entry.flags.any(DOWN) {
             log::info!("Node {} refuses connections: taking it for failing.", entry.id);
-            self.bus.failure_news = true;
             self.suspect(node, now);
         }
     }
@@ -61,32 +63,58 @@ impl Cluster {
         if !self.bus.suspects.contains(&node) {
             self.bus.suspects.push(node);
         }
+        self.bus.new_suspects.push(node);
         self.health_changed();
         self.fail_if_agreed(node, now);
     }
 
-    /// Tells the other primaries of suspicions that would reach them too late otherwise.
+    /// Has a new suspicion counted without waiting for gossip to spread it. One node that knows of a majority's suspicion
+    /// is enough: it tells everybody. So a voter's word goes to a few that are the same for all voters: the replicas of the
+    /// suspects, which have an election to win, and the first [`COUNTERS`] primaries that are up. Told to all, it would
+    /// be a packet from everybody to everybody.
     pub(super) fn tell_failure_news(&mut self) {
-        if std::mem::take(&mut self.bus.failure_news) && self.is_voter(self.me) {
-            self.pong_all(|node| node.is_primary());
+        let mut suspects = std::mem::take(&mut self.bus.new_suspects);
+        suspects.retain(|ix| self.nodes.get(*ix).is_some_and(Node::is_suspected));
+        if suspects.is_empty() || !self.is_voter(self.me) {
+            return;
         }
+        let mut counters = self.counters();
+        let is_theirs = |node: &Node| node.replicaof.is_some_and(|primary| suspects.contains(&primary));
+        counters.extend(self.nodes.iter().filter(|(_, node)| is_theirs(node)).map(|(ix, _)| ix));
+        self.tell_suspicion(&suspects, &counters);
+    }
+
+    /// The primaries that count the words of all others: of those that are up, the ones with the smallest names.
+    fn counters(&self) -> Vec<NodeIx> {
+        let up = |node: &Node| node.is_primary() && !node.flags.any(DOWN.with(NodeFlags::HANDSHAKE));
+        let mut first: Vec<(NodeId, NodeIx)> =
+            self.nodes.iter().filter(|(_, node)| up(node)).map(|(ix, node)| (node.id, ix)).collect();
+        if first.len() > COUNTERS {
+            first.select_nth_unstable(COUNTERS);
+            first.truncate(COUNTERS);
+        }
+        first.into_iter().map(|(_, ix)| ix).collect()
     }
 
     /// A primary's word on whether a node is up.
     pub(super) fn note_report(&mut self, reporter: NodeIx, node: NodeIx, is_up: bool, now: Now) {
-        let reported =
-            |node: &Node, timeout| node.recent_failure_reports(now, timeout).any(|report| report.reporter == reporter);
-        let is_news = !is_up && !reported(&self.nodes[node], self.options.node_timeout_ms);
+        let node_timeout_ms = self.options.node_timeout_ms;
         let reports = &mut self.nodes[node].failure_reports;
-        let known = reports.iter().position(|report| report.reporter == reporter);
-        match (known, is_up) {
-            (Some(place), true) => {
-                reports.swap_remove(place);
+        let is_news = match (reports.binary_search_by_key(&reporter, |report| report.reporter), is_up) {
+            (Ok(place), true) => {
+                reports.remove(place);
+                false
             }
-            (None, true) => {}
-            (Some(place), false) => reports[place].at = now,
-            (None, false) => reports.push(FailureReport { reporter, at: now }),
-        }
+            (Err(_), true) => false,
+            (Ok(place), false) => {
+                let before = std::mem::replace(&mut reports[place].at, now);
+                !FailureReport { reporter, at: before }.counts(now, node_timeout_ms)
+            }
+            (Err(place), false) => {
+                reports.insert(place, FailureReport { reporter, at: now });
+                true
+            }
+        };
         if is_news {
             self.fail_if_agreed(node, now);
         }
@@ -124,7 +152,7 @@ impl Cluster {
         let entry = &mut self.nodes[node];
         entry.flags = entry.flags.without(NodeFlags::PFAIL).with(NodeFlags::FAIL);
         entry.failed_at = Some(now);
-        self.config_changed();
+        self.failure_changed();
     }
 
     /// A pong came from `node`, over this node's own link to it.
@@ -158,7 +186,7 @@ impl Cluster {
         let entry = &mut self.nodes[node];
         entry.flags = entry.flags.without(NodeFlags::FAIL);
         entry.failed_at = None;
-        self.config_changed();
+        self.failure_changed();
     }
 }
 

@@ -45,8 +45,8 @@ pub(super) struct Bus {
     suspects: Vec<NodeIx>,
     /// The kind of packets that is dropped unread, for tests.
     dropped_kind: Option<MessageKind>,
-    /// Whether this node has come to a judgement that the other primaries wait for.
-    failure_news: bool,
+    /// Whom this node suspects since the last tick.
+    new_suspects: Vec<NodeIx>,
 }
 
 impl Bus {

@@ -110,7 +110,8 @@ impl Cluster {
         let is_newer = node.learn_epoch(header.config_epoch, heard.now);
         if header.current_epoch > self.epochs.current {
             self.epochs.current = header.current_epoch;
-            self.pending.save = true;
+            // Nothing was promised in it: a vote or a candidacy is saved by itself.
+            self.later.write = true;
         }
         if is_newer {
             self.config_changed();

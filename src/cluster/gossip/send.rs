@@ -81,14 +81,33 @@ impl Cluster {
         self.pong_all(|_| true);
     }
 
-    /// Sends a pong to the nodes for which `wanted` holds.
+    /// Sends a pong to the nodes for which `wanted` holds: one packet, with one gossip section, for all of them.
     pub(in crate::cluster) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
-        let nodes: Vec<NodeIx> = self.nodes.iter().filter(|(_, node)| wanted(node)).map(|(ix, _)| ix).collect();
-        for node in nodes {
-            if let Some(link) = self.nodes[node].link.filter(|_| !self.nodes[node].is_in_handshake()) {
-                self.send_gossip(link.id, GossipKind::Pong, node);
-            }
+        let links = self.links_to(|node| wanted(node) && !node.is_in_handshake());
+        if links.is_empty() {
+            return;
         }
+        let entries = self.gossip_section(None);
+        self.send_pong(entries, &links);
+    }
+
+    /// Tells `to` that this node suspects `suspects`, and nothing else.
+    pub(super) fn tell_suspicion(&mut self, suspects: &[NodeIx], to: &[NodeIx]) {
+        let entries = suspects.iter().take(MAX_SUSPECTS_TOLD).map(|ix| entry_of(&self.nodes[*ix])).collect();
+        let links: Vec<LinkId> = to.iter().filter_map(|ix| Some(self.nodes[*ix].link?.id)).collect();
+        self.send_pong(entries, &links);
+    }
+
+    fn send_pong(&mut self, entries: Vec<GossipEntry>, links: &[LinkId]) {
+        let packet = Arc::new(self.gossip(GossipKind::Pong, entries));
+        links.iter().for_each(|link| self.send(*link, packet.clone()));
+    }
+
+    /// A host name goes to everybody, as from Redis 7.0: who tells none of its own does not say that it would understand
+    /// one, and must learn ours all the same.
+    fn gossip(&self, kind: GossipKind, entries: Vec<GossipEntry>) -> Packet {
+        let hostname = Some(self.myself().hostname.clone()).filter(|name| !name.is_empty());
+        self.packet(Body::Gossip { kind, entries, hostname })
     }
 
     /// Sends gossip over a link that leads to `to`.
@@ -101,12 +120,9 @@ impl Cluster {
         self.send_gossip_to(link, GossipKind::Pong, to);
     }
 
-    /// A host name goes to everybody, as from Redis 7.0: who tells none of its own does not say that it would understand
-    /// one, and must learn ours all the same.
     fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
-        let hostname = Some(self.myself().hostname.clone()).filter(|name| !name.is_empty());
         let entries = self.gossip_section(to);
-        let packet = self.packet(Body::Gossip { kind, entries, hostname });
+        let packet = self.gossip(kind, entries);
         self.send(link, Arc::new(packet));
     }
 

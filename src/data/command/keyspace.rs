@@ -119,9 +119,10 @@ pub fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
 }
 
 /// One step of SCAN over this store's slots from `cursor` on and before slot `end`: the cursor to go on with and
-/// the keys found on the way, and how many it has come by, wanted or not.
+/// the keys found on the way.
 ///
 /// The cursor is the node's: at `end` it moves on to the core that owns that slot, and is 0 behind the last slot.
+/// Keys on the way that are past their deadline are deleted, as by any command that looks one up.
 pub fn scan(
     store: &mut Store,
     db: usize,
@@ -129,15 +130,18 @@ pub fn scan(
     end: usize,
     options: &ScanOptions<'_>,
     now: u64,
-) -> (u64, usize, KeyBatch) {
-    let mut batch = KeyBatch::default();
-    let (next, seen) = store.scan(db, cursor, end, options.count, now, |store, key, handle| {
+) -> (u64, KeyBatch) {
+    let (mut batch, mut dead) = (KeyBatch::default(), Vec::new());
+    let next = store.scan(db, cursor, end, options.count, now, &mut dead, |key, handle| {
         if options.wants(key, || store.kind(handle).name()) {
             batch.push(key);
         }
     });
+    if !store.keep_expired {
+        dead.into_iter().for_each(|handle| store.expire_now(db, handle));
+    }
     let next = if next == 0 && end < SLOTS { cursor_at(end) } else { next };
-    (next, seen, batch)
+    (next, batch)
 }
 
 /// `RANDOMKEY`: one of this store's keys, and how many keys it stands for.
@@ -272,7 +276,7 @@ mod tests {
         loop {
             let slot = cursor as usize % SLOTS; // a cursor's low bits are its slot
             let end = ends.into_iter().find(|end| slot < *end).unwrap();
-            let (next, _, batch) = scan(bench.stores.home_mut(), 0, cursor, end, &options, bench.now);
+            let (next, batch) = scan(bench.stores.home_mut(), 0, cursor, end, &options, bench.now);
             found.extend(texts(&batch));
             cursor = next;
             if cursor == 0 {
@@ -288,8 +292,20 @@ mod tests {
         let mut bench = bench();
         for name in ["list", "foo", ""] {
             let options = ScanOptions { pattern: None, count: 1000, type_filter: Some(name.as_bytes()) };
-            let (next, _, batch) = scan(bench.stores.home_mut(), 0, 0, SLOTS, &options, bench.now);
+            let (next, batch) = scan(bench.stores.home_mut(), 0, 0, SLOTS, &options, bench.now);
             assert_eq!((next, batch.len()), (0, 0), "{name}");
+        }
+    }
+
+    #[test]
+    fn scan_deletes_the_dead_keys_it_meets_unless_a_primary_does() {
+        let (mut bench, later) = (bench(), u64::MAX);
+        let options = ScanOptions { pattern: None, count: 1000, type_filter: None };
+        for (keep, left) in [(true, 101), (false, 100)] {
+            let store = bench.stores.home_mut();
+            store.keep_expired = keep;
+            let (_, batch) = scan(store, 0, 0, SLOTS, &options, later);
+            assert_eq!((batch.len(), store.len(0)), (100, left), "{keep}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! Random elements of a collection: what HRANDFIELD, SRANDMEMBER and ZRANDMEMBER have in common.
 
+use super::collection::missed;
 use super::number::parse_i64;
 use crate::base::limits::MAX_SAMPLES;
 use crate::base::random::Random;
 use crate::data::exec::Exec;
+use crate::data::key::Key;
 use crate::data::types::hash::{Hash, Pair};
 use crate::data::types::listpack::Entry;
 use crate::data::types::set::Set;
@@ -46,8 +48,19 @@ impl Wanted {
         }
     }
 
+    /// Reads what may come behind a key, `[count [pairs]]`: how many are wanted, and whether each with what belongs to it.
+    pub fn parse_in_pairs(words: &[&[u8]], pairs: &str) -> Result<Option<(Wanted, bool)>, Error> {
+        let [count, options @ ..] = words else { return Ok(None) };
+        let wanted = Wanted::parse(count)?;
+        match options {
+            [] => Ok(Some((wanted, false))),
+            [word] if word.eq_ignore_ascii_case(pairs.as_bytes()) => Ok(Some((wanted.in_pairs()?, true))),
+            _ => Err(Error::Syntax),
+        }
+    }
+
     /// The same for a command that replies two words for each.
-    pub fn in_pairs(self) -> Result<Wanted, Error> {
+    fn in_pairs(self) -> Result<Wanted, Error> {
         if self.count > i64::MAX as u64 / 2 { Err(out_of_range()) } else { Ok(self) }
     }
 
@@ -150,6 +163,16 @@ impl Source for Zset {
     fn identity((member, _): zset::Pair<'_>) -> Vec<u8> {
         member.to_vec()
     }
+}
+
+/// Replies to a draw from no `key`; `counted` says whether the command gave a count.
+pub fn draw_none(exec: &mut Exec<'_>, key: &Key<'_>, counted: bool) {
+    if counted {
+        exec.reply.array(0);
+    } else {
+        exec.reply.null();
+    }
+    missed(exec, key);
 }
 
 /// Chooses what is wanted, [`Wanted::of`] elements. With repetition it ends earlier when `write` says no.

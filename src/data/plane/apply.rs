@@ -5,7 +5,7 @@
 
 use super::Plane;
 use super::functions;
-use super::message::{Inquiry, Message, Peer, Scope};
+use super::message::{Inquiry, Message, Notice, Peer, Scope};
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
 use crate::resp::parse::Span;
@@ -64,12 +64,16 @@ impl Plane {
             first += count;
             args.clear();
             args.extend(spans.iter().map(|span| span.of(&batch.stream)));
-            self.apply_command(*db, &args, bump);
+            if let Err(error) = self.apply_command(*db, &args, bump) {
+                let name = String::from_utf8_lossy(args[0]).into_owned();
+                log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
+                self.send(self.bus(), Message::Tell(Notice::CannotApply(batch.window, name)));
+            }
         }
         self.applying = false;
     }
 
-    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) {
+    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) -> Result<(), Error> {
         self.stats.commands += 1;
         let result = match self.registry.find(args) {
             _ if db >= self.settings.databases => Err(Error::new("ERR DB index is out of range")),
@@ -86,10 +90,7 @@ impl Plane {
             self.now.mono_ns = now;
             self.commands.called(command.id(), 1, elapsed, result.is_err(), self.settings.latency_tracking);
         }
-        if let Err(error) = result {
-            let name = String::from_utf8_lossy(args[0]);
-            log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
-        }
+        result
     }
 
     fn apply_keyed(&mut self, db: usize, args: &[&[u8]], command: &Command, bump: &Bump) -> Result<(), Error> {

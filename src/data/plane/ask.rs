@@ -329,8 +329,8 @@ impl Plane {
                     count: part.count,
                     type_filter: part.type_filter.as_deref(),
                 };
-                let (next, seen, keys) = keyspace::scan(store, part.db, part.cursor, end, &options, now);
-                Answer::Scanned { next, seen, keys }
+                let (cursor, keys) = keyspace::scan(store, part.db, part.cursor, end, &options, now);
+                Answer::Scan(cursor, keys)
             }
             Inquiry::SlotKeys { slot, limit } => {
                 let Some(slot) = crate::slot::Slot::new(*slot) else { return Answer::Done };
@@ -376,6 +376,7 @@ impl Plane {
             self.refresh();
             self.limit_readers();
             self.weigh_all();
+            self.tell_taken();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
@@ -411,6 +412,7 @@ impl Plane {
             }
             Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
+            Message::Tell(Notice::Taken(taken)) => self.note_taken(CoreId(from.0 as u8), taken),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
@@ -448,15 +450,19 @@ impl Plane {
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
-            Notice::MakePart(number) => self.continue_snapshot(number),
-            Notice::EndSnapshot => self.stores.home_mut().snapshot_end(),
+            Notice::MakePart(number) => self.want_part(number),
+            Notice::EndSnapshot => self.end_snapshot(),
             Notice::Invalidate(what) => self.invalidate(&what),
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::Taken(_) | Notice::SlowScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) => {}
-            Notice::Stop | Notice::WaitNoMore(_) | Notice::EndWait(..) | Notice::Broadcast { .. } => {}
+            Notice::Stop
+            | Notice::WaitNoMore(_)
+            | Notice::CannotApply(..)
+            | Notice::EndWait(..)
+            | Notice::Broadcast { .. } => {}
         }
     }
 }

@@ -103,7 +103,9 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         (b"quicklist" | b"listpack" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
-        (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => plane.ask_bus(at, request.args),
+        (b"segfault" | b"panic", []) | (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => {
+            plane.ask_bus(at, request.args)
+        }
         (b"clusterlink", [kill, _, _]) if kill.eq_ignore_ascii_case(b"kill") => plane.ask_bus(at, request.args),
         (b"log", [message]) => {
             log::info!("DEBUG LOG: {}", String::from_utf8_lossy(message));
@@ -148,6 +150,8 @@ const HELP: &[&str] = &[
     "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about <key> and associated value.",
+    "PANIC",
+    "    Crash the server simulating a panic.",
     "PAUSE-CRON <0|1>",
     "    Stop periodic cron job processing.",
     "POPULATE <count> [<prefix>] [<size>]",
@@ -163,6 +167,8 @@ const HELP: &[&str] = &[
     "    Sets the time (in milliseconds) to wait between client reply buffer peak resets.",
     "REPLYBUFFER RESIZING <0|1>",
     "    Enable or disable the reply buffer resize cron job",
+    "SEGFAULT",
+    "    Crash the server with sigsegv.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",

@@ -125,12 +125,18 @@ pub struct NodeFigures {
     pub replication: String,
     /// Full, partial and refused synchronisations.
     pub syncs: [u64; 3],
-    /// Bytes of the stream that are kept for replicas, and of those more than the backlog needs.
+    /// Bytes of the stream that are kept for replicas.
     pub stream_bytes: u64,
+    /// Those of them that are the backlog's.
+    pub backlog_bytes: u64,
     /// Bytes that connections of replicas have taken and not sent.
     pub replica_bytes: u64,
+    /// Bytes that wait to be sent to other nodes of the cluster.
+    pub link_bytes: u64,
     /// Clients that wait for replicas.
     pub waiting: u64,
+    /// Commands of the primary or the append-only log that could not be executed.
+    pub unexpected_errors: u64,
     /// Milliseconds until the node ends without waiting for replicas any longer, if it is about to end.
     pub ends_in: Option<u64>,
     /// Connections that are kept for MIGRATE.
@@ -186,8 +192,8 @@ pub struct LogFacts {
     pub enabled: bool,
     /// Whether it is to be rewritten when that is possible.
     pub scheduled: bool,
-    /// Whether its base is being put in place, or about to be written.
-    pub under_way: bool,
+    /// Whether it has been rewritten, and its base is being put in place.
+    pub placing: bool,
     /// Whether the last rewrite failed.
     pub failed: bool,
     /// How often it was rewritten, or tried to be.

@@ -4,7 +4,7 @@
 use super::Plane;
 use super::busy_script::Slow;
 use super::dispatch::{Flow, Request};
-use super::message::{Message, Notice, OldData};
+use super::message::{Message, Notice};
 use super::script::Scripts;
 use crate::base::glob::{self, Case};
 use crate::data::command::{SessionHandler, help};
@@ -64,16 +64,16 @@ impl Plane {
         }
     }
 
-    /// Loads these libraries on all cores.
-    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>, old: OldData) -> Result<(), Error> {
-        if codes.is_empty() && self.scripts.libraries.libraries.is_empty() {
+    /// Puts these libraries in the place of those of all cores.
+    pub(super) fn replace_functions(&mut self, codes: Vec<Vec<u8>>) -> Result<(), Error> {
+        self.restore_functions(codes, Policy::Flush)
+    }
+
+    /// Gives all cores these libraries, beside those they have or in their place.
+    pub(super) fn restore_functions(&mut self, codes: Vec<Vec<u8>>, policy: Policy) -> Result<(), Error> {
+        if codes.is_empty() && (policy != Policy::Flush || self.scripts.libraries.libraries.is_empty()) {
             return Ok(());
         }
-        let policy = match old {
-            OldData::Goes => Policy::Flush,
-            OldData::Stays => Policy::Append,
-            OldData::GivesWay => Policy::Replace,
-        };
         let change = Change::Restore(codes.into(), policy);
         self.change_functions(&change)?;
         self.tell_of_functions(&change);

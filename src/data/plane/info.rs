@@ -163,7 +163,7 @@ fn persistence(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "rdb_last_load_keys_expired", saves.loaded.1);
     field(out, "rdb_last_load_keys_loaded", saves.loaded.0);
     field(out, "aof_enabled", u8::from(log.enabled));
-    field(out, "aof_rewrite_in_progress", u8::from(progress(true).is_some() || log.under_way));
+    field(out, "aof_rewrite_in_progress", u8::from(progress(true).is_some() || log.placing));
     field(out, "aof_rewrite_scheduled", u8::from(log.scheduled));
     field(out, "aof_last_rewrite_time_sec", log.took);
     field(out, "aof_current_rewrite_time_sec", seconds(true));
@@ -238,7 +238,7 @@ fn stats(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "tracking_total_keys", figures.read.0);
     field(out, "tracking_total_items", figures.read.1);
     field(out, "tracking_total_prefixes", plane.invalidations.every_prefix().len());
-    field(out, "unexpected_error_replies", 0);
+    field(out, "unexpected_error_replies", figures.node.unexpected_errors);
     field(out, "total_error_replies", figures.errors.total());
     field(out, "dump_payload_sanitizations", 0);
     field(out, "total_reads_processed", counters.reads);

@@ -26,13 +26,16 @@ struct Sums {
     resident: u64,
     scripts: u64,
     interpreters: u64,
+    /// What is not the data: of clients, replication, the append-only log, the cluster's links, and scripts.
+    overhead: u64,
 }
 
 impl Sums {
     fn of(figures: &Figures) -> Sums {
         let (scripts, interpreters) = (figures.scripts.bytes, figures.scripts.interpreter_bytes);
-        let used = figures.used_bytes + figures.client_bytes + figures.node.stream_bytes + scripts;
-        Sums { used, resident: resident(), scripts, interpreters }
+        let (log, node) = (figures.saves.log.buffer, &figures.node);
+        let overhead = figures.client_bytes + node.stream_bytes + node.link_bytes + log + scripts;
+        Sums { used: figures.used_bytes + overhead, resident: resident(), scripts, interpreters, overhead }
     }
 }
 
@@ -60,13 +63,12 @@ fn resident() -> u64 {
 
 /// The fields of INFO memory.
 pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
-    let Sums { used, resident, scripts, interpreters } = Sums::of(figures);
+    let Sums { used, resident, scripts, interpreters, overhead } = Sums::of(figures);
     // Scripts and functions share an interpreter, which counts as that of functions if there is nothing else for it.
     let functions_alone = figures.scripts.scripts == 0 && figures.scripts.libraries > 0;
     let (of_scripts, of_functions) = if functions_alone { (0, interpreters) } else { (interpreters, 0) };
     let (total, maxmemory) = (plane.options.facts.total_memory, plane.settings.maxmemory);
     let peak = used.max(resident);
-    let overhead = figures.client_bytes + scripts;
     let mut both = |name: &str, bytes: u64| {
         field(out, name, bytes);
         field(out, &format!("{name}_human"), human(bytes));
@@ -99,13 +101,14 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
     field(out, "mem_fragmentation_ratio", format!("{:.2}", ratio(resident, used)));
     field(out, "mem_fragmentation_bytes", resident as i64 - used as i64);
-    field(out, "mem_not_counted_for_evict", 0);
-    field(out, "mem_replication_backlog", 0);
+    // `maxmemory` is for data and clients.
+    field(out, "mem_not_counted_for_evict", figures.node.stream_bytes + figures.saves.log.buffer);
+    field(out, "mem_replication_backlog", figures.node.backlog_bytes);
     field(out, "mem_total_replication_buffers", figures.node.stream_bytes);
     field(out, "mem_clients_slaves", figures.node.replica_bytes);
     field(out, "mem_clients_normal", figures.client_bytes);
-    field(out, "mem_cluster_links", 0);
-    field(out, "mem_aof_buffer", 0);
+    field(out, "mem_cluster_links", figures.node.link_bytes);
+    field(out, "mem_aof_buffer", figures.saves.log.buffer);
     field(out, "mem_allocator", "slots");
     field(out, "active_defrag_running", 0);
     field(out, "lazyfree_pending_objects", figures.freed_later.0);
@@ -159,20 +162,20 @@ fn malloc_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
 fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     let finish: Finish = Box::new(|plane, at, answers| {
         let figures = Figures::merged(answers);
-        let Sums { used, resident, scripts, .. } = Sums::of(&figures);
+        let Sums { used, resident, scripts, overhead, .. } = Sums::of(&figures);
         let (keys, peak) = (figures.databases.iter().map(|database| database.keys).sum::<u64>(), used.max(resident));
         let before: [(&str, u64); 12] = [
             ("peak.allocated", peak),
             ("total.allocated", used),
             ("startup.allocated", 0),
-            ("replication.backlog", 0),
+            ("replication.backlog", figures.node.backlog_bytes),
             ("clients.slaves", figures.node.replica_bytes),
             ("clients.normal", figures.client_bytes),
-            ("cluster.links", 0),
-            ("aof.buffer", 0),
+            ("cluster.links", figures.node.link_bytes),
+            ("aof.buffer", figures.saves.log.buffer),
             ("lua.caches", scripts),
             ("functions.caches", 0),
-            ("overhead.total", figures.client_bytes + scripts),
+            ("overhead.total", overhead),
             ("keys.count", keys),
         ];
         let per_key = figures.used_bytes.checked_div(keys).unwrap_or(0);
@@ -223,5 +226,5 @@ fn memory_stats(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
             number(&mut reply, name, resident as i64 - used as i64);
         }
     });
-    plane.ask(at, plane.data_cores(), Inquiry::Figures, finish)
+    plane.ask(at, plane.everybody(), Inquiry::Figures, finish)
 }

@@ -18,7 +18,7 @@ use crate::data::command::digest;
 use crate::data::command::keyspace::KeyBatch;
 use crate::data::origin::Origin;
 use crate::data::route::Service;
-use crate::data::store::{Prefixes, Progress, Store};
+use crate::data::store::{Prefixes, Step, Store};
 use crate::data::waiter::WaiterId;
 use crate::resp::{Error, Proto};
 use crate::slot::Slot;
@@ -105,12 +105,10 @@ pub struct SnapshotPart {
     pub number: u64,
     /// Whose share.
     pub core: CoreId,
-    /// Whole records.
+    /// Records.
     pub bytes: Vec<u8>,
-    /// How many keys these are.
-    pub keys: usize,
-    /// Whether there is more to come.
-    pub progress: Progress,
+    /// What they are.
+    pub step: Step,
 }
 
 /// What the bus core wants done at one point in time for the whole node.
@@ -119,21 +117,19 @@ pub enum Order {
     Cut(u64),
     /// Put these stores in the place of those of the cores, in their order, and these libraries of functions in the
     /// place of all.
-    Replace(Vec<Box<Store>>, Vec<Vec<u8>>, OldData),
+    Replace(Vec<Box<Store>>, Vec<Vec<u8>>),
+    /// Add what is in these stores, and these libraries of functions, to what there is (DEBUG RELOAD NOFLUSH). What is
+    /// there already is replaced if that is said; if not, nothing is changed.
+    Add {
+        /// The stores, in the order of the cores.
+        stores: Vec<Box<Store>>,
+        /// The sources of the libraries.
+        functions: Vec<Vec<u8>>,
+        /// Whether what is there is replaced.
+        replaces: bool,
+    },
     /// Execute commands of the primary whose keys lie on several cores.
     Apply(Box<ApplyBatch>),
-}
-
-/// What becomes of the data that is there when other data is loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OldData {
-    /// It goes.
-    #[default]
-    Goes,
-    /// It stays; nothing is loaded if a key or library is in both.
-    Stays,
-    /// It stays, but for keys and libraries that are in both.
-    GivesWay,
 }
 
 /// Which database something is done to.
@@ -344,17 +340,8 @@ pub enum Answer {
     Keys(KeyBatch),
     /// A key at random and how many it stands for.
     Sample(Option<(usize, Box<[u8]>)>),
-    /// How many keys a slot has, and some of them.
+    /// A SCAN cursor and keys.
     Scan(u64, KeyBatch),
-    /// A step of SCAN.
-    Scanned {
-        /// Where to go on.
-        next: u64,
-        /// How many keys it has come by.
-        seen: usize,
-        /// Those that are wanted.
-        keys: KeyBatch,
-    },
     /// A number for each thing asked for.
     Counts(Vec<u64>),
     /// CLIENT LIST lines.
@@ -411,6 +398,8 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
+    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
+    Taken(super::share::Taken),
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
@@ -419,6 +408,8 @@ pub enum Notice {
     MakePart(u64),
     /// The snapshot under way is wanted no more.
     EndSnapshot,
+    /// The sender could not execute this command of the piece with that number, for the bus core.
+    CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.

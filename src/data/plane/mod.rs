@@ -47,6 +47,8 @@ pub mod script;
 pub mod script_call;
 pub mod scripting;
 pub mod server;
+pub mod share;
+pub mod snapshot;
 pub mod standing;
 pub mod tracking;
 pub mod transaction;
@@ -208,6 +210,8 @@ pub struct Plane {
     pub invalidations: invalidation::Invalidations,
     /// What clients weigh.
     pub weights: weight::Weights,
+    /// What the cores have taken of the limits of memory.
+    shares: share::Shares,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS.
@@ -244,6 +248,8 @@ pub struct Plane {
     log_waits: bool,
     /// What the snapshot that this core has begun for all of them says of functions, until its first part is made.
     snapshot_functions: Vec<u8>,
+    /// Parts of a snapshot that the bus core wants of this core.
+    wanted_parts: snapshot::WantedParts,
     /// Whether what is being executed is the primary's.
     applying: bool,
     /// Keys to which clients of a writable replica gave deadlines: nobody else will delete them.
@@ -303,6 +309,7 @@ impl Plane {
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
             weights: weight::Weights::default(),
+            shares: share::Shares::new(options.cores),
             cron_paused: false,
             scripts_may_all: false,
             broadcast_bytes: 0,
@@ -321,6 +328,7 @@ impl Plane {
             standing: Arc::default(),
             log_waits: false,
             snapshot_functions: Vec::new(),
+            wanted_parts: snapshot::WantedParts::default(),
             applying: false,
             own_deadlines: HashSet::new(),
             lacks_replicas: false,

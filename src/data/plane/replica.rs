@@ -4,13 +4,11 @@
 use super::Plane;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
-use super::message::{Message, Notice, SnapshotPart};
+use super::message::{Message, Notice};
 use crate::base::ids::ClientId;
-use crate::base::limits;
 use crate::contract::introduction::{Introduction, without};
 use crate::data::acl::User;
 use crate::data::command::{SessionHandler, number};
-use crate::data::store::Progress;
 use crate::resp::Error;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -153,18 +151,6 @@ impl Plane {
         departure.said = std::mem::take(&mut client.input);
         self.forget_client(reference.index);
         Some(departure)
-    }
-
-    /// Makes the next part of snapshot `number`, for the bus core.
-    pub(super) fn continue_snapshot(&mut self, number: u64) {
-        let mut bytes = std::mem::take(&mut self.snapshot_functions);
-        // Whoever wants it slow wants to see it go on, too.
-        let budget = if self.settings.rdb_key_save_delay == 0 { limits::SNAPSHOT_PART } else { 0 };
-        let (progress, keys) = match number & without::DATA {
-            0 => self.stores.home_mut().snapshot_step(budget, &mut bytes),
-            _ => (Progress::Complete, 0),
-        };
-        self.send(self.bus(), Message::Snapshot(SnapshotPart { number, core: self.core(), bytes, keys, progress }));
     }
 
     /// The client waits for the bus core no more.

@@ -381,7 +381,7 @@ impl Plane {
         }
         if !flags.any(Flags::NO_WRITES) {
             if self.standing.replica && self.settings.replica_read_only {
-                return Err(Error::new("READONLY Can not run script with write flag on readonly replica"));
+                return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             if read_only {
                 return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
@@ -512,6 +512,8 @@ impl Plane {
     /// The answer that a script's command waited for is there.
     pub(super) fn script_answered(&mut self, bump: &Bump) {
         let Some(command) = self.scripts.job.as_mut().and_then(|job| job.awaits.take()) else { return };
+        // One that asks others all the time never uses up a slice.
+        self.warn_of_script(bump);
         let reply = self.take_script_reply(command);
         self.answer_call(reply, bump);
     }

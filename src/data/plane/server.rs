@@ -108,17 +108,21 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     scan_on(plane, at, part, KeyBatch::default())
 }
 
+/// The core whose store goes on with a cursor.
+fn core_of(plane: &Plane, cursor: u64) -> CoreId {
+    plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"))
+}
+
 /// The cores own ascending ranges of slots, so one core after the other is scanned: the next one at once if `part` is
 /// not filled yet.
 fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> Done {
-    let slot = Slot::new(slot_of_cursor(part.cursor) as u16).expect("a cursor names a slot");
-    let core = plane.routes.owners().of(slot);
+    let core = core_of(plane, part.cursor);
     let inquiry = Inquiry::Scan(Box::new(part.clone()));
     let then: Next = Box::new(move |plane, at, answers| {
-        let Some(Answer::Scanned { next, seen, keys }) = answers.into_iter().next() else { return Ok(Flow::Done) };
+        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
         found.append(&keys);
-        if next != 0 && seen < part.count {
-            let part = ScanPart { cursor: next, count: part.count - seen, ..part };
+        if next != 0 && keys.len() < part.count && core_of(plane, next) != core {
+            let part = ScanPart { cursor: next, count: part.count - keys.len(), ..part };
             return scan_on(plane, at, part, found);
         }
         let mut reply = plane.reply(at);
@@ -127,7 +131,7 @@ fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> D
         found.write(&mut reply);
         Ok(Flow::Done)
     });
-    plane.ask_then(at, std::iter::once(Peer::from(core)), inquiry, then)
+    plane.ask_then(at, std::iter::once(core.into()), inquiry, then)
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {

@@ -1,7 +1,7 @@
 //! How a data core goes by the node's standing in replication: what it refuses, and the bus core's orders.
 
 use super::Plane;
-use super::message::{Answer, Message, OldData, Order};
+use super::message::{Answer, Message, Order};
 use crate::base::limits;
 use crate::contract::introduction::without;
 use crate::contract::settings::EvictionPolicy;
@@ -9,6 +9,7 @@ use crate::contract::standing::{Disk, DiskError, Standing};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::rdb::write::{Style, Usage};
+use crate::data::script::functions::Policy;
 use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -107,24 +108,31 @@ impl Plane {
         }
         let (now, hasher, store) = (self.now.unix_ms, self.options.hasher, self.stores.home_mut());
         self.own_deadlines.retain(|(db, bytes)| {
-            let key = hasher.key(bytes);
-            let deadline = store.peek(*db, &key, 0).and_then(|handle| store.deadline(handle));
+            let Some(handle) = store.peek(*db, &hasher.key(bytes), 0) else { return false };
+            let deadline = store.deadline(handle);
             let over = deadline.is_some_and(|deadline| deadline < now);
             if over {
-                store.remove(*db, &key, 0);
+                store.expire_now(*db, handle);
             }
             deadline.is_some() && !over
         });
+        self.settle_removed();
     }
 
     /// Carries out an order: all stores are here.
     pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
-            Order::Replace(mut stores, functions, old) => {
-                let answer = match self.keep_old(old, &mut stores).and_then(|()| self.replace_functions(functions, old))
-                {
+            Order::Replace(stores, functions) => {
+                let answer = match self.replace_functions(functions) {
                     Ok(()) => Answer::Stores(self.replace(stores)),
+                    Err(error) => Answer::Reply(Err(error)),
+                };
+                return self.send(self.bus(), Message::Answer(number, answer));
+            }
+            Order::Add { stores, functions, replaces } => {
+                let answer = match self.add(stores, functions, replaces) {
+                    Ok(used) => Answer::Stores(used),
                     Err(error) => Answer::Reply(Err(error)),
                 };
                 return self.send(self.bus(), Message::Answer(number, answer));
@@ -160,36 +168,35 @@ impl Plane {
         self.log.cut(number);
     }
 
-    /// Takes what there is over to the stores that will replace it, if it is to stay.
-    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
-    fn keep_old(&mut self, old: OldData, new: &mut Vec<Box<Store>>) -> Result<(), Error> {
-        let (now, hasher) = (self.now.unix_ms, self.options.hasher);
-        if old == OldData::Goes {
-            return Ok(());
-        }
-        for ((_, store), new) in self.stores.iter_mut().zip(new) {
-            for db in 0..store.databases() {
-                let mut keys: Vec<Box<[u8]>> = Vec::new();
-                store.keys(db, now, |key, _| keys.push(key.into()));
-                for bytes in keys {
-                    let key = hasher.key(&bytes);
-                    match (new.peek(db, &key, 0), store.peek(db, &key, now)) {
-                        (None, Some(handle)) => _ = new.put(db, &key, store.copy_of(handle), now),
-                        (Some(_), _) if old == OldData::Stays => {
-                            let shown = String::from_utf8_lossy(&bytes);
-                            return Err(Error::new(format!("ERR the key '{shown}' exists already")));
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Puts new stores in the place of all, and returns the old ones.
     #[expect(clippy::vec_box, reason = "stores travel in boxes")]
     fn replace(&mut self, new: Vec<Box<Store>>) -> Vec<Box<Store>> {
         self.stores.iter_mut().zip(new).map(|((_, store), new)| store.replace(new)).collect()
+    }
+
+    /// Copies what is in `new` to the stores, and returns it to be freed; with an error nothing has changed.
+    #[expect(clippy::vec_box, reason = "stores travel in boxes")]
+    fn add(&mut self, new: Vec<Box<Store>>, functions: Vec<Vec<u8>>, replaces: bool) -> Result<Vec<Box<Store>>, Error> {
+        let (hasher, databases) = (self.options.hasher, self.settings.databases);
+        let mut keys = vec![Vec::new(); new.len()];
+        for (((_, store), new), keys) in self.stores.iter_mut().zip(&new).zip(&mut keys) {
+            for db in 0..databases {
+                // With time 0 nothing is past its deadline.
+                new.keys(db, 0, |bytes, handle| keys.push((db, Box::<[u8]>::from(bytes), handle)));
+            }
+            let is_there = |(db, bytes, _): &(usize, Box<[u8]>, _)| store.peek(*db, &hasher.key(bytes), 0).is_some();
+            if !replaces && keys.iter().any(is_there) {
+                return Err(Error::new("ERR a key of the file is there already"));
+            }
+        }
+        self.restore_functions(functions, if replaces { Policy::Replace } else { Policy::Append })?;
+        for (((_, store), new), keys) in self.stores.iter_mut().zip(&new).zip(keys) {
+            for (db, bytes, handle) in keys {
+                let key = hasher.key(&bytes);
+                store.remove(db, &key, 0);
+                store.put(db, &key, new.copy_of(handle), 0);
+            }
+        }
+        Ok(new)
     }
 }

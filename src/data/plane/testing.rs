@@ -140,6 +140,8 @@ impl Node {
             self.planes[core].take_up_leftovers(&self.bump);
             worked = true;
         }
+        worked |= self.planes[core].wants_parts();
+        self.planes[core].make_part();
         self.end_turn(core);
         worked
     }
@@ -147,7 +149,7 @@ impl Node {
     /// Turns of all cores until nobody has anything left to do.
     pub fn settle(&mut self) {
         for _ in 0..1_000_000 {
-            let waiting = self.planes.iter().any(|plane| plane.has_leftovers());
+            let waiting = self.planes.iter().any(|plane| plane.has_leftovers() || plane.wants_parts());
             if !waiting && self.queues.iter().flatten().all(VecDeque::is_empty) {
                 return;
             }

@@ -11,6 +11,10 @@ use crate::contract::settings::Settings;
 use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Object, Store, StoreOptions};
 use crate::slot::owner::OwnerMap;
+use std::sync::Arc;
+
+/// Empty keys that the log names, of all that a file has.
+const EMPTY_KEYS_TOLD: u64 = 10;
 
 /// What the stores are to be like.
 #[derive(Clone)]
@@ -135,6 +139,9 @@ impl Loader {
             return Err(Error::Databases(self.databases));
         }
         let Built::Value(value) = value else {
+            if self.loaded.empty < EMPTY_KEYS_TOLD {
+                log::info!("Loading RDB: skipping empty key: {}", String::from_utf8_lossy(&bytes));
+            }
             self.loaded.empty += 1;
             return Ok(());
         };
@@ -152,7 +159,7 @@ impl Loader {
         }
         let deadline = deadline.map_or(Deadline::Clear, Deadline::At);
         let handle = match value {
-            Object::String(value) => store.set_string_owned(db, &key, value, deadline, now),
+            Object::String(value) => store.set_string_owned(db, &key, Arc::unwrap_or_clone(value), deadline, now),
             object => store.set_object(db, &key, object, deadline, now),
         };
         match (store.clock.lfu, frequency, idle) {

@@ -6,14 +6,15 @@
 //! dump:    type | value | version (2 bytes) | checksum (8 bytes)           what DUMP answers and RESTORE takes
 //! ```
 //!
-//! To read: `encode` and `input` (numbers and strings), [`write`](mod@write) and [`value`] (what each type looks like),
-//! then [`read`] (a stream that comes in pieces), [`load`] (from a stream to stores) and [`dump`]. Bytes in, bytes out:
+//! To read: `encode` and `input` (numbers and strings), [`write`](mod@write), [`frozen`] (large values, in steps) and [`value`]
+//! (what each type looks like), then [`read`] (a stream that comes in pieces), [`load`] (from a stream to stores) and [`dump`]. Bytes in, bytes out:
 //! no file, no socket, no thread of its own. Invariants: what is read may be hostile; it makes an [`Error`], never a panic,
 //! and never memory out of proportion to its size.
 
 pub mod checksum;
 pub mod dump;
 mod encode;
+pub mod frozen;
 mod input;
 pub mod load;
 pub mod read;

@@ -167,7 +167,7 @@ mod tests {
         (0..65).for_each(|member| assert!(set.insert(member.to_string().as_bytes(), forms)));
         hash.set(b"f", b"v", forms);
         let text = rewritten(&[
-            (0, "s", Object::String(b"v".to_vec()), Some(5)),
+            (0, "s", Object::string(b"v".to_vec()), Some(5)),
             (0, "h", Object::Hash(hash), None),
             (2, "many", Object::Set(set), None),
         ]);

@@ -5,51 +5,142 @@ use super::input::{Fault, Input};
 use super::{Error, kind};
 use crate::data::types::listpack::Listpack;
 use crate::data::types::stream::{ConsumerNumber, Group, Id, Node, Pending, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// How a group says that it does not know what it has read.
 const UNKNOWN: u64 = u64::MAX;
 
+/// Pending entries that make a piece.
+const PIECE: usize = 256;
+
 /// Writes a stream.
 pub fn put_stream(out: &mut Vec<u8>, stream: &Stream, compressed: bool) {
-    put_length(out, stream.node_count() as u64);
-    for (key, node) in stream.nodes() {
-        put_string(out, &key.to_bytes(), compressed);
-        put_string(out, node.listpack().as_bytes(), compressed);
+    let (mut writer, mut put) =
+        (StreamWriter::default(), |out: &mut Vec<u8>, text: &[u8]| put_string(out, text, compressed));
+    while writer.piece(out, stream, &mut put) {}
+}
+
+/// How far a stream is written.
+#[derive(Default)]
+pub struct StreamWriter(Stage);
+
+/// What was written last; each name is that of a group.
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Nothing,
+    Node(Option<Id>),
+    Group(Option<Vec<u8>>),
+    Pending(Vec<u8>, Option<Id>),
+    Consumer(Vec<u8>, Option<Vec<u8>>),
+    Claim(Vec<u8>, Vec<u8>, Option<Id>),
+}
+
+impl StreamWriter {
+    /// Writes the next piece of `stream`, strings by `put`; false: there was none. It is the same stream each time.
+    pub fn piece(&mut self, out: &mut Vec<u8>, stream: &Stream, put: &mut impl FnMut(&mut Vec<u8>, &[u8])) -> bool {
+        self.0 = match std::mem::take(&mut self.0) {
+            Stage::Nothing => {
+                put_length(out, stream.node_count() as u64);
+                Stage::Node(None)
+            }
+            Stage::Node(last) => match stream.node_after(last) {
+                Some((key, node)) => {
+                    put(out, &key.to_bytes());
+                    put(out, node.listpack().as_bytes());
+                    Stage::Node(Some(key))
+                }
+                None => {
+                    put_facts(out, stream);
+                    Stage::Group(None)
+                }
+            },
+            Stage::Group(last) => {
+                let after = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                let next = stream.groups.range::<[u8], _>((after, Bound::Unbounded)).next();
+                let Some((name, group)) = next else { return false };
+                put(out, name);
+                put_id(out, group.last_id);
+                put_length(out, group.entries_read.unwrap_or(UNKNOWN));
+                put_length(out, group.pending().len() as u64);
+                Stage::Pending(name.clone(), None)
+            }
+            Stage::Pending(name, last) => {
+                let Some(group) = stream.groups.get(&name) else { return false };
+                match put_pending(out, group, last) {
+                    Some(last) => Stage::Pending(name, Some(last)),
+                    None => {
+                        put_length(out, group.consumers().len() as u64);
+                        Stage::Consumer(name, None)
+                    }
+                }
+            }
+            Stage::Consumer(name, last) => {
+                let Some(group) = stream.groups.get(&name) else { return false };
+                match group.consumer_after(last.as_deref()) {
+                    Some(consumer) => {
+                        put(out, &consumer.name);
+                        out.extend(consumer.seen.to_le_bytes());
+                        put_length(out, consumer.pending.len() as u64);
+                        Stage::Claim(name, consumer.name.clone(), None)
+                    }
+                    None => Stage::Group(Some(name)),
+                }
+            }
+            Stage::Claim(name, consumer, last) => {
+                let group = stream.groups.get(&name);
+                let found = group.and_then(|group| Some(group.consumer(group.find(&consumer)?)));
+                let Some(found) = found else { return false };
+                match put_claims(out, &found.pending, last) {
+                    Some(last) => Stage::Claim(name, consumer, Some(last)),
+                    None => Stage::Consumer(name, Some(consumer)),
+                }
+            }
+        };
+        true
     }
+}
+
+/// What is told of the stream as a whole.
+fn put_facts(out: &mut Vec<u8>, stream: &Stream) {
     put_length(out, stream.len());
     for id in [stream.last_id, stream.first_id(), stream.max_deleted_id] {
         put_id(out, id);
     }
     put_length(out, stream.entries_added);
     put_length(out, stream.groups.len() as u64);
-    for (name, group) in &stream.groups {
-        put_string(out, name, compressed);
-        put_group(out, group, compressed);
+}
+
+/// Some of what the group has given out, behind `last`; the last of them.
+fn put_pending(out: &mut Vec<u8>, group: &Group, last: Option<Id>) -> Option<Id> {
+    let mut reached = None;
+    for (id, pending) in group.pending().range(behind(last)).take(PIECE) {
+        out.extend(id.to_bytes());
+        out.extend(pending.delivered.to_le_bytes());
+        put_length(out, pending.count);
+        reached = Some(*id);
     }
+    reached
+}
+
+/// The same of what a consumer has.
+fn put_claims(out: &mut Vec<u8>, claims: &BTreeSet<Id>, last: Option<Id>) -> Option<Id> {
+    let mut reached = None;
+    for id in claims.range(behind(last)).take(PIECE) {
+        out.extend(id.to_bytes());
+        reached = Some(*id);
+    }
+    reached
+}
+
+fn behind(last: Option<Id>) -> (Bound<Id>, Bound<Id>) {
+    (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
 fn put_id(out: &mut Vec<u8>, id: Id) {
     put_length(out, id.ms);
     put_length(out, id.seq);
-}
-
-fn put_group(out: &mut Vec<u8>, group: &Group, compressed: bool) {
-    put_id(out, group.last_id);
-    put_length(out, group.entries_read.unwrap_or(UNKNOWN));
-    put_length(out, group.pending().len() as u64);
-    for (id, pending) in group.pending() {
-        out.extend(id.to_bytes());
-        out.extend(pending.delivered.to_le_bytes());
-        put_length(out, pending.count);
-    }
-    put_length(out, group.consumers().len() as u64);
-    for consumer in group.consumers() {
-        put_string(out, &consumer.name, compressed);
-        out.extend(consumer.seen.to_le_bytes());
-        put_length(out, consumer.pending.len() as u64);
-        consumer.pending.iter().for_each(|id| out.extend(id.to_bytes()));
-    }
 }
 
 /// A stream under way.
@@ -123,8 +214,15 @@ impl Builder {
             State::Claims { groups, consumers, left: 0, .. } => State::Consumers { groups, left: consumers },
             State::Claims { groups, consumers, consumer, left } => {
                 let id = Id::from_bytes(input.array()?);
-                let claimed = self.unclaimed.remove(&id);
-                let (delivered, count) = claimed.ok_or(Error::Corrupt("Consumer entry not found in group PEL"))?;
+                let Some((delivered, count)) = self.unclaimed.remove(&id) else {
+                    let taken = self.group.as_ref().is_some_and(|(_, group)| group.pending().contains_key(&id));
+                    return Err(Error::Corrupt(if taken {
+                        "Stream consumer PEL entry already has a consumer assigned"
+                    } else {
+                        "Consumer entry not found in group PEL"
+                    })
+                    .into());
+                };
                 if let Some((_, group)) = &mut self.group {
                     group.give(id, Pending { consumer, delivered, count });
                 }

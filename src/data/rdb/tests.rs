@@ -76,12 +76,12 @@ fn a_stream_comes_back_in_pieces_of_any_size() {
     assert_eq!((error, items.len()), (None, 6));
     assert_eq!(items[1], Item::Aux(b"repl-offset".to_vec(), b"12345".to_vec()));
     assert_eq!(items[2], Item::Function(b"#!lua name=mylib".to_vec()));
-    let value = Built::Value(Object::String(b"12".to_vec()));
+    let value = Built::Value(Object::string(b"12".to_vec()));
     let deadline = Some(1 << 40);
     let first = Record { db: 3, key: b"a".to_vec(), value, deadline, idle: Some(70), frequency: None };
     assert_eq!((&items[3], &items[5]), (&Item::Record(first), &Item::End));
     let Item::Record(second) = &items[4] else { panic!("{:?}", items[4]) };
-    assert_eq!((second.deadline, &second.value), (None, &Built::Value(Object::String(b"value".repeat(3000)))));
+    assert_eq!((second.deadline, &second.value), (None, &Built::Value(Object::string(b"value".repeat(3000)))));
     for piece in [1, 2, 7, 100] {
         assert_eq!(read(&bytes, piece).0, items);
     }
@@ -160,7 +160,7 @@ fn a_dump_of_redis_is_read_and_ours_is_the_same() {
     ] {
         assert_eq!(dump::dump(Value::Bytes(value), true), payload);
         assert!(dump::is_intact(payload, false));
-        assert_eq!(dump::restore(payload, forms()), Ok(Object::String(value.to_vec())));
+        assert_eq!(dump::restore(payload, forms()), Ok(Object::string(value.to_vec())));
     }
 }
 

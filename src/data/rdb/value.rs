@@ -47,11 +47,11 @@ impl Builder {
             kind::SET => Object::Set(Set::new()),
             kind::ZSET | kind::ZSET_2 => Object::Zset(Zset::default()),
             kind::HASH => Object::Hash(Hash::new()),
-            kind::STRING | kind::MODULE | kind::MODULE_2 => Object::String(Vec::new()),
-            kind::HASH_ZIPMAP | kind::LIST_ZIPLIST | kind::SET_INTSET => Object::String(Vec::new()),
-            kind::ZSET_ZIPLIST | kind::HASH_ZIPLIST => Object::String(Vec::new()),
-            kind::HASH_LISTPACK | kind::ZSET_LISTPACK => Object::String(Vec::new()),
-            kind::STREAM | kind::STREAM_2 => Object::String(Vec::new()),
+            kind::STRING | kind::MODULE | kind::MODULE_2 => Object::string(Vec::new()),
+            kind::HASH_ZIPMAP | kind::LIST_ZIPLIST | kind::SET_INTSET => Object::string(Vec::new()),
+            kind::ZSET_ZIPLIST | kind::HASH_ZIPLIST => Object::string(Vec::new()),
+            kind::HASH_LISTPACK | kind::ZSET_LISTPACK => Object::string(Vec::new()),
+            kind::STREAM | kind::STREAM_2 => Object::string(Vec::new()),
             _ => return Err(Error::Corrupt("Unknown RDB encoding type")),
         };
         let stream = matches!(kind, kind::STREAM | kind::STREAM_2).then(|| Box::new(stream::Builder::new(kind)));
@@ -87,7 +87,7 @@ impl Builder {
                 Ok(None)
             }
             Some(0) => {
-                let object = std::mem::replace(&mut self.object, Object::String(Vec::new()));
+                let object = std::mem::replace(&mut self.object, Object::string(Vec::new()));
                 let is_empty = match &object {
                     Object::List(list) => list.is_empty(),
                     Object::Set(set) => set.is_empty(),
@@ -147,7 +147,7 @@ impl Builder {
             kind::ZSET_LISTPACK => zset_of_listpack(bytes.into_owned(), forms),
             kind::HASH_ZIPLIST => hash_of_ziplist(&bytes, forms),
             kind::HASH_LISTPACK => hash_of_listpack(listpack(bytes.into_owned())?, forms),
-            _ => Ok(Built::Value(Object::String(bytes.into_owned()))),
+            _ => Ok(Built::Value(Object::string(bytes.into_owned()))),
         }?)
     }
 }
@@ -175,13 +175,14 @@ fn listpack(bytes: Vec<u8>) -> Result<Listpack, Error> {
     Listpack::from_bytes(bytes).ok_or(Error::Corrupt("Listpack integrity check failed."))
 }
 
-fn entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>, Error> {
-    ziplist::entries(bytes).ok_or(Error::Corrupt("Ziplist integrity check failed."))
+/// The entries of a ziplist; `problem`: what to say of one that is damaged.
+fn entries<'z>(bytes: &'z [u8], problem: &'static str) -> Result<Vec<Entry<'z>>, Error> {
+    ziplist::entries(bytes).ok_or(Error::Corrupt(problem))
 }
 
 fn push_ziplist(list: &mut List, bytes: &[u8], forms: Forms<'_>) -> Result<(), Error> {
     let limits = limits(forms);
-    for entry in entries(bytes)? {
+    for entry in entries(bytes, "List ziplist integrity check failed.")? {
         list.push(End::Tail, entry.text(&mut itoa::Buffer::new()), &limits);
     }
     Ok(())
@@ -211,7 +212,7 @@ fn hash_of_zipmap(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
 
 fn hash_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
     let mut listpack = Listpack::new();
-    for entry in entries(bytes)? {
+    for entry in entries(bytes, "Hash ziplist integrity check failed.")? {
         match entry {
             Entry::Int(value) => listpack.push_back_int(value),
             Entry::Bytes(text) => listpack.push_back(text),
@@ -224,8 +225,11 @@ fn hash_of_listpack(listpack: Listpack, forms: Forms<'_>) -> Result<Built, Error
     if listpack.is_empty() {
         return EMPTY;
     }
+    if listpack.len() % 2 == 1 {
+        return Err(Error::Corrupt("Hash listpack integrity check failed: a field without value"));
+    }
     let hash = Hash::from_listpack(listpack);
-    let mut hash = hash.ok_or(Error::Corrupt("Hash listpack integrity check failed."))?;
+    let mut hash = hash.ok_or(Error::Corrupt("Hash listpack integrity check failed: listpack with dup elements"))?;
     hash.fit(forms);
     Ok(Built::Value(Object::Hash(hash)))
 }
@@ -243,7 +247,7 @@ fn zset_of_listpack(bytes: Vec<u8>, forms: Forms<'_>) -> Result<Built, Error> {
 }
 
 fn zset_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
-    zset_of_entries(entries(bytes)?.into_iter(), forms)
+    zset_of_entries(entries(bytes, "Zset ziplist integrity check failed.")?.into_iter(), forms)
 }
 
 fn zset_of_entries<'e>(mut entries: impl Iterator<Item = Entry<'e>>, forms: Forms<'_>) -> Result<Built, Error> {

@@ -77,6 +77,12 @@ pub fn resize(out: &mut Vec<u8>, keys: usize, volatile: usize) {
 
 /// Writes a key.
 pub fn record(out: &mut Vec<u8>, record: &Record<'_>, style: Style) {
+    record_head(out, record, style);
+    value(out, record.value, style.compressed);
+}
+
+/// Writes a key up to its value.
+pub fn record_head(out: &mut Vec<u8>, record: &Record<'_>, style: Style) {
     if let Some(deadline) = record.deadline {
         out.push(opcode::DEADLINE_MS);
         out.extend(deadline.to_le_bytes());
@@ -91,7 +97,6 @@ pub fn record(out: &mut Vec<u8>, record: &Record<'_>, style: Style) {
     }
     out.push(kind_of(record.value));
     put_string(out, record.key, style.compressed);
-    value(out, record.value, style.compressed);
 }
 
 /// Writes the end; the checksum of all bytes so far, this one included, is to follow, little-endian.
@@ -153,14 +158,17 @@ pub(super) fn value(out: &mut Vec<u8>, value: Value<'_>, compressed: bool) {
 
 fn put_list(out: &mut Vec<u8>, list: &List, compressed: bool) {
     put_length(out, list.node_count() as u64);
-    for node in list.nodes() {
-        let (container, bytes) = match node {
-            NodeRef::Plain(bytes) => (kind::PLAIN_NODE, bytes),
-            NodeRef::Packed(listpack) => (kind::PACKED_NODE, listpack.as_bytes()),
-        };
-        put_length(out, container);
-        put_string(out, bytes, compressed);
-    }
+    list.nodes().for_each(|node| put_node(out, node, &mut |out, text| put_string(out, text, compressed)));
+}
+
+/// Writes a node of a list, its bytes by `put`.
+pub(super) fn put_node(out: &mut Vec<u8>, node: NodeRef<'_>, put: &mut impl FnMut(&mut Vec<u8>, &[u8])) {
+    let (container, bytes) = match node {
+        NodeRef::Plain(bytes) => (kind::PLAIN_NODE, bytes),
+        NodeRef::Packed(listpack) => (kind::PACKED_NODE, listpack.as_bytes()),
+    };
+    put_length(out, container);
+    put(out, bytes);
 }
 
 /// A large one goes from the highest score to the lowest, as Redis writes it: that is how it is read fastest.

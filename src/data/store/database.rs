@@ -4,7 +4,9 @@
 //! and a random key is found without asking each table.
 
 use super::arena::Arena;
-use super::table::{PLACES, Place, SlotTable};
+use super::parts::Parts;
+use super::slab::Slab;
+use super::table::{FULL, PLACES, Place, SlotTable};
 use crate::base::limits::SLOTS;
 use crate::base::random::Random;
 
@@ -15,8 +17,9 @@ const GROUPS: usize = SLOTS / GROUP;
 /// See the module's description.
 #[derive(Default)]
 pub struct Database {
-    /// One for each slot, or none at all.
-    pub tables: Vec<SlotTable>,
+    /// One for each slot, or none at all. That of a slot with very many keys has its entries in `divided`.
+    tables: Vec<SlotTable>,
+    divided: Slab<Parts>,
     /// Keys in each group of slots.
     groups: Vec<u32>,
     /// Handles of the entries with deadlines; each entry knows its position here.
@@ -37,10 +40,41 @@ impl Database {
         self.volatile.capacity() * size_of::<u32>()
     }
 
-    /// The table of a slot; `None`: this database was never written.
+    /// The table that has the keys of `slot` with `hash`; `None`: there is none.
     #[inline(always)]
-    pub fn table(&self, slot: usize) -> Option<&SlotTable> {
+    pub fn table(&self, slot: usize, hash: u64) -> Option<&SlotTable> {
+        let table = self.tables.get(slot)?;
+        if table.lines() == 0 { self.part(table, hash) } else { Some(table) }
+    }
+
+    #[cold]
+    fn part(&self, table: &SlotTable, hash: u64) -> Option<&SlotTable> {
+        table.parts().map(|number| self.divided.get(number).part(hash))
+    }
+
+    /// What is to be brought nearer first of what [`table`](Self::table) looks at.
+    #[inline(always)]
+    pub fn slot(&self, slot: usize) -> Option<&SlotTable> {
         self.tables.get(slot)
+    }
+
+    /// Keys of a slot.
+    pub fn slot_len(&self, slot: usize) -> usize {
+        self.tables.get(slot).map_or(0, SlotTable::len)
+    }
+
+    /// The tables of a slot from the one with `share` of the hashes on, each with its first share: see
+    /// [`parts`](super::parts).
+    pub fn slot_tables(&self, slot: usize, share: u16) -> impl Iterator<Item = (u16, SlotTable)> {
+        let table = self.tables.get(slot);
+        let parts = table.and_then(SlotTable::parts).map(|number| self.divided.get(number).from(share));
+        let whole = if parts.is_none() { table.map(|table| (0, *table)) } else { None };
+        whole.into_iter().chain(parts.into_iter().flatten())
+    }
+
+    /// All entries of a slot.
+    pub fn entries<'a>(&'a self, slot: usize, memory: &'a [u8]) -> impl Iterator<Item = u32> {
+        self.slot_tables(slot, 0).flat_map(move |(_, table)| table.iter(memory))
     }
 
     /// Adds an entry.
@@ -56,7 +90,14 @@ impl Database {
             self.tables.resize_with(SLOTS, SlotTable::default);
             self.groups.resize(GROUPS, 0);
         }
-        self.tables[slot].insert(arena, hash, handle, rehash);
+        let table = &mut self.tables[slot];
+        if table.len() < FULL && table.parts().is_none() {
+            table.insert(arena, hash, handle, rehash);
+        } else {
+            let number = table.parts().unwrap_or_else(|| self.divided.insert(Parts::of(*table)));
+            self.divided.get_mut(number).insert(arena, hash, handle, rehash);
+            *table = SlotTable::divided(number, table.len() + 1);
+        }
         self.groups[slot / GROUP] += 1;
         self.len += 1;
     }
@@ -70,21 +111,48 @@ impl Database {
         place: Place,
         rehash: impl Fn(&[u8], u32) -> u64,
     ) {
-        self.tables[slot].remove(arena, hash, place, rehash);
+        let table = &mut self.tables[slot];
+        match table.parts() {
+            None => table.remove(arena, hash, place, rehash),
+            Some(number) => {
+                let (parts, left) = (self.divided.get_mut(number), table.len() - 1);
+                parts.remove(arena, hash, place, rehash);
+                match parts.whole(left) {
+                    None => *table = SlotTable::divided(number, left),
+                    Some(whole) => {
+                        *table = whole;
+                        self.divided.remove(number);
+                    }
+                }
+            }
+        }
         self.groups[slot / GROUP] -= 1;
         self.len -= 1;
     }
 
-    /// Takes out a slot's whole table.
-    pub fn take_table(&mut self, slot: usize) -> Option<SlotTable> {
-        let table = self.tables.get_mut(slot)?;
-        if table.len() == 0 {
-            return None;
+    /// Takes out all tables of a slot.
+    pub fn take_tables(&mut self, slot: usize) -> Vec<SlotTable> {
+        let Some(table) = self.tables.get_mut(slot).filter(|table| table.len() > 0) else { return Vec::new() };
+        self.groups[slot / GROUP] -= table.len() as u32;
+        self.len -= table.len();
+        match table.parts() {
+            None => vec![table.detach()],
+            Some(number) => {
+                let parts = self.divided.remove(number);
+                *table = parts.successor();
+                parts.into_tables()
+            }
         }
-        let taken = table.detach();
-        self.groups[slot / GROUP] -= taken.len() as u32;
-        self.len -= taken.len();
-        Some(taken)
+    }
+
+    /// Gives up all tables, and the list of keys with deadlines.
+    pub fn dissolve(self) -> (Vec<SlotTable>, Vec<u32>) {
+        let mut tables = self.tables;
+        let mut divided = self.divided;
+        while let Some(parts) = divided.pop() {
+            tables.extend(parts.map(Parts::into_tables).unwrap_or_default());
+        }
+        (tables, self.volatile)
     }
 
     /// The first slot from `slot` on that has keys.
@@ -108,8 +176,8 @@ impl Database {
         }
         let mut rank = random.index(self.len);
         let group = self.groups.iter().position(|&keys| holds(&mut rank, keys as usize))?;
-        let tables = &self.tables[group * GROUP..][..GROUP];
-        let table = &tables[tables.iter().position(|table| holds(&mut rank, table.len()))?];
+        let slot = (group * GROUP..).take(GROUP).find(|&slot| holds(&mut rank, self.slot_len(slot)))?;
+        let (_, table) = self.slot_tables(slot, 0).find(|(_, table)| holds(&mut rank, table.len()))?;
         loop {
             // Tables are never nearly empty, so this ends soon.
             let (line, index) = (random.index(table.lines()), random.index(PLACES));

@@ -1,11 +1,11 @@
 //! Active expiry: deleting keys past their deadline that nobody asks for, by sampling as Redis does.
 
-use super::Store;
 use super::arena::offset;
 use super::entry::{self};
 use super::lookup::key_at;
 use super::table::Place;
 use super::tracking::Cause;
+use super::{Handle, Store};
 use crate::base::prefetch::prefetch;
 use crate::slot::Slot;
 
@@ -75,6 +75,11 @@ impl Store {
         deleted
     }
 
+    /// Deletes a key that is past its deadline, as whoever calls this has found.
+    pub fn expire_now(&mut self, db: usize, handle: Handle) {
+        self.expire_entry(db, handle.0);
+    }
+
     /// Deletes the entry `handle` and records why; false: it is in no table, but waits in the graveyard.
     pub(super) fn remove_entry(&mut self, db: usize, handle: u32, evicted: bool) -> bool {
         let Some((slot, hash, place)) = self.place_of(db, handle) else { return false };
@@ -95,7 +100,7 @@ impl Store {
         let memory = self.arena.memory();
         let key = key_at(memory, &self.long_keys, handle);
         let (slot, hash) = (Slot::of_key(key).index(), self.hasher.hash(key));
-        let (place, _) = self.databases[db].table(slot)?.find(memory, hash, |candidate| candidate == handle)?;
+        let (place, _) = self.databases[db].table(slot, hash)?.find(memory, hash, |candidate| candidate == handle)?;
         Some((slot, hash, place))
     }
 }

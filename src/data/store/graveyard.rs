@@ -4,13 +4,16 @@
 
 use super::table::SlotTable;
 use super::{Object, Slab, Store};
+use crate::base::limits;
+use crate::data::rdb::frozen::Frozen;
+use std::sync::Arc;
 
 /// A value with more on the heap than this is not freed at once.
 const LARGE: usize = 64 * 1024;
 /// Nor is a stream of more nodes. Source: Redis's `LAZYFREE_THRESHOLD`.
 const NODES: usize = 64;
 /// How much of a large vector is given back in one step.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = limits::FREED_AT_ONCE;
 /// How many entries or objects are freed in one step.
 const ENTRIES: usize = 256;
 /// How many empty tables are passed in one step.
@@ -21,7 +24,9 @@ const TABLES: usize = 4096;
 pub struct Graveyard {
     /// Large objects.
     objects: Vec<Object>,
-    /// How many of them were freed so far.
+    /// What a snapshot had of large values.
+    frozen: Vec<Frozen>,
+    /// How many of the large objects were freed so far.
     freed: u64,
     /// Tables whose entries are still in the arena.
     doomed: Vec<Doomed>,
@@ -57,6 +62,11 @@ impl Graveyard {
         if is_large(&object) {
             self.objects.push(object);
         }
+    }
+
+    /// Leaves what a snapshot had of a value to be freed.
+    pub fn bury_frozen(&mut self, frozen: impl IntoIterator<Item = Frozen>) {
+        self.frozen.extend(frozen);
     }
 
     /// Leaves a list of volatile keys to be freed.
@@ -115,6 +125,12 @@ impl Graveyard {
             if shrink(object) {
                 self.objects.pop();
                 self.freed += 1;
+            }
+            return true;
+        }
+        if let Some(frozen) = self.frozen.last_mut() {
+            if !frozen.release(ENTRIES) {
+                self.frozen.pop();
             }
             return true;
         }
@@ -205,13 +221,15 @@ impl Store {
 }
 
 fn is_large(object: &Object) -> bool {
-    object.heap_bytes() > LARGE || matches!(object, Object::Stream(stream) if stream.nodes().len() > NODES)
+    object.heap_bytes() > LARGE || matches!(object, Object::Stream(stream) if stream.node_count() > NODES)
 }
 
 /// Frees a piece of an object; true: so little is left that it can be dropped.
 fn shrink(object: &mut Object) -> bool {
     match object {
         Object::String(bytes) => {
+            // A snapshot that has it, too, frees it.
+            let Some(bytes) = Arc::get_mut(bytes) else { return true };
             // Shrinking such a large vector gives pages back where it lies, without a copy.
             let kept = bytes.capacity().saturating_sub(PIECE);
             bytes.truncate(kept);
@@ -298,13 +316,13 @@ mod tests {
     #[test]
     fn a_large_value_shrinks_by_pieces() {
         let mut graveyard = Graveyard::default();
-        graveyard.bury(Object::String(vec![1; 5 * PIECE]));
+        graveyard.bury(Object::string(vec![1; 5 * PIECE]));
         for left in (1..5).rev() {
             assert!(graveyard.step());
             assert_eq!(graveyard.objects.first().map(Object::heap_bytes), (left > 1).then_some(left * PIECE));
         }
         assert!(!graveyard.step());
-        graveyard.bury(Object::String(vec![1; LARGE]));
+        graveyard.bury(Object::string(vec![1; LARGE]));
         assert!(!graveyard.step(), "this one is freed at once");
     }
 

@@ -37,15 +37,14 @@ impl Store {
 
     /// Keys of a slot.
     pub fn slot_len(&self, db: usize, slot: Slot) -> usize {
-        self.databases[db].table(slot.index()).map_or(0, |table| table.len())
+        self.databases[db].slot_len(slot.index())
     }
 
     /// Shows at most `limit` keys of a slot.
     pub fn slot_keys(&self, db: usize, slot: Slot, limit: usize, mut visit: impl FnMut(&[u8])) {
-        if let Some(table) = self.databases[db].table(slot.index()) {
-            let memory = self.arena.memory();
-            table.iter(memory).take(limit).for_each(|handle| visit(key_at(memory, &self.long_keys, handle)));
-        }
+        let memory = self.arena.memory();
+        let entries = self.databases[db].entries(slot.index(), memory).take(limit);
+        entries.for_each(|handle| visit(key_at(memory, &self.long_keys, handle)));
     }
 
     /// Any key of a database, each with the same probability; deletes those it meets that are past their deadline.
@@ -73,7 +72,7 @@ impl Store {
         let (database, memory) = (&self.databases[db], self.arena.memory());
         let mut slot = 0;
         while let Some(found) = database.next_slot(slot) {
-            for handle in database.tables[found].iter(memory).filter(|&handle| self.is_live(handle, now)) {
+            for handle in database.entries(found, memory).filter(|&handle| self.is_live(handle, now)) {
                 visit(key_at(memory, &self.long_keys, handle), Handle(handle));
             }
             slot = found + 1;
@@ -98,17 +97,18 @@ impl Store {
         self.bookkeeping -= old.bookkeeping();
         // Whatever was to be freed of it is no longer in a list of volatile keys either.
         self.graveyard.unlist(db);
-        self.graveyard.bury_list(old.volatile);
-        self.graveyard.doom(Doomed::new(old.tables, None));
+        let (tables, volatile) = old.dissolve();
+        self.graveyard.bury_list(volatile);
+        self.graveyard.doom(Doomed::new(tables, None));
     }
 
     fn flush_all(&mut self) {
         self.arena.clear();
         self.graveyard.forget_doomed();
         for database in &mut self.databases {
-            let old = std::mem::take(database);
-            self.graveyard.bury_list(old.volatile);
-            self.graveyard.bury_tables(old.tables);
+            let (tables, volatile) = std::mem::take(database).dissolve();
+            self.graveyard.bury_list(volatile);
+            self.graveyard.bury_tables(tables);
         }
         self.graveyard.bury_slabs(
             std::mem::replace(&mut self.objects, super::Slab::new()),
@@ -125,9 +125,7 @@ impl Store {
             self.tracking.all_changed();
         }
         for (db, database) in self.databases.iter_mut().enumerate() {
-            if let Some(table) = database.take_table(slot.index()) {
-                self.graveyard.doom(Doomed::new(vec![table], Some(db)));
-            }
+            self.graveyard.doom(Doomed::new(database.take_tables(slot.index()), Some(db)));
         }
     }
 

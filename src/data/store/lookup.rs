@@ -42,7 +42,7 @@ impl Store {
     /// Brings the table of a slot nearer. First of three stages; each wants the one before to have arrived.
     #[inline]
     pub fn prefetch_slot(&self, db: usize, slot: Slot) {
-        if let Some(table) = self.databases[db].table(slot.index()) {
+        if let Some(table) = self.databases[db].slot(slot.index()) {
             prefetch(table);
         }
     }
@@ -50,7 +50,7 @@ impl Store {
     /// Brings nearer where the table would keep `key`. Second stage.
     #[inline]
     pub fn prefetch_line(&self, db: usize, key: &Key<'_>) {
-        if let Some(table) = self.databases[db].table(key.slot.index()) {
+        if let Some(table) = self.databases[db].table(key.slot.index(), key.hash) {
             table.prefetch(self.arena.memory(), key.hash);
         }
     }
@@ -58,7 +58,7 @@ impl Store {
     /// Brings the entry of `key` nearer. Third stage.
     #[inline]
     pub fn prefetch_entry(&self, db: usize, key: &Key<'_>) {
-        let Some(table) = self.databases[db].table(key.slot.index()) else { return };
+        let Some(table) = self.databases[db].table(key.slot.index(), key.hash) else { return };
         let memory = self.arena.memory();
         table.candidates(memory, key.hash, |handle| {
             // Two cache lines: most entries are that long, and few start with one.
@@ -85,7 +85,7 @@ impl Store {
     pub(super) fn locate_bytes(&self, db: usize, slot: usize, hash: u64, key: &[u8]) -> Option<(Place, u32)> {
         let memory = self.arena.memory();
         let is = |handle| has_key(memory, &self.long_keys, handle, key);
-        self.databases[db].table(slot)?.find(memory, hash, is)
+        self.databases[db].table(slot, hash)?.find(memory, hash, is)
     }
 
     /// Where `key` is if it isn't past its deadline; deletes it then, unless `keep_expired`.

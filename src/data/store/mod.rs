@@ -11,7 +11,7 @@
 //!   └───────── objects, long keys: what is too large for a cell
 //! ```
 //!
-//! To read: `arena` (memory), `entry` (an entry's bytes), `table` (handles by hash), `database`, then `lookup`
+//! To read: `arena` (memory), `entry` (an entry's bytes), `table` (handles by hash), `parts`, `database`, then `lookup`
 //! and `write`. Invariants: every entry is in exactly one table; an entry with a deadline is at its position in its
 //! database's `volatile`; an object belongs to one entry. Whatever could take long is left to the graveyard and freed
 //! in small steps by [`Store::reclaim`].
@@ -20,6 +20,7 @@
 
 mod arena;
 mod entry;
+mod parts;
 mod table;
 
 mod clock;
@@ -49,7 +50,7 @@ pub use entry::Kind;
 pub use object::Object;
 pub use objects::{Collection, OtherType};
 pub use scan::{cursor_at, slot_of_cursor};
-pub use snapshot::Progress;
+pub use snapshot::{Progress, Step};
 pub use stores::Stores;
 pub use tracking::{Cause, Change, Changes, Prefixes};
 pub use write::Taken;
@@ -243,6 +244,12 @@ impl Store {
             Object::String(bytes) => Value::Bytes(bytes),
             object => Value::Object(object),
         }
+    }
+
+    /// An entry's value if it is outside of its cell.
+    fn object(&self, handle: Handle) -> Option<&Object> {
+        let (memory, header) = (self.arena.memory(), self.header(handle));
+        header.has(entry::OUTSIDE).then(|| self.objects.get(entry::object_number(memory, handle.0, header)))
     }
 
     /// An entry's value if it is a string.

@@ -166,7 +166,7 @@ impl Model {
             });
             let scanned = {
                 let mut scanned = 0;
-                assert_eq!(store.scan(db, 0, 16384, usize::MAX, now, |_, _, _| scanned += 1).0, 0);
+                assert_eq!(store.scan(db, 0, 16384, usize::MAX, now, &mut Vec::new(), |_, _| scanned += 1), 0);
                 scanned
             };
             assert_eq!(scanned, self.0.keys().filter(|(of, _)| *of == db).count());

@@ -2,12 +2,13 @@
 
 use super::entry::Kind;
 use crate::data::types::{hash::Hash, list::List, set::Set, stream::Stream, zset::Zset};
+use std::sync::Arc;
 
 /// A value outside of its entry's cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Object {
     /// A long string.
-    String(Vec<u8>),
+    String(Arc<Vec<u8>>),
     /// A list.
     List(List),
     /// A set.
@@ -21,6 +22,11 @@ pub enum Object {
 }
 
 impl Object {
+    /// A long string.
+    pub fn string(bytes: Vec<u8>) -> Object {
+        Object::String(Arc::new(bytes))
+    }
+
     /// What kind of value it is.
     pub fn kind(&self) -> Kind {
         match self {

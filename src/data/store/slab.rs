@@ -15,6 +15,12 @@ enum Place<T> {
 
 const NONE: u32 = u32::MAX;
 
+impl<T> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab::new()
+    }
+}
+
 impl<T> Slab<T> {
     /// An empty one, without memory.
     pub const fn new() -> Slab<T> {

@@ -10,14 +10,25 @@
 //! as done, so that the walk passes it over. A key that comes into being is noted as well. So notes are kept of keys
 //! that changed in slots ahead, and those of a slot go when the walk leaves it. Invariant: a key that was there at the
 //! beginning is written once, as it was; any other is not.
+//!
+//! A large value is not written at once but *frozen* ([`Frozen`]), whoever comes to it first: a copy that shares its
+//! pieces is written over several steps, while the key may change or go. So a step may end in the middle of a record,
+//! and says so. What this bounds, with pieces of a machine of today:
+//!
+//! - a step: its budget and one element. An element of a collection is written in one go, 1 ms for some megabytes.
+//! - freezing: a count for each piece, so 1 ms for 500 MB in a hash, set or sorted set; for 100 MB in a list or stream,
+//!   and for 50,000 pending entries of a stream's groups, which are copied.
+//! - the first change of a piece that is frozen: a copy of that piece, 0.1 ms. Strings are one piece: changing a part
+//!   of one of 100 MB (SETRANGE, SETBIT, APPEND) while it is being written takes 30 ms, once.
 
 use super::table::PLACES;
 use super::{Handle, Store};
 use crate::base::limits;
 use crate::data::key::Key;
+use crate::data::rdb::frozen::Frozen;
 use crate::data::rdb::write::{self, Record, Style};
 use hashbrown::HashSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a slot that is passed over, or a key looked at, counts for when a step's work is measured in bytes.
 const VISIT: usize = 64;
@@ -29,20 +40,46 @@ pub struct Snapshot {
     style: Style,
     /// Unix time in milliseconds when it began.
     now: u64,
-    /// What was written and not yet taken away: whole records.
+    /// Records that were written and not yet taken away.
     out: Vec<u8>,
-    /// How many keys these are.
-    keys: usize,
     /// The database that was selected in `out`.
     selected: Option<usize>,
-    /// The slot the walk is at, and the line in its table.
+    /// Large values that are to be written.
+    large: VecDeque<Large>,
+    /// Keys written, or frozen, and not yet told.
+    keys: usize,
+    /// The slot the walk is at, the first share of the table it is in there, and the line in that.
     db: usize,
     slot: usize,
+    share: u16,
     line: usize,
     /// The generation the table had when the walk came to its line: entries move when that changes.
     generation: u32,
     /// Keys that the walk passes over, by database and slot.
     done: BTreeMap<(usize, usize), HashSet<Box<[u8]>>>,
+}
+
+/// A large value, and what comes before it in its record.
+struct Large {
+    head: Vec<u8>,
+    value: Frozen,
+}
+
+/// What a step has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How far the snapshot is.
+    pub progress: Progress,
+    /// How many keys were written.
+    pub keys: usize,
+    /// Whether it ends in the middle of a record, which the next step goes on with.
+    pub is_open: bool,
+}
+
+impl From<Progress> for Step {
+    fn from(progress: Progress) -> Step {
+        Step { progress, keys: 0, is_open: false }
+    }
 }
 
 /// How far a snapshot is.
@@ -59,14 +96,17 @@ pub enum Progress {
 impl Store {
     /// Begins a snapshot of the store as it is now; ends the one under way, if there is one.
     pub fn snapshot_begin(&mut self, style: Style, now: u64) {
+        self.snapshot_end();
         self.snapshot = Some(Box::new(Snapshot {
             style,
             now,
             out: Vec::new(),
-            keys: 0,
             selected: None,
+            large: VecDeque::new(),
+            keys: 0,
             db: 0,
             slot: 0,
+            share: 0,
             line: 0,
             generation: 0,
             done: BTreeMap::new(),
@@ -74,22 +114,23 @@ impl Store {
         self.refresh_observed();
     }
 
-    /// Goes on with the snapshot for about `budget` bytes, and adds what was written to `out`: whole records, each
-    /// piece with the databases they are in. Tells how many keys these are, too.
-    pub fn snapshot_step(&mut self, budget: usize, out: &mut Vec<u8>) -> (Progress, usize) {
-        let Some(mut snapshot) = self.snapshot.take() else { return (Progress::Lost, 0) };
-        let complete = snapshot.walk(self, budget.max(LEAST));
-        out.append(&mut snapshot.out);
-        snapshot.selected = None;
-        let keys = std::mem::take(&mut snapshot.keys);
-        self.snapshot = (!complete).then_some(snapshot);
+    /// Goes on with the snapshot for about `budget` bytes, and adds what was written to `out`: records, each piece with
+    /// the databases they are in.
+    pub fn snapshot_step(&mut self, budget: usize, out: &mut Vec<u8>) -> Step {
+        let Some(mut snapshot) = self.snapshot.take() else { return Progress::Lost.into() };
+        let step = snapshot.step(self, budget.max(LEAST), out);
+        if step.progress == Progress::More {
+            self.snapshot = Some(snapshot);
+        }
         self.refresh_observed();
-        (if complete { Progress::Complete } else { Progress::More }, keys)
+        step
     }
 
     /// Ends the snapshot, complete or not.
     pub fn snapshot_end(&mut self) {
-        self.snapshot = None;
+        if let Some(snapshot) = self.snapshot.take() {
+            self.graveyard.bury_frozen(snapshot.large.into_iter().map(|large| large.value));
+        }
         self.refresh_observed();
     }
 
@@ -123,7 +164,8 @@ impl Store {
         let Some(mut snapshot) = self.snapshot.take() else { return };
         if snapshot.out.len() > limits::SNAPSHOT_WAITING {
             // Nobody takes it away as fast as it comes: it is lost.
-            return self.refresh_observed();
+            self.snapshot = Some(snapshot);
+            return self.snapshot_end();
         }
         if snapshot.is_first_change(db, slot, key)
             && let Some(handle) = found
@@ -140,6 +182,33 @@ impl Store {
 }
 
 impl Snapshot {
+    /// Goes on for about `budget` bytes. Whole records come between two large values, never within one.
+    fn step(&mut self, store: &mut Store, budget: usize, out: &mut Vec<u8>) -> Step {
+        let (mut spent, mut complete, mut is_open) = (self.out.len(), false, false);
+        loop {
+            if !self.large.front().is_some_and(Large::is_begun) {
+                out.append(&mut self.out);
+                self.selected = None;
+            }
+            if let Some(mut large) = self.large.pop_front() {
+                let before = out.len();
+                is_open = !large.write(out, before + budget.saturating_sub(spent), self.style.compressed);
+                spent += out.len() - before;
+                if is_open {
+                    self.large.push_front(large);
+                    break;
+                }
+                store.graveyard.bury_frozen([large.value]);
+            } else if complete || spent >= budget {
+                break;
+            } else {
+                complete = self.walk(store, &mut spent, budget);
+            }
+        }
+        let progress = if complete { Progress::Complete } else { Progress::More };
+        Step { progress, keys: std::mem::take(&mut self.keys), is_open }
+    }
+
     /// Whether a key that is about to change is still to be written; it counts as done from now on.
     fn is_first_change(&mut self, db: usize, slot: usize, key: &[u8]) -> bool {
         if (db, slot) < (self.db, self.slot) {
@@ -149,53 +218,57 @@ impl Snapshot {
         !done.contains(key) && done.insert(key.into())
     }
 
-    /// Walks on for about `budget` bytes; true: to the end.
-    fn walk(&mut self, store: &Store, budget: usize) -> bool {
-        let mut spent = self.out.len();
+    /// Walks on until the budget is spent or a large value comes; true: to the end.
+    fn walk(&mut self, store: &Store, spent: &mut usize, budget: usize) -> bool {
         while self.db < store.databases.len() {
+            if !self.large.is_empty() {
+                return false;
+            }
             let next = store.databases[self.db].next_slot(self.slot);
             if next != Some(self.slot) {
                 self.go_to(next.map_or((self.db + 1, 0), |slot| (self.db, slot)));
-                spent += VISIT;
+                *spent += VISIT;
                 continue;
             }
-            if !self.walk_slot(store, &mut spent, budget) {
+            if !self.walk_slot(store, spent, budget) {
                 return false;
             }
             self.go_to((self.db, self.slot + 1));
         }
-        true
+        self.large.is_empty()
     }
 
     /// Leaves the slot, and all before another one.
     fn go_to(&mut self, (db, slot): (usize, usize)) {
-        (self.db, self.slot, self.line) = (db, slot, 0);
+        (self.db, self.slot, self.share, self.line) = (db, slot, 0, 0);
         while self.done.first_entry().is_some_and(|noted| *noted.key() < (db, slot)) {
             self.done.pop_first();
         }
     }
 
-    /// Writes keys of the slot until the budget is spent; true: there are no more.
+    /// Writes keys of the slot until the budget is spent or a large value comes; true: there are no more.
     fn walk_slot(&mut self, store: &Store, spent: &mut usize, budget: usize) -> bool {
-        let table = store.databases[self.db].tables[self.slot];
-        if table.generation() != self.generation {
-            // It is another slot's table, or entries have moved. Those that were written are noted as done.
-            (self.line, self.generation) = (0, table.generation());
-        }
+        let database = &store.databases[self.db];
         let mut written = Vec::new();
-        for line in self.line..table.lines() {
-            for (_, handle) in table.in_line(store.arena.memory(), line) {
-                if *spent >= budget {
-                    self.pause(store, line, table.len(), &written);
-                    return false;
-                }
-                *spent += VISIT;
-                let key = store.key_of(Handle(handle));
-                if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
-                    let before = self.out.len();
-                    self.write(store, self.db, handle);
-                    *spent += self.out.len() - before;
-                    written.push(handle);
+        for (share, table) in database.slot_tables(self.slot, self.share) {
+            if (share, table.generation()) != (self.share, self.generation) {
+                // It is another table, or entries have moved. Those that were written are noted as done.
+                (self.share, self.line, self.generation) = (share, 0, table.generation());
+            }
+            for line in self.line..table.lines() {
+                for (_, handle) in table.in_line(store.arena.memory(), line) {
+                    if *spent >= budget || !self.large.is_empty() {
+                        self.pause(store, line, database.slot_len(self.slot), &written);
+                        return false;
+                    }
+                    *spent += VISIT;
+                    let key = store.key_of(Handle(handle));
+                    if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
+                        let before = self.out.len();
+                        self.write(store, self.db, handle);
+                        *spent += self.out.len() - before;
+                        written.push(handle);
+                    }
                 }
             }
         }
@@ -213,12 +286,10 @@ impl Snapshot {
         done.extend(written.iter().map(|&handle| Box::from(store.key_of(Handle(handle)))));
     }
 
+    /// Writes a key, or freezes its value.
     fn write(&mut self, store: &Store, db: usize, handle: u32) {
         let handle = Handle(handle);
         self.keys += 1;
-        if self.selected.replace(db) != Some(db) {
-            write::select(&mut self.out, db);
-        }
         let record = Record {
             key: store.key_of(handle),
             value: store.value(handle),
@@ -226,21 +297,47 @@ impl Snapshot {
             idle: store.idle_seconds(handle, self.now),
             frequency: store.frequency(handle, self.now),
         };
+        if let Some(value) = store.object(handle).and_then(Frozen::of) {
+            let mut head = Vec::new();
+            write::select(&mut head, db);
+            write::record_head(&mut head, &record, self.style);
+            return self.large.push_back(Large { head, value });
+        }
+        if self.selected.replace(db) != Some(db) {
+            write::select(&mut self.out, db);
+        }
         write::record(&mut self.out, &record, self.style);
+    }
+}
+
+impl Large {
+    fn is_begun(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    /// Writes on until `out` has about `until` bytes; true: that was all.
+    fn write(&mut self, out: &mut Vec<u8>, until: usize, compressed: bool) -> bool {
+        out.append(&mut self.head);
+        self.value.write(out, until, compressed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::model_tests::store;
-    use super::super::{Deadline, Object, Value};
+    use super::super::{Collection, Deadline, Object, Value};
     use super::*;
     use crate::contract::settings::EncodingLimits;
     use crate::data::key::KeyHasher;
+    use crate::data::rdb::dump;
     use crate::data::rdb::read::{Item, Reader};
     use crate::data::rdb::value::Built;
     use crate::data::types::Forms;
+    use crate::data::types::hash::Hash;
+    use crate::data::types::list::{End, Limits as ListLimits, List};
     use crate::data::types::set::Set;
+    use crate::data::types::stream::{Group, Id, NodeLimits, Pending, Stream};
+    use crate::data::types::zset::Zset;
     use proptest::prelude::*;
 
     type Content = BTreeMap<(usize, Vec<u8>), (Object, Option<u64>)>;
@@ -251,7 +348,9 @@ mod tests {
         for db in 0..store.databases() {
             store.keys(db, 0, |key, handle| {
                 let value = match store.value(handle) {
-                    Value::Bytes(bytes) => Object::String(bytes.to_vec()),
+                    Value::Bytes(bytes) => Object::string(bytes.to_vec()),
+                    // What a stream takes depends on how it came to be.
+                    Value::Object(Object::Stream(_)) => read_again(store.value(handle)),
                     Value::Object(object) => object.clone(),
                 };
                 content.insert((db, key.to_vec()), (value, store.deadline(handle)));
@@ -260,9 +359,14 @@ mod tests {
         content
     }
 
+    fn read_again(value: Value<'_>) -> Object {
+        let forms = Forms { limits: &LIMITS, hasher: KeyHasher::new(7) };
+        dump::restore(&dump::dump(value, false), forms).unwrap()
+    }
+
     /// What the pieces of a snapshot tell; each key once.
     fn told(pieces: &[u8]) -> Content {
-        let mut reader = Reader::new(EncodingLimits::default(), KeyHasher::new(7), true);
+        let mut reader = Reader::new(LIMITS, KeyHasher::new(7), true);
         reader.push(b"REDIS0010");
         reader.push(pieces);
         let mut content = Content::new();
@@ -288,7 +392,8 @@ mod tests {
     enum Change {
         Set(u16, usize),
         Append(u16),
-        Member(u16, u16),
+        /// Puts an element into a collection of one of the types, or takes one out.
+        Element(usize, u16, bool),
         Deadline(u16, Option<u64>),
         Remove(u16),
         Rename(u16, u16),
@@ -302,7 +407,7 @@ mod tests {
         let change = prop_oneof![
             6 => (key(), 0..3000_usize).prop_map(|(key, length)| Change::Set(key, length)),
             2 => key().prop_map(Change::Append),
-            4 => (0..20_u16, key()).prop_map(|(key, member)| Change::Member(key, member)),
+            8 => (0..10_usize, key(), 0..4_u8).prop_map(|(key, member, what)| Change::Element(key, member, what > 0)),
             2 => (key(), prop::option::of(0..100_u64)).prop_map(|(key, at)| Change::Deadline(key, at)),
             4 => key().prop_map(Change::Remove),
             2 => (key(), key()).prop_map(|(from, to)| Change::Rename(from, to)),
@@ -313,10 +418,81 @@ mod tests {
         prop::collection::vec(change, 0..if cfg!(miri) { 30 } else { 300 })
     }
 
-    fn one_member(member: &[u8], forms: Forms<'_>) -> Object {
-        let mut set = Set::new();
-        set.insert(member, forms);
-        Object::Set(set)
+    /// Small, so that there are large forms of all types.
+    const LIMITS: EncodingLimits = EncodingLimits {
+        hash_entries: 4,
+        hash_value: 64,
+        list_size: 3,
+        list_compress_depth: 0,
+        set_intset_entries: 4,
+        zset_entries: 4,
+        zset_value: 64,
+        hll_sparse_bytes: 3000,
+        stream_node_bytes: 100,
+        stream_node_entries: 3,
+    };
+
+    /// Changes a collection, made of `fresh` if there is none.
+    fn put<C: Collection>(store: &mut Store, key: &Key<'_>, mut fresh: C, mut change: impl FnMut(&mut C)) {
+        if store.edit(0, key, 50, |old: &mut C| (change(old), true)) == Ok(None) {
+            change(&mut fresh);
+            store.set_object(0, key, fresh.into_object(), Deadline::Clear, 50);
+        }
+    }
+
+    /// Puts `member` into the collection with a number, or takes it out.
+    fn change_element(store: &mut Store, hasher: KeyHasher, number: usize, member: u16, is_in: bool) {
+        let name = format!("{{tag}}many:{number}").into_bytes();
+        let (key, forms, text) = (hasher.key(&name), Forms { limits: &LIMITS, hasher }, format!("member {member}"));
+        let (text, end) = (text.as_bytes(), if member % 3 == 0 { End::Head } else { End::Tail });
+        match number % 5 {
+            0 => put(store, &key, Set::new(), |set| {
+                set.insert(b"stays", forms);
+                if is_in {
+                    set.insert(text, forms)
+                } else {
+                    set.remove(text)
+                };
+            }),
+            1 => put(store, &key, Hash::new(), |hash| {
+                hash.set(b"stays", b"", forms);
+                let value = vec![b'v'; member as usize];
+                if is_in {
+                    hash.set(text, &value, forms)
+                } else {
+                    hash.remove(text)
+                };
+            }),
+            2 => put(store, &key, Zset::default(), |zset| {
+                zset.set(b"stays", 1.0, &LIMITS);
+                if is_in {
+                    zset.set(text, member.into(), &LIMITS)
+                } else {
+                    zset.remove(text)
+                };
+            }),
+            3 => put(store, &key, List::default(), |list| match is_in {
+                true => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
+                false if list.len() < 2 => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
+                false if member % 2 == 0 => _ = list.pop(end, |_| ()),
+                false => _ = list.set(member.into(), b"set", &ListLimits { fill: 3, large: 12 }),
+            }),
+            _ => put(store, &key, Stream::default(), |stream| change_stream(stream, text, member, is_in)),
+        }
+    }
+
+    fn change_stream(stream: &mut Stream, text: &[u8], member: u16, is_in: bool) {
+        let id = Id { ms: 1, seq: stream.last_id.seq + 1 };
+        if is_in {
+            stream.push(id, &[b"f", text], NodeLimits { bytes: 100, entries: 3 });
+            let group = stream.groups.entry(vec![member as u8 % 3]);
+            let group = group.or_insert_with(|| Group::new(Id::ZERO, None));
+            let (consumer, _) = group.consumer_named(&[member as u8 % 5], 7);
+            group.give(id, Pending { consumer, delivered: 1, count: 1 });
+        } else {
+            stream.delete(Id { ms: 1, seq: member.into() });
+            stream.groups.values_mut().for_each(|group| _ = group.acknowledge(Id { ms: 1, seq: member.into() }));
+        }
     }
 
     fn apply(store: &mut Store, hasher: KeyHasher, db: usize, change: Change, out: &mut Vec<u8>) {
@@ -325,15 +501,7 @@ mod tests {
                 store.set_string(db, &hasher.key(&name(key)), &vec![b'n'; length], Deadline::Keep, 50);
             }
             Change::Append(key) => _ = store.append(db, &hasher.key(&name(key)), b"more", 50),
-            Change::Member(key, member) => {
-                let limits = EncodingLimits::default();
-                let forms = Forms { limits: &limits, hasher };
-                let (name, member) = (format!("{{tag}}set:{key}").into_bytes(), member.to_string().into_bytes());
-                let key = hasher.key(&name);
-                if store.edit(db, &key, 50, |set: &mut Set| (set.insert(&member, forms), true)) == Ok(None) {
-                    store.set_object(db, &key, one_member(&member, forms), Deadline::Clear, 50);
-                }
-            }
+            Change::Element(number, member, is_in) => change_element(store, hasher, number, member, is_in),
             Change::Deadline(key, at) => _ = store.set_deadline(db, &hasher.key(&name(key)), at, 50),
             Change::Remove(key) => _ = store.remove(db, &hasher.key(&name(key)), 50),
             Change::Rename(from, to) => {
@@ -372,10 +540,10 @@ mod tests {
             }
             complete |= !store.has_snapshot();
             while !complete {
-                complete = store.snapshot_step(500, &mut out).0 == Progress::Complete;
+                complete = store.snapshot_step(500, &mut out).progress == Progress::Complete;
             }
             prop_assert_eq!(told(&out), beginning);
-            prop_assert_eq!(store.snapshot_step(500, &mut out).0, Progress::Lost);
+            prop_assert_eq!(store.snapshot_step(500, &mut out).progress, Progress::Lost);
         }
     }
 
@@ -390,7 +558,7 @@ mod tests {
         let (mut all, mut steps) = (Vec::new(), 0);
         loop {
             let mut piece = Vec::new();
-            let (progress, _) = store.snapshot_step(10_000, &mut piece);
+            let Step { progress, .. } = store.snapshot_step(10_000, &mut piece);
             assert!(piece.len() <= 10_000, "{}", piece.len());
             all.append(&mut piece);
             if progress == Progress::Complete {
@@ -416,7 +584,7 @@ mod tests {
         for end in end {
             store.snapshot_begin(Style::default(), 1);
             end(&mut store);
-            assert_eq!(store.snapshot_step(100, &mut Vec::new()).0, Progress::Lost);
+            assert_eq!(store.snapshot_step(100, &mut Vec::new()).progress, Progress::Lost);
         }
         store.set_string(0, &key, b"v", Deadline::Clear, 1);
         assert_ne!(store.watch_version(0, &key, 1), version);

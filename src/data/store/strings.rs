@@ -4,6 +4,7 @@ use super::entry::{self, Header, Kind, OUTSIDE, RAW};
 use super::write::{Content, fits};
 use super::{Deadline, Handle, Object, Store, Value};
 use crate::data::key::Key;
+use std::sync::Arc;
 
 /// The longest string Redis embeds in its object. Source: `OBJ_ENCODING_EMBSTR_SIZE_LIMIT`.
 const EMBEDDED: usize = 44;
@@ -91,7 +92,7 @@ impl Store {
                     if old.is_inline_string() {
                         bytes.extend_from_slice(entry::value_part(self.arena.memory(), handle, old));
                     }
-                    let content = Content::Object(Object::String(bytes));
+                    let content = Content::Object(Object::string(bytes));
                     self.store(db, key, Some((place, handle)), content, RAW, Deadline::Keep, now)
                 }
             }
@@ -101,7 +102,7 @@ impl Store {
                 let content = if fits(key.bytes, least) {
                     Content::Bytes(&zeroes)
                 } else {
-                    Content::Object(Object::String(zeroes))
+                    Content::Object(Object::string(zeroes))
                 };
                 self.store(db, key, found, content, RAW, Deadline::Clear, now)
             }
@@ -118,6 +119,7 @@ impl Store {
         let Object::String(bytes) = self.objects.get_mut(number) else {
             unreachable!("the caller has seen that it is a string")
         };
+        let bytes = Arc::make_mut(bytes);
         let before = bytes.capacity();
         if bytes.len() < least {
             if least > before {

@@ -11,6 +11,7 @@
 //! that is full, into the next one with room, and each line it passes counts that. A search that meets a line nobody
 //! went past is over. In tables of up to [`TAGGED`] lines the home follows from the tag, so growing such a table
 //! reads no entry. Tables grow by an eighth at a time, because being dense matters and copying a few lines is cheap.
+//! What would be larger is divided into several tables ([`parts`](super::parts)), unless hashes are too much alike.
 //!
 //! Entries stay where they are until the table is rebuilt, to grow or to shrink, which changes its generation: that
 //! is what SCAN's cursors rely on. Owned by the data core.
@@ -34,6 +35,10 @@ const MANY: u32 = 255;
 
 /// Lines in a run, and the most lines whose home is told by the tag alone: 8 bits of the tag are left to tell entries apart.
 pub const TAGGED: usize = RUN / LINE;
+
+/// Entries that fill a table of as many lines. One that would have more is divided: see [`parts`](super::parts).
+/// (Sooner in tests, so that small models are divided.)
+pub const FULL: usize = if cfg!(test) { 200 } else { capacity(TAGGED) };
 
 /// How many lines ahead of the one that is moved the entries are prefetched, when moving reads them.
 const AHEAD: usize = 3;
@@ -164,6 +169,44 @@ impl SlotTable {
         release(arena, lines.at, lines.lines());
     }
 
+    /// Takes all entries out, each with its hash, and adds them to `out`.
+    pub fn drain(&mut self, arena: &mut Arena, rehash: impl Fn(&[u8], u32) -> u64, out: &mut Vec<(u64, u32)>) {
+        let memory = arena.memory();
+        (0..AHEAD).for_each(|line| self.prefetch_entries(memory, line));
+        for line in 0..self.lines() {
+            self.prefetch_entries(memory, line + AHEAD);
+            out.extend(self.in_line(memory, line).map(|(_, handle)| (rehash(memory, handle), handle)));
+        }
+        self.clear(arena);
+    }
+
+    /// Gives an empty table these entries, each with its hash.
+    pub fn fill(&mut self, arena: &mut Arena, entries: impl ExactSizeIterator<Item = (u64, u32)>) {
+        if entries.len() > 0 {
+            self.len = entries.len() as u32;
+            // There is nothing to hash again.
+            self.rebuild(arena, (2 * entries.len()).div_ceil(17), |_, _| 0);
+            let lines = self.all_mut(arena.memory_mut());
+            entries.for_each(|(hash, handle)| put(lines, hash, handle));
+        }
+    }
+
+    /// What stands for a slot's table that was divided: it has `len` entries, but no lines; its parts have number `at`.
+    pub fn divided(at: u32, len: usize) -> SlotTable {
+        SlotTable { at, lines: 0, len: len as u32, generation: 0 }
+    }
+
+    /// The number of its parts, if this stands for a table that was divided.
+    #[inline]
+    pub fn parts(&self) -> Option<u32> {
+        (self.lines == 0 && self.len > 0).then_some(self.at)
+    }
+
+    /// Makes sure that the generation comes after that of `other`, too.
+    pub fn follow(&mut self, other: &SlotTable) {
+        self.generation = self.generation.max(other.generation);
+    }
+
     /// Leaves an empty table; the old one, with its lines, is what is returned.
     pub fn detach(&mut self) -> SlotTable {
         let empty = SlotTable { generation: self.generation.wrapping_add(1), ..SlotTable::default() };
@@ -239,7 +282,7 @@ impl SlotTable {
 }
 
 /// How many entries `lines` lines hold before there must be more of them: 85 %, where most are still in their home.
-fn capacity(lines: usize) -> usize {
+const fn capacity(lines: usize) -> usize {
     if lines == 1 { PLACES } else { lines * 17 / 2 }
 }
 

@@ -7,6 +7,7 @@ use super::table::{Place, SlotTable};
 use super::tracking::Cause;
 use super::{Deadline, Handle, Object, Store};
 use crate::data::key::Key;
+use std::sync::Arc;
 
 /// A value lifted out of its key, with what belongs to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +53,7 @@ impl Store {
         let content = if fits(key.bytes, value.len()) {
             Content::Bytes(value)
         } else {
-            Content::Object(Object::String(value.to_vec()))
+            Content::Object(Object::string(value.to_vec()))
         };
         self.store(db, key, found, content, 0, deadline, now)
     }
@@ -69,7 +70,7 @@ impl Store {
         if fits(key.bytes, value.len()) {
             return self.set_string(db, key, &value, deadline, now);
         }
-        self.set_object(db, key, Object::String(value), deadline, now)
+        self.set_object(db, key, Object::string(value), deadline, now)
     }
 
     /// Makes `key` hold `object`, whatever it was.
@@ -119,7 +120,7 @@ impl Store {
         let taken = if header.has(OUTSIDE) {
             let number = entry::object_number(self.arena.memory(), handle, header);
             // What takes its place keeps the entry whole until it is unlinked.
-            let object = std::mem::replace(self.objects.get_mut(number), Object::String(Vec::new()));
+            let object = std::mem::replace(self.objects.get_mut(number), Object::string(Vec::new()));
             self.heap -= object.heap_bytes();
             self.taken(Handle(handle), TakenContent::Object(object))
         } else {
@@ -158,9 +159,9 @@ impl Store {
                 Content::Bytes(&short)
             }
             // A longer key than it had leaves less room beside it, and the other way round.
-            TakenContent::Bytes(bytes) => Content::Object(Object::String(bytes.into_vec())),
+            TakenContent::Bytes(bytes) => Content::Object(Object::string(bytes.into_vec())),
             TakenContent::Object(Object::String(bytes)) if fits(key.bytes, bytes.len()) => {
-                short = bytes.into_boxed_slice();
+                short = Arc::unwrap_or_clone(bytes).into_boxed_slice();
                 Content::Bytes(&short)
             }
             TakenContent::Object(object) => Content::Object(object),

@@ -12,6 +12,7 @@ pub mod hyperloglog;
 pub mod intset;
 pub mod list;
 pub mod listpack;
+mod segments;
 pub mod set;
 pub mod stream;
 pub mod zset;

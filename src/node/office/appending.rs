@@ -99,14 +99,11 @@ impl AppendingDesk {
         }
     }
 
-    /// What INFO tells, less what is known of a rewrite under way. `free`: a scheduled rewrite begins at once, and counts
-    /// as begun for those who wait for its end.
-    pub fn facts(&self, free: bool) -> LogFacts {
-        let begins = free && self.state == State::Waiting && self.facts.scheduled && !self.facts.failed;
+    /// What INFO tells, less what is known of a rewrite under way.
+    pub fn facts(&self) -> LogFacts {
         LogFacts {
             enabled: self.state != State::Off,
-            under_way: self.placing || begins,
-            scheduled: self.facts.scheduled && !begins,
+            placing: self.placing,
             write_failed: self.failing.is_some(),
             current: self.sizes.base + self.sizes.incr,
             base: self.rewritten_size,
@@ -140,6 +137,11 @@ impl AppendingDesk {
             self.untaken += bytes.len();
             self.writer.give(Task::Append(bytes, marks));
         }
+    }
+
+    /// Whether rewrites have failed so often that the next one has to wait.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.retry_at != 0
     }
 
     fn is_limited(&mut self, now: u64) -> bool {
@@ -281,7 +283,7 @@ impl NodeOffice {
         self.configure_writer();
         let percentage: u64 = self.config.number("auto-aof-rewrite-percentage");
         let least: u64 = self.config.number("auto-aof-rewrite-min-size");
-        let (facts, now) = (self.appending.facts(false), clock::unix_us() / 1_000_000);
+        let (facts, now) = (self.appending.facts(), clock::unix_us() / 1_000_000);
         let grown = (facts.current * 100 / facts.base.max(1)).saturating_sub(100);
         let due = self.appending.state == State::On && percentage > 0 && facts.current > least && grown >= percentage;
         let free = !self.snapshot_is_made() && !self.is_loading() && !facts.scheduled;
@@ -316,6 +318,11 @@ impl NodeOffice {
             log::warn!(
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
                  start when possible."
+            );
+        } else {
+            // A transaction that enables it, for one, has to end first.
+            log::info!(
+                "AOF was enabled. An AOF background was scheduled to start when all data cores are between two writes."
             );
         }
         if self.appending.failing.take().is_some() {
@@ -459,6 +466,11 @@ impl NodeOffice {
         let loading = self.is_loading_data();
         let disk = Disk { logs: log && !loading, durable: log && !loading, loading, error };
         self.with_replication(outgoing, |replication| replication.set_disk(disk));
+    }
+
+    /// Whether the log can't be written.
+    pub(super) fn log_fails(&self) -> bool {
+        self.appending.failing.is_some()
     }
 
     /// Opens the log at the node's start, with a base if there is nothing.

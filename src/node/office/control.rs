@@ -2,8 +2,9 @@
 //!
 //! What it decides is done strictly in order. A list of actions that has come to [`Action::SaveConfig`] waits until
 //! the text is on the disk, and all later lists behind it: no vote and no claim leaves before it would survive a
-//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write. Nobody waits for
-//! an [`Action::SaveConfigSoon`]: a disk takes some ten milliseconds, and a slot is moved in half a dozen commands.
+//! crash. Meanwhile the control plane goes on taking packets. Lists that queue up share the next write. At
+//! [`Action::WriteConfig`] it waits only until the system has the text: a disk takes some ten milliseconds, and a slot is
+//! moved in half a dozen commands, one after the other.
 //!
 //! When a write fails, the rest of its list is dropped (a vote does not leave, a command is answered with an error) and
 //! the control plane is told, so that it tries again.
@@ -16,7 +17,7 @@ use crate::cluster::{Action, Cluster, LinkId, Replication};
 use crate::cores::bus_core::Outgoing;
 use crate::cores::bus_links::LinkCommand;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
-use crate::node::saver::Saver;
+use crate::node::saver::{Outlives, Saver};
 use crate::resp::{Error, Reply};
 use crate::slot::Slot;
 use std::collections::VecDeque;
@@ -31,10 +32,12 @@ pub struct ClusterDesk {
     /// What was decided and is not done yet.
     lists: VecDeque<List>,
     last: u64,
-    /// The newest text that is not being written yet, and the list it belongs to.
-    unsaved: Option<(u64, String)>,
+    /// What a text has to outlive that is not being written yet, if one is wanted.
+    unsaved: Option<Outlives>,
     /// The last list whose text is being written.
-    saving: Option<u64>,
+    saving: Option<(u64, Outlives)>,
+    /// The last list whose text outlives the process.
+    written: u64,
     /// The last list whose text is on the disk.
     saved: u64,
 }
@@ -75,19 +78,18 @@ impl ClusterDesk {
     /// A desk for `cluster`, whose configuration `saver` writes.
     pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
         let lists = VecDeque::new();
-        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, saved: 0 }
+        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, written: 0, saved: 0 }
     }
 
-    /// Adds a list. Its text, if there is one, holds what those of all earlier lists do.
+    /// Adds a list.
     fn add(&mut self, actions: Vec<Action>, then: Then) {
         self.last += 1;
-        let text = actions.iter().rev().find_map(|action| match action {
-            Action::SaveConfig(text) | Action::SaveConfigSoon(text) => Some(text.clone()),
+        let wanted = actions.iter().filter_map(|action| match action {
+            Action::SaveConfig => Some(Outlives::Machine),
+            Action::WriteConfig => Some(Outlives::Process),
             _ => None,
         });
-        if let Some(text) = text {
-            self.unsaved = Some((self.last, text));
-        }
+        self.unsaved = self.unsaved.max(wanted.max());
         self.lists.push_back(List { number: self.last, actions: actions.into(), then });
     }
 
@@ -95,13 +97,18 @@ impl ClusterDesk {
     fn save(&mut self) -> Option<u64> {
         let mut failed = None;
         if let Some(result) = self.saver.result() {
-            let through = self.saving.take();
-            match result {
-                Ok(()) => self.saved = through.unwrap_or(self.saved),
-                Err(error) => {
-                    log::error!("The cluster configuration file can't be written: {error}");
-                    failed = through;
+            match (result, self.saving.take()) {
+                (Ok(()), Some((through, outlives))) => {
+                    self.written = through;
+                    if outlives == Outlives::Machine {
+                        self.saved = through;
+                    }
                 }
+                (Err(error), saving) => {
+                    log::error!("The cluster configuration file can't be written: {error}");
+                    failed = saving.map(|(through, _)| through);
+                }
+                (Ok(()), None) => {}
             }
         }
         if self.saving.is_none() {
@@ -110,11 +117,11 @@ impl ClusterDesk {
         failed
     }
 
-    /// Has the newest text written.
+    /// Has a text written, if one is wanted. It holds what all lists up to now have decided.
     pub(super) fn save_rest(&mut self) {
-        if let Some((number, text)) = self.unsaved.take() {
-            self.saver.save(text);
-            self.saving = Some(number);
+        if let Some(outlives) = self.unsaved.take() {
+            self.saver.save(self.cluster.nodes_conf(), outlives);
+            self.saving = Some((self.last, outlives));
         }
     }
 }
@@ -220,8 +227,9 @@ impl NodeOffice {
         while let Some(desk) = &mut self.desk {
             let Some(list) = desk.lists.front_mut() else { return };
             match list.actions.pop_front() {
-                Some(Action::SaveConfig(_)) if list.number <= desk.saved => {}
-                Some(save @ Action::SaveConfig(_)) => return list.actions.push_front(save),
+                Some(Action::SaveConfig) if list.number <= desk.saved => {}
+                Some(Action::WriteConfig) if list.number <= desk.written => {}
+                Some(save @ (Action::SaveConfig | Action::WriteConfig)) => return list.actions.push_front(save),
                 Some(action) => self.perform(action, outgoing),
                 None => {
                     let Some(List { then, .. }) = desk.lists.pop_front() else { return };
@@ -247,7 +255,7 @@ impl NodeOffice {
 
     fn perform(&mut self, action: Action, outgoing: &mut Outgoing) {
         match action {
-            Action::SaveConfig(_) | Action::SaveConfigSoon(_) => {}
+            Action::SaveConfig | Action::WriteConfig => {}
             Action::StopReplication => self.replicate(None, outgoing),
             Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
             Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),

@@ -15,7 +15,7 @@ use crate::base::limits;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::data::plane::figures::LoadFacts;
-use crate::data::plane::message::{BusCommand, Inquiry, Message, OldData, Order, Peer};
+use crate::data::plane::message::{BusCommand, Inquiry, Message, Order, Peer};
 use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::Store;
 use crate::node::aof::directory::Directory;
@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Pieces that come from the disk have this bit in their number, those of a primary have not.
-const FROM_DISK: u64 = 1 << 63;
+pub(super) const FROM_DISK: u64 = 1 << 63;
 
 /// What is loaded, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,18 @@ pub enum Wanted {
     Snapshot(Peer, u64),
     /// The append-only log, for DEBUG LOADAOF.
     Log(Peer, u64),
+}
+
+/// What becomes of the data that a loaded snapshot meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Onto {
+    /// It goes.
+    #[default]
+    Nothing,
+    /// It stays, and may have nothing of the same name.
+    Others,
+    /// It stays, less what the snapshot has too.
+    Any,
 }
 
 enum Source {
@@ -56,8 +68,8 @@ pub struct LoadingDesk {
     started: bool,
     /// A DEBUG RELOAD that waits until no write is under way, and whether it saves first.
     quiet: Option<(bool, (Peer, u64))>,
-    /// What the last one wants of the data that is there.
-    old_data: OldData,
+    /// What it does with the data that is there.
+    onto: Onto,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -119,12 +131,12 @@ impl NodeOffice {
         } else if self.is_loading() || self.loading.quiet.is_some() {
             "ERR Background save already in progress"
         } else {
-            self.loading.quiet = Some((!has(b"nosave"), (from, number)));
-            self.loading.old_data = match (has(b"noflush"), has(b"merge")) {
-                (false, _) => OldData::Goes,
-                (true, false) => OldData::Stays,
-                (true, true) => OldData::GivesWay,
+            self.loading.onto = match (has(b"noflush"), has(b"merge")) {
+                (false, _) => Onto::Nothing,
+                (true, false) => Onto::Others,
+                (true, true) => Onto::Any,
             };
+            self.loading.quiet = Some((!has(b"nosave"), (from, number)));
             return self.pause_writes(Some(u64::MAX), outgoing);
         };
         answer(from, number, command, outgoing, |_| Err(Error::new(refusal)));
@@ -313,9 +325,11 @@ impl NodeOffice {
             }
         }
         let stores: Vec<Box<Store>> = stores.into_iter().map(Box::new).collect();
-        let reloads = self.loading.load.as_ref().is_some_and(|load| matches!(load.wanted, Wanted::Snapshot(..)));
-        let old = if reloads { self.loading.old_data } else { OldData::Goes };
-        outgoing.push((Peer(0), Message::Order(self.last, Box::new(Order::Replace(stores, functions, old)))));
+        let order = match std::mem::take(&mut self.loading.onto) {
+            Onto::Nothing => Order::Replace(stores, functions),
+            onto => Order::Add { stores, functions, replaces: onto == Onto::Any },
+        };
+        outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
     }
 
     /// The new stores serve, or can't.
@@ -394,9 +408,14 @@ impl NodeOffice {
 
     fn load_failed(&mut self, wanted: Wanted, reason: &str, outgoing: &mut Outgoing) {
         self.loading.load = None;
+        self.loading.onto = Onto::Nothing;
         let (command, text) = match wanted {
             Wanted::Start => {
-                self.give_up(&format!("{reason}. Fatal error loading the DB, check server logs. Exiting."))
+                log::error!("Error while reading what the node begins with: {reason}");
+                self.give_up(&format!(
+                    "{reason}. Terminating server after rdb file reading failure. \
+                     Fatal error loading the DB, check server logs. Exiting."
+                ))
             }
             Wanted::Snapshot(to, number) => ((to, number), "ERR Error trying to load the RDB dump"),
             Wanted::Log(to, number) => ((to, number), "ERR Error trying to load the AOF files, check server logs"),

@@ -11,6 +11,7 @@ mod connections;
 mod control;
 mod failover;
 mod loading;
+mod obeying;
 mod oom_score;
 pub mod parts;
 mod replication;
@@ -27,7 +28,7 @@ use crate::cluster::now::Now;
 use crate::cluster::stats::MessageKind;
 use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
-use crate::cores::bus_core::{Office, Outgoing};
+use crate::cores::bus_core::{Office, Outgoing, Signal};
 use crate::cores::clock;
 use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
@@ -42,7 +43,7 @@ use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::SavingDesk;
-use shutdown::{Ending, Wishes};
+use shutdown::Ending;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -115,6 +116,7 @@ pub struct NodeOffice {
     ending: Option<Ending>,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
+    obeying: obeying::ObeyingDesk,
     pending: HashMap<u64, Pending>,
     last: u64,
     links_configured: bool,
@@ -148,6 +150,7 @@ impl NodeOffice {
             ending: None,
             drain,
             oom_score: oom_score::OomScore::default(),
+            obeying: obeying::ObeyingDesk::default(),
             pending: HashMap::new(),
             last: 0,
             links_configured: false,
@@ -239,7 +242,10 @@ impl NodeOffice {
         let facts = self.saving.facts();
         // One for replicas is one that is being made.
         let under_way = facts.under_way || self.desk_of_replication.replication.has_snapshot();
-        let log = self.appending.facts(!self.snapshot_is_made() && !self.is_loading());
+        let mut log = self.appending.facts();
+        // A rewrite that nothing stands against is one that was begun, though the cores have not come to it yet.
+        let begins = log.scheduled && !self.snapshot_is_made() && !self.is_loading() && !self.appending.is_held_back();
+        (log.placing, log.scheduled) = (log.placing || begins, log.scheduled && !begins);
         SaveFacts { log, loading: self.loading.facts(), under_way, ..facts }
     }
 
@@ -247,6 +253,8 @@ impl NodeOffice {
     fn debug(&mut self, args: &[Vec<u8>], outgoing: &mut Outgoing) -> Result<(), Error> {
         let [name, args @ ..] = args else { return Err(Error::Syntax) };
         match (name.to_ascii_lowercase().as_slice(), args) {
+            (b"segfault", []) => self.crash(libc::SIGSEGV),
+            (b"panic", []) => self.crash(libc::SIGABRT),
             (b"config-rewrite-force-all", []) => self.config.rewrite(true, self.user_lines()),
             (b"change-repl-id", []) => {
                 self.desk_of_replication.replication.change_id();
@@ -304,6 +312,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
                 self.replaced(number, old, outgoing);
@@ -415,9 +424,12 @@ impl Office for NodeOffice {
         }
     }
 
-    fn signalled(&mut self, outgoing: &mut Outgoing) {
-        log::warn!("Received SIGTERM or SIGINT, scheduling shutdown...");
-        self.begin_to_end(Wishes { save: self.has_save_points(), ..Wishes::default() }, None, outgoing);
+    fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
+        match signal {
+            Signal::Terminate => self.end_on_signal("SIGTERM", "shutdown-on-sigterm", outgoing),
+            Signal::Interrupt => self.end_on_signal("SIGINT", "shutdown-on-sigint", outgoing),
+            Signal::Abort => self.crash(libc::SIGABRT),
+        }
     }
 
     fn is_over(&self) -> bool {

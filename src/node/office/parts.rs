@@ -1,7 +1,11 @@
-//! Parts of a snapshot on their way from the cores to whoever gets them. `rdb-key-save-delay`, which is for tests, holds
-//! them up here: no data core ever sleeps for it.
+//! Parts of a snapshot on their way from the cores to whoever gets them.
+//!
+//! A core that has begun with a large value has the *floor* until it is whole: parts of other cores wait here meanwhile,
+//! no more of them than each core may make ahead. `rdb-key-save-delay`, which is for tests, holds parts up here as well:
+//! no data core ever sleeps for it.
 
 use super::{NodeOffice, now};
+use crate::base::ids::CoreId;
 use crate::cores::bus_core::Outgoing;
 use crate::data::plane::message::SnapshotPart;
 use std::collections::VecDeque;
@@ -15,12 +19,27 @@ pub struct HeldParts {
     parts: VecDeque<(u64, SnapshotPart)>,
     /// Microseconds of the clock that never goes back, when the last one is to be there.
     due: u64,
+    /// The snapshot and the core whose record is to be gone on with.
+    floor: Option<(u64, CoreId)>,
+}
+
+impl HeldParts {
+    /// The next part whose time has come by `until`, in milliseconds.
+    fn next(&mut self, until: u64) -> Option<SnapshotPart> {
+        let over = self.due == 0;
+        let may_speak =
+            |part: &SnapshotPart| self.floor.is_none_or(|(number, core)| number != part.number || core == part.core);
+        let found = self.parts.iter().position(|(_, part)| may_speak(part));
+        let (_, part) = found.filter(|at| over || self.parts[*at].0 <= until).and_then(|at| self.parts.remove(at))?;
+        self.floor = part.step.is_open.then_some((part.number, part.core));
+        Some(part)
+    }
 }
 
 impl NodeOffice {
     /// A core made a part.
     pub(super) fn part_made(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let delay = microseconds(part.keys, self.config.number("rdb-key-save-delay"));
+        let delay = microseconds(part.step.keys, self.config.number("rdb-key-save-delay"));
         let held = &mut self.held_parts;
         held.due = held.due.max(now().mono_ms * 1000) + delay;
         held.parts.push_back((held.due / 1000, part));
@@ -32,11 +51,7 @@ impl NodeOffice {
         if self.config.number::<i64>("rdb-key-save-delay") == 0 {
             self.held_parts.due = 0;
         }
-        let until = now().mono_ms + EARLY;
-        let over = self.held_parts.due == 0;
-        while self.held_parts.parts.front().is_some_and(|(due, _)| over || *due <= until)
-            && let Some((_, part)) = self.held_parts.parts.pop_front()
-        {
+        while let Some(part) = self.held_parts.next(now().mono_ms + EARLY) {
             if let Some(part) = self.part_for_file(part, outgoing) {
                 self.snapshot_part(part, outgoing);
             }

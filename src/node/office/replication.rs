@@ -210,15 +210,18 @@ impl NodeOffice {
     /// What INFO tells of it.
     pub(super) fn node_figures(&self) -> NodeFigures {
         let replication = &self.desk_of_replication.replication;
-        let (stream_bytes, replica_bytes) = replication.memory();
+        let [stream_bytes, backlog_bytes, replica_bytes] = replication.memory();
         let ending = self.ending.as_ref();
         let waiting = replication.waiting_clients() + ending.map_or(0, Ending::clients);
         NodeFigures {
             replication: replication.info(),
             syncs: replication.counters.all(),
             stream_bytes,
+            backlog_bytes,
             replica_bytes,
+            link_bytes: self.desk.as_ref().map_or(0, |desk| desk.cluster.link_bytes()),
             waiting: waiting as u64,
+            unexpected_errors: self.obeying.unexpected_errors,
             ends_in: ending.map(Ending::left),
             couriers: self.courier.kept(),
         }
@@ -310,7 +313,10 @@ impl NodeOffice {
                 desk.loader = None;
                 desk.replacing = None;
             }
-            Action::Apply(number, piece) => self.apply(number, piece, outgoing),
+            Action::Apply(number, piece) => {
+                self.check_disk_for_primary();
+                self.apply(number, piece, outgoing);
+            }
             Action::Record(batch) => self.record(&batch, outgoing),
             Action::Waited(ticket, count) => {
                 if let Some((to, number)) = desk.waiting.remove(&ticket) {
@@ -343,8 +349,8 @@ impl NodeOffice {
     }
 
     pub(super) fn snapshot_part(&mut self, part: SnapshotPart, outgoing: &mut Outgoing) {
-        let SnapshotPart { number, core, bytes, progress, .. } = part;
-        self.with_replication(outgoing, |replication| match progress {
+        let SnapshotPart { number, core, bytes, step } = part;
+        self.with_replication(outgoing, |replication| match step.progress {
             Progress::Lost => replication.snapshot_lost(number),
             Progress::More => replication.snapshot_part(number, core, bytes, false),
             Progress::Complete => replication.snapshot_part(number, core, bytes, true),

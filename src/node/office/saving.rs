@@ -2,7 +2,7 @@
 //! the append-only log.
 //!
 //! ```text
-//! how much has changed?  ->  a cut on all cores at once  ->  parts, one core a piece at a time  ->  the file has its name
+//! how much has changed?  ->  a cut on all cores at once  ->  parts, some of each core under way  ->  the file has its name
 //! ```
 //!
 //! A core has one snapshot at a time, so there is none for replicas meanwhile, and none for a file while replicas get one.
@@ -10,6 +10,7 @@
 use super::appending::ok;
 use super::{NodeOffice, Then, answer};
 use crate::base::ids::CoreId;
+use crate::base::limits;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::{clock, wake::Bell};
 use crate::data::key::KeyHasher;
@@ -305,7 +306,8 @@ impl NodeOffice {
                 save.written.push_back(None);
                 save.writer = Some(writer);
                 for core in 0..self.cores as u16 {
-                    outgoing.push((Peer(core), Message::Tell(Notice::MakePart(number))));
+                    let parts = (0..limits::PARTS_AHEAD).map(|_| (Peer(core), Message::Tell(Notice::MakePart(number))));
+                    outgoing.messages.extend(parts);
                 }
             }
             Err(error) => self.end_save(Err(error.to_string()), outgoing),
@@ -345,13 +347,13 @@ impl NodeOffice {
         }
         let save = self.saving.save.as_mut().filter(|save| save.number == part.number)?;
         let writer = save.writer.as_ref()?;
-        if part.progress == Progress::Lost {
+        if part.step.progress == Progress::Lost {
             self.save_lost(outgoing);
             return None;
         }
         writer.push(part.bytes);
-        save.keys += part.keys as u64;
-        if part.progress == Progress::Complete {
+        save.keys += part.step.keys as u64;
+        if part.step.progress == Progress::Complete {
             save.missing -= 1;
             save.written.push_back(None);
             if save.missing == 0 {
@@ -469,7 +471,7 @@ pub(super) fn header(facts: Option<&SnapshotFacts>, base: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     write::header(&mut bytes);
     let mut aux = |name: &str, value: &str| write::aux(&mut bytes, name, value.as_bytes());
-    aux("redis-ver", crate::base::limits::REDIS_VERSION);
+    aux("redis-ver", limits::REDIS_VERSION);
     aux("redis-bits", "64");
     aux("ctime", &(clock::unix_us() / 1_000_000).to_string());
     if let Some(SnapshotFacts { db, id, offset }) = facts {

@@ -8,6 +8,7 @@
 use super::{After, NodeOffice, answer, now};
 use crate::cores::bus_core::Outgoing;
 use crate::data::plane::message::{Answer, BusCommand, Message, Peer};
+use crate::node::log::last_words;
 use crate::resp::Error;
 
 /// How it is to end.
@@ -66,6 +67,26 @@ impl NodeOffice {
         let save = has(b"save") || self.has_save_points() && !has(b"nosave");
         let wishes = Wishes { save, now: has(b"now"), force: has(b"force") };
         self.begin_to_end(wishes, Some((from, number)), outgoing);
+    }
+
+    /// Ends the node because of a signal, as its `directive` says.
+    pub(super) fn end_on_signal(&mut self, signal: &str, directive: &str, outgoing: &mut Outgoing) {
+        log::warn!("Received {signal} scheduling shutdown...");
+        let words = self.config.words(directive);
+        let has = |word| words.contains(&word);
+        let save = has("save") || self.has_save_points() && !has("nosave");
+        self.begin_to_end(Wishes { save, now: has("now"), force: has("force") }, None, outgoing);
+    }
+
+    /// Ends the process as this signal does that nobody handles.
+    pub(super) fn crash(&self, signal: i32) -> ! {
+        if self.config.flag("crash-log-enabled") {
+            self.drain.drain();
+            last_words(&format!("coreslot crashed by signal: {signal}"));
+        }
+        // It does not return, but for a signal that does not end a process.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+        std::process::abort()
     }
 
     /// Ends the node, once its replicas have what they lack.

@@ -15,7 +15,7 @@ pub struct Snapshot {
     end_mark: String,
     /// Cores that are not at their end.
     cores: usize,
-    /// Cores whose last part the replicas have not taken: they make no more before.
+    /// Cores that may make one more part each, once the replicas have taken most of what there is.
     parts: Vec<CoreId>,
     /// Bytes kept.
     pub(super) kept: u64,
@@ -141,7 +141,8 @@ impl Replication {
         }
         if let Some(snapshot) = &mut self.snapshot {
             let cores = self.merge.cores() as u8;
-            snapshot.parts = (0..cores).map(CoreId).collect();
+            let ahead = |core| [CoreId(core); limits::PARTS_AHEAD];
+            snapshot.parts = (0..cores).flat_map(ahead).collect();
         }
         self.forget_snapshot();
         self.proceed();

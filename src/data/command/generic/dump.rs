@@ -8,6 +8,7 @@ use crate::data::rdb::dump;
 use crate::data::store::{Deadline, Object};
 use crate::data::types::Forms;
 use crate::resp::Error;
+use std::sync::Arc;
 
 /// `DUMP key`
 pub fn dump(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
@@ -63,7 +64,7 @@ pub fn restore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let store = exec.store(key.slot);
     let place = deadline.map_or(Deadline::Clear, Deadline::At);
     let handle = match value {
-        Object::String(bytes) => store.set_string_owned(db, &key, bytes, place, now),
+        Object::String(bytes) => store.set_string_owned(db, &key, Arc::unwrap_or_clone(bytes), place, now),
         object => store.set_object(db, &key, object, place, now),
     };
     match (store.clock.lfu, options.frequency, options.idle) {

@@ -2,9 +2,9 @@
 
 use crate::base::notify::Class;
 use crate::base::random::Random;
-use crate::data::command::collection::{missed, read, remove_emptied, write_entry};
+use crate::data::command::collection::{read, remove_emptied, write_entry};
 use crate::data::command::number::parse_i64;
-use crate::data::command::sample::{Wanted, sample};
+use crate::data::command::sample::{Wanted, draw_none, sample};
 use crate::data::exec::Exec;
 use crate::data::types::Forms;
 use crate::data::types::set::Set;
@@ -109,14 +109,7 @@ pub fn srandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
                 write_entry(&mut exec.reply, member);
             }
         }
-        (None, wanted) => {
-            if wanted.is_some() {
-                exec.reply.array(0);
-            } else {
-                exec.reply.null();
-            }
-            missed(exec, &key);
-        }
+        (None, wanted) => draw_none(exec, &key, wanted.is_some()),
     }
     Ok(())
 }

@@ -10,16 +10,19 @@
 //! large   hash: u64 | key length: u32 | key | value       each a piece of its own, if key or value are long
 //! ```
 //!
+//! A copy shares what it is made of with the original until one of them changes it ([`segments`](super::segments)).
+//!
 //! [`scan`](Dict::scan) walks over the hashes themselves in the order of their reversed bits: there each bucket is one
 //! interval, however many buckets there are, so that an item present during a whole scan is visited exactly once.
 
 mod bucket;
-mod segments;
+mod large;
 
+use super::segments::Segments;
 use crate::base::random::Random;
 use crate::data::key::KeyHasher;
 use bucket::{Bucket, Item, LONGEST};
-use segments::Segments;
+use large::Large;
 use std::marker::PhantomData;
 
 /// Items a bucket has on average before the next one is split.
@@ -32,8 +35,6 @@ const CURSOR_BITS: u32 = 48;
 const CHOICES: usize = 4 * LOAD;
 /// Bytes of a large item before its key.
 const LARGE_HEAD: usize = 12;
-/// How much of a large item is freed at once.
-const PIECE: usize = 1 << 20;
 
 /// What a dict maps its keys to: `()` or [`Bytes`].
 pub trait Value {
@@ -97,7 +98,7 @@ impl<'v> Raw for &'v [u8] {
 pub struct Dict<V> {
     hasher: KeyHasher,
     buckets: Segments<Bucket>,
-    large: Segments<Box<[u8]>>,
+    large: Segments<Large>,
     len: usize,
     /// Bytes of the buckets and large items.
     bytes: usize,
@@ -116,7 +117,7 @@ struct Found {
 impl<V: Value> Dict<V> {
     /// An empty one, without memory of its own.
     pub fn new(hasher: KeyHasher) -> Self {
-        Dict { hasher, buckets: Segments::new(), large: Segments::new(), len: 0, bytes: 0, value: PhantomData }
+        Dict { hasher, buckets: Segments::default(), large: Segments::default(), len: 0, bytes: 0, value: PhantomData }
     }
 
     /// How many items it has.
@@ -220,23 +221,34 @@ impl<V: Value> Dict<V> {
         self.buckets.iter().flat_map(|bucket| self.items(bucket))
     }
 
+    /// How many pieces it has, some eight items each.
+    pub fn pieces(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The items of one of them.
+    pub fn piece(&self, number: usize) -> impl Iterator<Item = (&[u8], V::Of<'_>)> {
+        self.items(&self.buckets[number])
+    }
+
     /// Frees about `budget` items; whether any are left. Nothing else can be done with it after the first call.
     pub fn release(&mut self, budget: usize) -> bool {
         let mut freed = 0;
         while freed < budget {
-            if let Some(item) = self.large.pop() {
+            if self.large.pop_shared() || self.buckets.pop_shared() {
+                // What a snapshot has, too, it frees, and the account of its bytes ends here.
+                self.bytes = 0;
+                freed += LOAD;
+            } else if let Some(item) = self.large.pop() {
                 freed += 1;
-                self.bytes -= item.len();
-                if item.len() > PIECE {
-                    // A huge one goes piece by piece.
-                    let mut left = item.into_vec();
-                    left.truncate(left.len() - PIECE);
+                self.bytes = self.bytes.saturating_sub(item.len());
+                if let Some(left) = item.shrunk() {
                     self.bytes += left.len();
-                    self.large.push(left.into_boxed_slice());
+                    self.large.push(left);
                     return true;
                 }
             } else if let Some(bucket) = self.buckets.pop() {
-                self.bytes -= bucket.bytes();
+                self.bytes = self.bytes.saturating_sub(bucket.bytes());
                 freed += LOAD;
             } else {
                 break;
@@ -328,7 +340,7 @@ impl<V: Value> Dict<V> {
             let number = self.large.len() as u32;
             let item = [&hash.to_le_bytes()[..], &(key.len() as u32).to_le_bytes(), key, value].concat();
             self.bytes += item.len();
-            self.large.push(item.into_boxed_slice());
+            self.large.push(item.into());
             self.change(bucket, |bucket| bucket.push_large(end, number, hash_part(hash)));
         }
         self.len += 1;

@@ -94,7 +94,7 @@ fn what_is_released_is_gone_step_by_step() {
         let value = vec![1; if number % 3 == 0 { 1000 } else { 10 }];
         dict.insert(&name(number), &value);
     }
-    dict.insert(b"huge", &vec![1; 3 * PIECE]);
+    dict.insert(b"huge", &vec![1; 3 * crate::base::limits::FREED_AT_ONCE]);
     let mut steps = 1;
     while dict.release(256) {
         steps += 1;

@@ -20,6 +20,7 @@ use super::listpack::{Entry, Listpack};
 use node::Node;
 pub use node::NodeRef;
 use quicklist::Quicklist;
+use std::sync::Arc;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +219,14 @@ impl List {
         one.into_iter().chain(many.into_iter().flatten().map(Node::view))
     }
 
+    /// The node with this number.
+    pub fn node(&self, number: usize) -> Option<NodeRef<'_>> {
+        match self {
+            List::One(pack) => (number == 0).then_some(NodeRef::Packed(pack)),
+            List::Many(list) => list.nodes.get(number).map(Node::view),
+        }
+    }
+
     /// How many nodes it has.
     pub fn node_count(&self) -> usize {
         match self {
@@ -235,7 +244,7 @@ impl List {
 
     /// Adds a large element that was dumped at the end.
     pub fn push_plain(&mut self, bytes: Vec<u8>) {
-        self.as_quicklist(|list| list.put(list.nodes.len(), Node::Plain(bytes)));
+        self.as_quicklist(|list| list.put(list.nodes.len(), Node::Plain(Arc::new(bytes))));
     }
 
     /// Bytes it has on the heap. O(1).
@@ -274,7 +283,7 @@ impl List {
         };
         let result = change(&mut list);
         *self = match list.nodes.pop_front() {
-            Some(Node::Packed { pack, .. }) if list.nodes.is_empty() => List::One(pack),
+            Some(Node::Packed { pack, .. }) if list.nodes.is_empty() => List::One(Arc::unwrap_or_clone(pack)),
             Some(node) => {
                 list.nodes.push_front(node);
                 List::Many(list)

@@ -1,7 +1,9 @@
-//! A node of a list: many elements in a listpack, or one that is too large for that.
+//! A node of a list: many elements in a listpack, or one that is too large for that. A copy of a node shares them until one
+//! of the two changes.
 
 use super::super::listpack::{Entry, Iter, Listpack};
 use super::{End, Limits};
+use std::sync::Arc;
 
 /// See the module's description.
 #[derive(Clone, Debug)]
@@ -11,10 +13,10 @@ pub enum Node {
         /// How many they are: to be known without touching the listpack.
         count: u32,
         /// The elements.
-        pack: Listpack,
+        pack: Arc<Listpack>,
     },
     /// One large element.
-    Plain(Vec<u8>),
+    Plain(Arc<Vec<u8>>),
 }
 
 /// A node, to read.
@@ -38,17 +40,17 @@ impl Node {
     /// A node of one element.
     pub fn of(text: &[u8], limits: &Limits) -> Node {
         if limits.is_large(text.len()) {
-            return Node::Plain(text.to_vec());
+            return Node::Plain(Arc::new(text.to_vec()));
         }
         let mut pack = Listpack::new();
         pack.push_back(text);
-        Node::Packed { count: 1, pack }
+        Node::Packed { count: 1, pack: Arc::new(pack) }
     }
 
     /// A node of these elements; none: there are none.
     pub fn packed(pack: Listpack) -> Option<Node> {
         let count = pack.len() as u32;
-        (count > 0).then_some(Node::Packed { count, pack })
+        (count > 0).then(|| Node::Packed { count, pack: Arc::new(pack) })
     }
 
     /// The node, to read.
@@ -81,6 +83,7 @@ impl Node {
         if !limits.takes(pack.as_bytes().len(), *count as usize, text.len()) {
             return false;
         }
+        let pack = Arc::make_mut(pack);
         match at {
             0 => pack.push_front(text),
             at if at == *count as usize => pack.push_back(text),
@@ -102,14 +105,14 @@ impl Node {
         if !limits.takes(without, *count as usize - 1, text.len()) {
             return false;
         }
-        pack.replace(place, text);
+        Arc::make_mut(pack).replace(place, text);
         true
     }
 
     /// Deletes `number` elements from index `at` on; not all of them.
     pub fn delete(&mut self, at: usize, number: usize) {
         if let Node::Packed { count, pack } = self {
-            pack.delete_range(at as i64, number);
+            Arc::make_mut(pack).delete_range(at as i64, number);
             *count -= number as u32;
         }
     }
@@ -120,12 +123,16 @@ impl Node {
         let mut deleted = 0;
         let (count, pack) = match self {
             Node::Packed { count, pack } => (count, pack),
-            Node::Plain(bytes) if limit > 0 && bytes == text => {
-                *self = Node::Packed { count: 0, pack: Listpack::new() };
+            Node::Plain(bytes) if limit > 0 && bytes.as_slice() == text => {
+                *self = Node::Packed { count: 0, pack: Arc::default() };
                 return 1;
             }
             Node::Plain(_) => return 0,
         };
+        if pack.first().is_none_or(|first| pack.find(first, text, 0).is_none()) {
+            return 0;
+        }
+        let pack = Arc::make_mut(pack);
         match from {
             End::Head => {
                 let mut at = pack.first();
@@ -163,10 +170,10 @@ impl Node {
                 Entry::Bytes(bytes) => tail.push_back(bytes),
             }
         }
-        pack.delete_range(at as i64, *count as usize - at);
+        Arc::make_mut(pack).delete_range(at as i64, *count as usize - at);
         let moved = *count - at as u32;
         *count = at as u32;
-        Some(Node::Packed { count: moved, pack: tail })
+        Some(Node::Packed { count: moved, pack: Arc::new(tail) })
     }
 
     /// Adds the elements of `other` behind its own; false: that would be against the limits.
@@ -175,7 +182,7 @@ impl Node {
             (Node::Packed { count, pack }, Node::Packed { count: more, pack: other }) => {
                 let fits = limits.allow(pack.as_bytes().len() + other.as_bytes().len(), (*count + *more) as usize);
                 if fits {
-                    pack.append(other);
+                    Arc::make_mut(pack).append(other);
                     *count += more;
                 }
                 fits

@@ -2,6 +2,7 @@
 
 use super::Id;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// An entry that a consumer was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,13 @@ impl Group {
     /// The consumers by name, in its order.
     pub fn consumers(&self) -> impl ExactSizeIterator<Item = &Consumer> {
         self.by_name.values().map(|number| &self.consumers[number])
+    }
+
+    /// The consumer behind the one with this name, or the first.
+    pub fn consumer_after(&self, name: Option<&[u8]>) -> Option<&Consumer> {
+        let after = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut next = self.by_name.range::<[u8], _>((after, Bound::Unbounded));
+        next.next().map(|(_, number)| &self.consumers[number])
     }
 
     /// The number of the consumer with this name.

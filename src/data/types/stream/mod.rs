@@ -15,7 +15,7 @@ pub use id::Id;
 pub use node::{Node, View};
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 /// When a node is full.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +111,10 @@ impl Stream {
         self.nodes.len()
     }
 
-    /// The nodes with their keys, as they are dumped.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (Id, &Node)> {
-        self.nodes.iter().map(|(key, node)| (*key, node))
+    /// The node behind the one with this key, or the first, and its key.
+    pub fn node_after(&self, key: Option<Id>) -> Option<(Id, &Node)> {
+        let after = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.nodes.range((after, Bound::Unbounded)).next().map(|(key, node)| (*key, node))
     }
 
     /// A stream out of a dump: its nodes, which are well-formed; `length` as told. None: that does not add up.

@@ -97,8 +97,7 @@ proptest! {
         }
         prop_assert_eq!(&ids(&stream, false), &model);
         prop_assert_eq!(stream.first_id().ms, model.first().copied().unwrap_or(0));
-        let nodes: Option<Vec<(Id, Node)>> = stream
-            .nodes()
+        let nodes: Option<Vec<(Id, Node)>> = std::iter::successors(stream.node_after(None), |(key, _)| stream.node_after(Some(*key)))
             .map(|(key, node)| Some((key, Node::from_listpack(node.listpack().clone(), key)?)))
             .collect();
         let again = Stream::from_nodes(nodes.expect("well-formed"), stream.len()).expect("it adds up");

@@ -2,13 +2,12 @@
 //!
 //! A number changes only when its element takes the place of one that is removed: then the last one moves down. So a
 //! walk from the highest number to the lowest meets every element that stays, whatever is added and removed meanwhile.
-//! Memory is taken and given back chunk by chunk; nothing that is there is ever copied to grow.
+//! Memory is taken and given back segment by segment.
+
+use crate::data::types::segments::Segments;
 
 /// An element's number.
 pub type Id = u32;
-
-/// Elements a chunk has room for. The first one grows to this by doubling.
-const CHUNK: usize = 512;
 
 /// The longest member that needs no memory of its own.
 const SHORT: usize = 22;
@@ -16,6 +15,7 @@ const SHORT: usize = 22;
 /// A member and its score.
 #[derive(Clone, Debug)]
 pub struct Element {
+    /// Its score.
     pub score: f64,
     member: Member,
 }
@@ -29,6 +29,12 @@ enum Member {
 
 const _: () = assert!(size_of::<Element>() == 32);
 
+impl Default for Element {
+    fn default() -> Self {
+        Element { score: 0.0, member: Member::Short { length: 0, bytes: [0; SHORT] } }
+    }
+}
+
 impl Element {
     pub fn new(member: &[u8], score: f64) -> Element {
         let member = if member.len() <= SHORT {
@@ -41,6 +47,7 @@ impl Element {
         Element { score, member }
     }
 
+    /// Its member.
     pub fn member(&self) -> &[u8] {
         match &self.member {
             Member::Short { length, bytes } => &bytes[..usize::from(*length)],
@@ -57,27 +64,29 @@ impl Element {
     }
 }
 
-/// See the module's description.
+/// See the module's description. A copy shares its elements with the original until one of the two changes them.
 #[derive(Clone, Debug, Default)]
 pub struct Elements {
-    chunks: Vec<Vec<Element>>,
-    length: usize,
+    elements: Segments<Element>,
     /// Bytes of long members.
     outside: usize,
 }
 
 impl Elements {
+    /// How many there are.
     pub fn len(&self) -> usize {
-        self.length
+        self.elements.len()
     }
 
+    /// The one with this number.
     #[inline]
     pub fn get(&self, id: Id) -> &Element {
-        &self.chunks[id as usize / CHUNK][id as usize % CHUNK]
+        &self.elements[id as usize]
     }
 
+    /// Changes a score.
     pub fn set_score(&mut self, id: Id, score: f64) {
-        self.chunks[id as usize / CHUNK][id as usize % CHUNK].score = score;
+        self.elements[id as usize].score = score;
     }
 
     /// Adds an element under the next number.
@@ -85,47 +94,35 @@ impl Elements {
     /// # Panics
     /// When there are 2^32 already: callers see to `limits::MAX_ZSET_MEMBERS`.
     pub fn push(&mut self, element: Element) -> Id {
-        let id = Id::try_from(self.length).expect("one sorted set has less than 2^32 members");
-        if self.length == self.chunks.len() * CHUNK {
-            self.chunks.push(if id == 0 { Vec::new() } else { Vec::with_capacity(CHUNK) });
-        }
+        let id = Id::try_from(self.len()).expect("one sorted set has less than 2^32 members");
         self.outside += element.outside();
-        self.chunks[self.length / CHUNK].push(element);
-        self.length += 1;
+        self.elements.push(element);
         id
     }
 
     /// Removes an element; the last one takes its number.
     pub fn remove(&mut self, id: Id) -> Element {
-        let last = self.pop().expect("there is the element to be removed");
-        if id as usize == self.length {
-            return last;
-        }
-        self.outside += last.outside();
-        let removed = std::mem::replace(&mut self.chunks[id as usize / CHUNK][id as usize % CHUNK], last);
+        let removed = self.elements.swap_remove(id as usize).expect("there is the element to be removed");
         self.outside -= removed.outside();
         removed
     }
 
-    /// Removes the element with the highest number.
-    pub fn pop(&mut self) -> Option<Element> {
-        let chunk = self.chunks.last_mut()?;
-        let element = chunk.pop()?;
-        if chunk.is_empty() {
-            self.chunks.pop();
+    /// Frees at most about `budget` elements, those with the highest numbers; whether any are left. Only good for being
+    /// released further then.
+    pub fn release(&mut self, budget: usize) -> bool {
+        for _ in 0..budget {
+            if self.elements.pop_shared() {
+                self.outside = 0;
+                break;
+            }
+            let Some(element) = self.elements.pop() else { break };
+            self.outside = self.outside.saturating_sub(element.outside());
         }
-        self.length -= 1;
-        self.outside -= element.outside();
-        Some(element)
+        self.len() > 0
     }
 
     /// Bytes on the heap. O(1).
     pub fn heap_bytes(&self) -> usize {
-        let elements = match &*self.chunks {
-            [] => 0,
-            [only] => only.capacity(),
-            chunks => chunks.len() * CHUNK,
-        };
-        self.chunks.capacity() * size_of::<Vec<Element>>() + elements * size_of::<Element>() + self.outside
+        self.elements.heap_bytes() + self.outside
     }
 }

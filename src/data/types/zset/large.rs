@@ -21,6 +21,11 @@ impl Large {
         self.elements.len()
     }
 
+    /// Its elements, whatever their order.
+    pub fn elements(&self) -> &Elements {
+        &self.elements
+    }
+
     /// The element with a number; numbers are below the length.
     pub fn nth_stored(&self, number: usize) -> &Element {
         self.elements.get(number as Id)
@@ -107,10 +112,10 @@ impl Large {
 
     /// Frees at most about `budget` elements; whether any are left. Only good for being released further then.
     pub fn release(&mut self, budget: usize) -> bool {
-        (0..budget).for_each(|_| drop(self.elements.pop()));
+        let elements_left = self.elements.release(budget);
         let index_left = self.index.release(budget);
         let tree_left = self.tree.release(budget);
-        self.elements.len() > 0 || index_left || tree_left
+        elements_left || index_left || tree_left
     }
 }
 

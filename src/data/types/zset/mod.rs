@@ -17,6 +17,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use elements::Elements as StoredElements;
 pub use tree::Cut;
 
 use super::listpack::{Entry, Listpack};
@@ -62,6 +63,14 @@ impl Zset {
         match &self.0 {
             Form::Compact(compact) => Some(compact.listpack()),
             Form::Large(_) => None,
+        }
+    }
+
+    /// Its elements in no order, unless it is a listpack. A copy of them costs little.
+    pub fn elements(&self) -> Option<&StoredElements> {
+        match &self.0 {
+            Form::Compact(_) => None,
+            Form::Large(large) => Some(large.elements()),
         }
     }
 

@@ -76,9 +76,7 @@ const PORT: i128 = u16::MAX as i128;
 const MIB: i128 = 1024 * 1024;
 
 // Why rows have no effect. One text for all rows that wait for the same thing.
-const NO_COLLECTIONS: &str = "this build has no collections yet, only strings";
 const FREED_IN_STEPS: &str = "coreslot always frees memory in small steps between commands";
-const NO_REPLICATION: &str = "this build does not replicate yet";
 const NO_TLS: &str = "this build has no TLS";
 const NO_MODULES: &str = "coreslot has no modules";
 const NO_FORK: &str = "coreslot never forks";

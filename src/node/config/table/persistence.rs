@@ -1,6 +1,6 @@
 //! Databases and what is kept of them on disk.
 
-use super::{INT, INT_MIN, LONG, NOT_BUILT};
+use super::{INT, INT_MIN, LONG};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 use crate::node::config::value::Value;
 
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Directive] = &[
         .hidden(),
     flag("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot failed."),
     choice("sanitize-dump-payload", &["no", "yes", "clients"], "no", "Whose RESTORE payloads are checked in depth.")
-        .without_effect(NOT_BUILT),
+        .without_effect("every payload is checked in depth, whoever sends it"),
     flag("appendonly", "no", "Log every write to disk.").not_while_loading(),
     choice("appendfsync", FSYNC, "everysec", "When logged writes are synced to disk."),
     text("appendfilename", "appendonly.aof", "The base name of the log's files.").check(log_name).immutable(),

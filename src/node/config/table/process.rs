@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Directive] = &[
     text("proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the title in process lists.")
         .check(title_template)
         .without_effect(NOT_BUILT),
-    flag("crash-log-enabled", "yes", "Log a report when the process crashes.").without_effect(NOT_BUILT),
+    flag("crash-log-enabled", "yes", "Log a report when the process crashes."),
     flag("crash-memcheck-enabled", "yes", "Test the memory when the process crashes.").without_effect(NOT_BUILT),
     flag("use-exit-on-panic", "no", "Exit instead of aborting on an internal error.")
         .hidden()
@@ -37,11 +37,9 @@ pub(super) const ROWS: &[Directive] = &[
         .hidden()
         .without_effect(NOT_BUILT),
     special("shutdown-on-sigint", Kind::Choices(SHUTDOWN), "default", "How SIGINT shuts the node down.")
-        .check(save_or_nosave)
-        .without_effect(NOT_BUILT),
+        .check(save_or_nosave),
     special("shutdown-on-sigterm", Kind::Choices(SHUTDOWN), "default", "How SIGTERM shuts the node down.")
-        .check(save_or_nosave)
-        .without_effect(NOT_BUILT),
+        .check(save_or_nosave),
     number("shutdown-timeout", 0, INT, "10", "How many seconds a shutdown waits for replicas that lag behind."),
     special("oom-score-adj", Kind::OomScoreAdj, "no", "Whether to adjust the kernel's out-of-memory score."),
     special(

@@ -1,6 +1,6 @@
 //! Replication, both sides of it.
 
-use super::{INT, LONG, NO_REPLICATION, PORT};
+use super::{FREED_IN_STEPS, INT, LONG, PORT};
 use crate::node::config::directive::{Directive, Kind, choice, flag, memory, number, special, text};
 
 const LOADS: &[&str] = &["disabled", "on-empty-db", "swapdb"];
@@ -18,15 +18,14 @@ pub(super) const ROWS: &[Directive] = &[
     flag("replica-ignore-maxmemory", "yes", "Leave eviction to the primary.").alias("slave-ignore-maxmemory"),
     flag("replica-lazy-flush", "no", "Free the old data in the background before a full synchronisation.")
         .alias("slave-lazy-flush")
-        .without_effect(NO_REPLICATION),
+        .without_effect(FREED_IN_STEPS),
     number("replica-priority", 0, INT, "100", "Sentinel prefers the replica with the lowest; 0 is never.")
         .alias("slave-priority"),
     flag("replica-announced", "yes", "Let Sentinel tell of this replica."),
     text("replica-announce-ip", "", "The address that the primary is told.").alias("slave-announce-ip"),
     number("replica-announce-port", 0, PORT, "0", "The port that the primary is told; 0 means the real one.")
         .alias("slave-announce-port"),
-    flag("replica-ignore-disk-write-errors", "no", "Go on as a replica when the disk cannot be written.")
-        .without_effect(NO_REPLICATION),
+    flag("replica-ignore-disk-write-errors", "no", "Go on as a replica when the disk cannot be written."),
     number("min-replicas-to-write", 0, INT, "0", "Refuse writes with fewer good replicas; 0 is off.")
         .alias("min-slaves-to-write"),
     number("min-replicas-max-lag", 0, INT, "10", "Seconds of silence up to which a replica counts as good.")
@@ -43,6 +42,5 @@ pub(super) const ROWS: &[Directive] = &[
     number("repl-diskless-sync-max-replicas", 0, INT, "0", "Do not wait longer once so many replicas are there."),
     choice("repl-diskless-load", LOADS, "disabled", "When a replica loads a snapshot straight from the socket.")
         .not_while_loading(),
-    choice("propagation-error-behavior", ON_ERROR, "ignore", "What a replica does when a replicated command fails.")
-        .without_effect(NO_REPLICATION),
+    choice("propagation-error-behavior", ON_ERROR, "ignore", "What a replica does when a replicated command fails."),
 ];

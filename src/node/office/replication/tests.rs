@@ -8,7 +8,7 @@ use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
-use crate::data::plane::message::{Inquiry, Message, Notice, OldData, Order, Peer};
+use crate::data::plane::message::{Inquiry, Message, Notice, Order, Peer};
 use crate::data::plane::testing::{Node, encode};
 use crate::data::rdb::load::{Loader, Plan};
 use crate::data::store::Progress;
@@ -130,7 +130,7 @@ fn load(node: &mut Node, primary: &mut Node) {
     }
     assert!(loader.push(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap());
     let stores = loader.finish().unwrap().stores.into_iter().map(Box::new).collect();
-    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores, Vec::new(), OldData::Goes))));
+    node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores, Vec::new()))));
     node.settle();
 }
 
@@ -179,7 +179,7 @@ proptest! {
             primary.bus_says(core.into(), Message::Tell(Notice::MakePart(7)));
         }
         primary.settle();
-        let complete = primary.parts.iter().all(|part| part.progress == Progress::Complete);
+        let complete = primary.parts.iter().all(|part| part.step.progress == Progress::Complete);
         // A FLUSHDB that was under way may have come after the cut all the same.
         prop_assume!(complete && primary.parts.len() == cores);
         let (stream, cut) = stream(&mut primary);

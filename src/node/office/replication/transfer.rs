@@ -3,7 +3,7 @@
 use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::cores::streams::StreamCommand;
-use crate::data::plane::message::{Message, OldData, Order, Peer};
+use crate::data::plane::message::{Message, Order, Peer};
 use crate::data::rdb::load::{Loaded, Plan};
 use crate::data::store::Store;
 use crate::node::loader::SnapshotLoader;
@@ -75,7 +75,7 @@ impl NodeOffice {
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
         self.last += 1;
         self.desk_of_replication.replacing = Some((self.last, db));
-        let order = Order::Replace(stores, loaded.functions, OldData::Goes);
+        let order = Order::Replace(stores, loaded.functions);
         outgoing.push((Peer(0), Message::Order(self.last, Box::new(order))));
     }
 

@@ -1,0 +1,138 @@
+//! A large value as it was at one moment, written little by little while its key goes on changing.
+//!
+//! It is made by copying the value, which shares its pieces with the copy (`data/types/segments.rs`): that takes about a
+//! microsecond for 500 KB of a hash, set or sorted set, or ten for the same of a list; nothing for a string. Whoever
+//! changes a piece that is still shared copies it first, some hundreds of elements at most (but all of a string).
+//! Nothing of it is ever walked twice, and one step writes no more than its budget and one element.
+
+use super::encode::{put_length, put_string};
+use super::stream::StreamWriter;
+use super::write;
+use crate::base::limits;
+use crate::data::store::Object;
+use crate::data::types::dict::{Bytes, Dict};
+use crate::data::types::hash::Hash;
+use crate::data::types::list::List;
+use crate::data::types::set::Set;
+use crate::data::types::stream::Stream;
+use crate::data::types::zset::StoredElements;
+use std::sync::Arc;
+
+/// See the module's header.
+pub struct Frozen {
+    content: Content,
+    /// How many pieces of it were written.
+    written: usize,
+    begun: bool,
+}
+
+enum Content {
+    String(Arc<Vec<u8>>),
+    List(List),
+    Set(Box<Dict<()>>),
+    Hash(Box<Dict<Bytes>>),
+    /// From the highest number to the lowest.
+    Zset(StoredElements),
+    Stream(Box<Stream>, Box<StreamWriter>),
+}
+
+impl Frozen {
+    /// `value` as it is now; none: it is so small that it can as well be written at once.
+    pub fn of(value: &Object) -> Option<Frozen> {
+        if value.heap_bytes() <= limits::WRITTEN_AT_ONCE {
+            return None;
+        }
+        let content = match value {
+            Object::String(bytes) => Content::String(bytes.clone()),
+            Object::List(list) => Content::List(list.clone()),
+            Object::Set(Set::Dict(dict)) => Content::Set(dict.clone()),
+            Object::Hash(Hash::Dict(dict)) => Content::Hash(dict.clone()),
+            Object::Zset(zset) => Content::Zset(zset.elements()?.clone()),
+            Object::Stream(stream) => Content::Stream(stream.clone(), Box::default()),
+            Object::Set(Set::Intset(_)) | Object::Hash(Hash::Listpack(_)) => return None,
+        };
+        Some(Frozen { content, written: 0, begun: false })
+    }
+
+    /// Writes on, without the byte that tells the form, until `out` has `budget` bytes or all of it is written; true: all.
+    pub fn write(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> bool {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin(out);
+        }
+        while out.len() < budget {
+            if !self.piece(out, budget, compressed) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What comes before its pieces: how many there are.
+    fn begin(&self, out: &mut Vec<u8>) {
+        match &self.content {
+            // Compressing it can't be done in steps, so it is not compressed.
+            Content::String(bytes) => put_length(out, bytes.len() as u64),
+            Content::List(list) => put_length(out, list.node_count() as u64),
+            Content::Set(dict) => put_length(out, dict.len() as u64),
+            Content::Hash(dict) => put_length(out, dict.len() as u64),
+            Content::Zset(elements) => put_length(out, elements.len() as u64),
+            Content::Stream(..) => {}
+        }
+    }
+
+    /// Writes a piece; false: there are no more.
+    fn piece(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> bool {
+        let mut put = |out: &mut Vec<u8>, text: &[u8]| {
+            put_string(out, text, compressed && text.len() <= limits::WRITTEN_AT_ONCE);
+        };
+        let number = self.written;
+        self.written += 1;
+        match &mut self.content {
+            Content::String(bytes) => {
+                let end = bytes.len().min(number + budget - out.len());
+                out.extend_from_slice(&bytes[number..end]);
+                self.written = end;
+                return end < bytes.len();
+            }
+            Content::List(list) => match list.node(number) {
+                Some(node) => write::put_node(out, node, &mut put),
+                None => return false,
+            },
+            Content::Set(dict) if number < dict.pieces() => {
+                dict.piece(number).for_each(|(member, ())| put(out, member));
+            }
+            Content::Hash(dict) if number < dict.pieces() => dict.piece(number).for_each(|(field, value)| {
+                put(out, field);
+                put(out, value);
+            }),
+            Content::Set(_) | Content::Hash(_) => return false,
+            Content::Zset(elements) => {
+                let Some(id) = elements.len().checked_sub(self.written) else { return false };
+                let element = elements.get(id as u32);
+                put(out, element.member());
+                out.extend(element.score.to_le_bytes());
+            }
+            Content::Stream(stream, writer) => return writer.piece(out, stream, &mut put),
+        }
+        true
+    }
+
+    /// Frees at most about `budget` elements of what nobody shares; whether anything is left. To be done once it is
+    /// written, or wanted no more.
+    pub fn release(&mut self, budget: usize) -> bool {
+        match &mut self.content {
+            Content::String(bytes) => {
+                let Some(bytes) = Arc::get_mut(bytes) else { return false };
+                let kept = bytes.len().saturating_sub(limits::FREED_AT_ONCE);
+                bytes.truncate(kept);
+                bytes.shrink_to(kept);
+                kept > 0
+            }
+            Content::List(list) => list.release(budget),
+            Content::Set(dict) => dict.release(budget),
+            Content::Hash(dict) => dict.release(budget),
+            Content::Zset(elements) => elements.release(budget),
+            Content::Stream(stream, _) => stream.release(budget),
+        }
+    }
+}
