@@ -4,7 +4,8 @@
 //! what it has to say goes to the [`Bus`](super::bus_core), what is to be done with it comes as [`StreamCommand`]s.
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
-//! paused stream is not read, so that the other side has to wait.
+//! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
+//! is over.
 
 use super::bus_core::adopt;
 use super::bus_links::dial;
@@ -34,6 +35,8 @@ pub enum StreamCommand {
     Send(LinkId, Vec<u8>),
     /// Stop reading, or go on.
     Pause(LinkId, bool),
+    /// Stop reading from all that there are, or go on with those that are not paused besides.
+    HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
 }
@@ -58,13 +61,15 @@ pub(super) struct Streams(BTreeMap<LinkId, Rc<Stream>>);
 struct Stream {
     outbox: Outbox<Vec<u8>>,
     paused: Cell<bool>,
+    /// By a command for all.
+    held: Cell<bool>,
     /// Its reader, which waits for the end of a pause.
     waker: RefCell<Option<Waker>>,
 }
 
 impl Stream {
-    fn pause(&self, paused: bool) {
-        self.paused.set(paused);
+    fn set(&self, flag: &Cell<bool>, paused: bool) {
+        flag.set(paused);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -73,7 +78,7 @@ impl Stream {
     /// Returns when it may be read.
     async fn readable(&self) {
         poll_fn(|context| {
-            if !self.paused.get() {
+            if !self.paused.get() && !self.held.get() {
                 return Poll::Ready(());
             }
             self.waker.replace(Some(context.waker().clone()));
@@ -101,8 +106,11 @@ impl Streams {
             }
             StreamCommand::Pause(link, paused) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.pause(paused);
+                    stream.set(&stream.paused, paused);
                 }
+            }
+            StreamCommand::HoldAll(paused) => {
+                self.0.values().for_each(|stream| stream.set(&stream.held, paused));
             }
             StreamCommand::Close(link) => {
                 if let Some(stream) = self.0.remove(&link) {
@@ -165,7 +173,10 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
             stream.readable().await;
             match reading.read(&mut chunk).await {
                 Ok(0) => return "the other side closed it".to_owned(),
-                Ok(count) => listener.stream_received(link, &chunk[..count]),
+                Ok(count) => {
+                    stream.readable().await;
+                    listener.stream_received(link, &chunk[..count]);
+                }
                 Err(error) => return error.to_string(),
             }
             if stream.outbox.is_closed() {

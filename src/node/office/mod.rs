@@ -30,6 +30,7 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing, Signal};
 use crate::cores::clock;
+use crate::cores::streams::StreamCommand;
 use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
@@ -57,6 +58,10 @@ struct Pending {
 enum Then {
     /// Give this reply to the core that asked.
     Reply(Peer, u64, Vec<u8>),
+    /// Everybody has slept: the core that asked for it may go on.
+    Slept(Peer, u64),
+    /// What it did at once has come here.
+    Awake,
     /// Execute this CLUSTER command; the sum is the number of keys it depends on.
     Cluster(Peer, u64, Box<BusCommand>),
     /// A step on the way to a standing replication offset.
@@ -171,6 +176,11 @@ impl NodeOffice {
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+            Then::Slept(to, number) => {
+                outgoing.push((to, Message::Answer(number, Answer::Done)));
+                self.ask_all(&Inquiry::Barrier, Then::Awake, outgoing);
+            }
+            Then::Awake => outgoing.streams.push(StreamCommand::HoldAll(false)),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
@@ -303,7 +313,9 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
             }
             Message::Ask(number, Inquiry::Sleep(time)) => {
-                self.ask_all(&Inquiry::Sleep(time), Then::Reply(from, number, Vec::new()), outgoing);
+                // In Redis's one thread, what a transaction does after its sleep comes before all that arrived meanwhile.
+                outgoing.streams.push(StreamCommand::HoldAll(true));
+                self.ask_all(&Inquiry::Sleep(time), Then::Slept(from, number), outgoing);
                 outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
