@@ -88,7 +88,7 @@ fn a_target_that_says_nothing_gets_no_key_and_the_node_goes_on() {
     }
     ok(&mut client, "MULTI");
     client.run(&format!("MIGRATE 127.0.0.1 {port} a 0 100"));
-    assert_eq!(client.run("EXEC"), format!("*1\r\n{reading}"));
+    assert_eq!(client.run("EXEC").text(), format!("*1\r\n{reading}"));
 
     // One that sends a byte now and then is no better.
     let dripping = TcpListener::bind("127.0.0.1:0").expect("a port");
