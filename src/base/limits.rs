@@ -131,7 +131,7 @@ pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 /// Members of one sorted set, which numbers them in 32 bits. So many take 200 GiB.
 pub const MAX_ZSET_MEMBERS: usize = u32::MAX as usize;
 
-/// Elements one command can be asked to choose at random with repetition.
+/// Elements one command chooses at random with repetition, where the client's output is not limited.
 pub const MAX_SAMPLES: u64 = 10_000_000;
 
 /// Bytes for a replica that are given to its socket at once; more is left to the connection's task.
