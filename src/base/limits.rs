@@ -135,8 +135,14 @@ pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 /// Members of one sorted set, which numbers them in 32 bits. So many take 200 GiB.
 pub const MAX_ZSET_MEMBERS: usize = u32::MAX as usize;
 
-/// Elements one command can be asked to choose at random with repetition.
+/// Elements one command chooses at random with repetition, where the client's output is not limited.
 pub const MAX_SAMPLES: u64 = 10_000_000;
+
+/// Bytes for a replica that are given to its socket at once; more is left to the connection's task.
+pub const SENT_AT_ONCE: usize = 64 * 1024;
+
+/// Times at which the replication offset is known, for WAIT: a few seconds of a busy node.
+pub const MOMENTS: usize = 4096;
 
 /// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
 pub const BROADCAST_AHEAD: usize = 64 * 1024;

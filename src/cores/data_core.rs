@@ -55,6 +55,8 @@ pub struct DataCore {
     next_tick_ns: u64,
     /// When the last turn's work was done.
     rests_since: u64,
+    /// A time by which all is in the core's log that the replies of this turn are about; `u64::MAX`: it is not yet.
+    logged_by: u64,
     /// When something last completed.
     last_work_ns: u64,
     stopping: bool,
@@ -111,6 +113,7 @@ impl DataCore {
             withheld: Withheld::default(),
             next_tick_ns: 0,
             rests_since: u64::MAX,
+            logged_by: u64::MAX,
             last_work_ns: 0,
             stopping: false,
             clients_told: 0,
@@ -143,6 +146,7 @@ impl DataCore {
     fn turn(&mut self) -> io::Result<()> {
         let started = clock::monotonic_ns();
         self.busy.at(started);
+        self.logged_by = u64::MAX;
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
         if started.saturating_sub(self.rests_since) > limits::STOP_NS {
@@ -170,6 +174,7 @@ impl DataCore {
         self.hand_over();
         let longest = &mut self.plane.stats.longest_turn_ns;
         self.rests_since = clock::monotonic_ns();
+        self.logged_by = self.rests_since;
         let took = self.rests_since.saturating_sub(started);
         *longest = (*longest).max(took);
         if took > limits::STOP_NS {
@@ -442,7 +447,9 @@ impl DataCore {
         }
         let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
-        if events <= 1 || patience.is_zero() || awaits_others {
+        // The clients whose replies are withheld will not send anything before.
+        let withholds = self.withheld.must_wait(self.plane.awaited_batch());
+        if events <= 1 || patience.is_zero() || awaits_others || withholds {
             return Wait::AtMost(time);
         }
         Wait::Gather { events, patience, time: time.max(patience) }

@@ -77,6 +77,8 @@ pub struct Feed {
     in_transaction: bool,
     wants_ack: bool,
     db: usize,
+    /// Whether more came since the last piece was asked for, or one was given.
+    unread: bool,
 }
 
 impl Feed {
@@ -90,8 +92,14 @@ impl Feed {
         self.bytes.len()
     }
 
+    /// Whether everything whole was given out.
+    pub fn is_exhausted(&self) -> bool {
+        !self.unread
+    }
+
     /// Takes bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.unread = true;
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -126,7 +134,9 @@ impl Feed {
                 Parsed::Error(error) => return Err(error.to_string()),
             }
         }
-        Ok(self.cut())
+        let piece = self.cut();
+        self.unread = piece.is_some();
+        Ok(piece)
     }
 
     /// Takes the command whose arguments begin at span `first`. Returns what came before it, if it has to stand alone.

@@ -433,6 +433,8 @@ pub enum Notice {
     },
     /// The append-only log has what the receiver logged up to the batch with this number.
     Logged(u64),
+    /// DEBUG PAUSE-CRON, for the bus core.
+    PauseCron(bool),
     /// Whether writes have to wait: the append-only log does not take them as fast as they come.
     HoldWrites(bool),
     /// Stop serving; answered to nobody.

@@ -449,7 +449,8 @@ impl NodeOffice {
             return self.base_written(result.map(|()| save.path), save.is_snapshot, seconds);
         }
         let facts = &mut self.saving.facts;
-        facts.failed = result.is_err();
+        // Only what was begun in the background makes writes be refused, as in Redis: the others hear of it themselves.
+        facts.failed = result.is_err() && (facts.failed || save.then == After::Nothing);
         facts.took = seconds as i64;
         match &result {
             Ok(()) => {
