@@ -108,7 +108,7 @@ impl<T> Slab<T> {
 
     /// How many places there are, free ones too.
     pub fn places(&self) -> usize {
-        self.places.len()
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
     /// Whether no place is left.
