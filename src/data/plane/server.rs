@@ -2,7 +2,7 @@
 //! CLUSTER, SHUTDOWN. They ask every core, or the bus core, and wait for the answers.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
@@ -104,17 +104,34 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let options = ScanOptions::parse(&request.args[2..])?;
     let (pattern, type_filter) = (options.pattern.map(Box::from), options.type_filter.map(Box::from));
     let db = plane.clients[at].session.db;
-    // The cores own ascending ranges of slots, so one core after the other is scanned.
-    let core = plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"));
-    let finish: Finish = Box::new(|plane, at, answers| {
-        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return };
+    let part = ScanPart { db, cursor, pattern, count: options.count, type_filter };
+    scan_on(plane, at, part, KeyBatch::default())
+}
+
+/// The core whose store goes on with a cursor.
+fn core_of(plane: &Plane, cursor: u64) -> CoreId {
+    plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"))
+}
+
+/// The cores own ascending ranges of slots, so one core after the other is scanned: the next one at once if `part` is
+/// not filled yet.
+fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> Done {
+    let core = core_of(plane, part.cursor);
+    let inquiry = Inquiry::Scan(Box::new(part.clone()));
+    let then: Next = Box::new(move |plane, at, answers| {
+        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
+        found.append(&keys);
+        if next != 0 && keys.len() < part.count && core_of(plane, next) != core {
+            let part = ScanPart { cursor: next, count: part.count - keys.len(), ..part };
+            return scan_on(plane, at, part, found);
+        }
         let mut reply = plane.reply(at);
         reply.array(2);
         reply.bulk(next.to_string().as_bytes());
-        keys.write(&mut reply);
+        found.write(&mut reply);
+        Ok(Flow::Done)
     });
-    let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, pattern, count: options.count, type_filter }));
-    plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish)
+    plane.ask_then(at, std::iter::once(core.into()), inquiry, then)
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {

@@ -10,10 +10,11 @@ use crate::resp::{Error, Proto};
 pub fn hrandfield(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
     let wanted = Wanted::parse_in_pairs(&args[2..], "WITHVALUES")?;
+    let end = wanted.map_or(Ok(usize::MAX), |(wanted, _)| wanted.end_of_reply(exec));
     let mut random = exec.store(key.slot).fork_random();
     match (read::<Hash>(exec.stores, exec.db, &key, exec.now)?, wanted) {
         (Some(hash), Some((wanted, values))) => {
-            let count = wanted.of(hash.len());
+            let (count, end) = (wanted.of(hash.len()), end?);
             let flat = values && exec.reply.proto() == Proto::Resp2;
             exec.reply.array(if flat { count * 2 } else { count });
             sample(hash, wanted, &mut random, |(field, value)| {
@@ -24,6 +25,7 @@ pub fn hrandfield(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
                 if values {
                     write_entry(&mut exec.reply, value);
                 }
+                exec.reply.position() < end
             });
         }
         (Some(hash), None) => {

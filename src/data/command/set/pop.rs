@@ -93,11 +93,16 @@ pub fn srandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
         _ => return Err(Error::Syntax),
     };
     let key = exec.key(args[1]);
+    let end = wanted.map_or(Ok(usize::MAX), |wanted| wanted.end_of_reply(exec));
     let mut random = exec.store(key.slot).fork_random();
     match (read::<Set>(exec.stores, exec.db, &key, exec.now)?, wanted) {
         (Some(set), Some(wanted)) => {
+            let end = end?;
             exec.reply.array(wanted.of(set.len()));
-            sample(set, wanted, &mut random, |member| write_entry(&mut exec.reply, member));
+            sample(set, wanted, &mut random, |member| {
+                write_entry(&mut exec.reply, member);
+                exec.reply.position() < end
+            });
         }
         (Some(set), None) => {
             if let Some(member) = set.random(&mut random) {

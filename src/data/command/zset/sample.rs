@@ -13,12 +13,16 @@ use crate::resp::Error;
 pub fn zrandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
     let wanted = Wanted::parse_in_pairs(&args[2..], "WITHSCORES")?;
+    let end = wanted.map_or(Ok(usize::MAX), |(wanted, _)| wanted.end_of_reply(exec));
     let mut random = exec.store(key.slot).fork_random();
     match (read::<Zset>(exec.stores, exec.db, &key, exec.now)?, wanted) {
         (Some(zset), Some((wanted, with_scores))) => {
-            let shape = Shape::of(with_scores, &exec.reply);
+            let (shape, end) = (Shape::of(with_scores, &exec.reply), end?);
             shape.begin(&mut exec.reply, wanted.of(zset.len()));
-            sample(zset, wanted, &mut random, |pair| write_pair(&mut exec.reply, shape, pair));
+            sample(zset, wanted, &mut random, |pair| {
+                write_pair(&mut exec.reply, shape, pair);
+                exec.reply.position() < end
+            });
         }
         (Some(zset), None) => {
             if let Some((member, _)) = zset.nth(random.index(zset.len())) {
