@@ -258,9 +258,13 @@ impl Engine {
     fn collect(&mut self) {
         self.runs += 1;
         if self.runs.is_multiple_of(50) {
-            // All of it if there is little: what scripts take together stays near what they need.
-            (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
+            self.collect_some();
         }
+    }
+
+    /// A piece of garbage collection; all of it if there is little, so that what is taken stays near what is needed.
+    pub fn collect_some(&self) {
+        (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
     }
 
     /// KEYS and ARGV: globals of a script, parameters of a function.
