@@ -203,7 +203,7 @@ impl Engine {
         self.running = Some(Coroutine::with_stack(stack, move |yielder, _| {
             bridge.enter(yielder, || {
                 let ended = run.call::<(bool, Value)>((function, keys, args));
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(limits::SCRIPT_REPLY);
                 match ended {
                     Ok((true, value)) if is_counted(&value) => match error_of(&value) {
                         Outcome::Error { text, .. } => Outcome::Error { text, position: None, counted: true },
