@@ -2,7 +2,7 @@
 //! CLUSTER, SHUTDOWN. They ask every core, or the bus core, and wait for the answers.
 
 use super::Plane;
-use super::ask::Finish;
+use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
@@ -104,17 +104,32 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     let options = ScanOptions::parse(&request.args[2..])?;
     let (pattern, type_filter) = (options.pattern.map(Box::from), options.type_filter.map(Box::from));
     let db = plane.clients[at].session.db;
-    // The cores own ascending ranges of slots, so one core after the other is scanned.
-    let core = plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"));
-    let finish: Finish = Box::new(|plane, at, answers| {
-        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return };
+    let part = ScanPart { db, cursor, pattern, count: options.count, type_filter };
+    scan_on(plane, at, part, KeyBatch::default())
+}
+
+/// Scans on, having `found` these. The cores own ascending ranges of slots, so one core after the other is scanned, and
+/// the next one if there were not enough keys: a client of a small database is done with one call, as with Redis.
+fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> Done {
+    let slot = |cursor| Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot");
+    let core = plane.routes.owners().of(slot(part.cursor));
+    let inquiry = Inquiry::Scan(Box::new(part.clone()));
+    let next: Next = Box::new(move |plane, at, answers| {
+        let Some(Answer::Scan(cursor, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
+        found.append(&keys);
+        let next = plane.routes.owners().of(slot(cursor));
+        // A store that is locked would have to be waited for.
+        let is_free = !(plane.locked && next == plane.core());
+        if cursor != 0 && found.len() < part.count && next != core && is_free {
+            return scan_on(plane, at, ScanPart { cursor, ..part }, found);
+        }
         let mut reply = plane.reply(at);
         reply.array(2);
-        reply.bulk(next.to_string().as_bytes());
-        keys.write(&mut reply);
+        reply.bulk(cursor.to_string().as_bytes());
+        found.write(&mut reply);
+        Ok(Flow::Done)
     });
-    let inquiry = Inquiry::Scan(Box::new(ScanPart { db, cursor, pattern, count: options.count, type_filter }));
-    plane.ask(at, std::iter::once(Peer::from(core)), inquiry, finish)
+    plane.ask_then(at, std::iter::once(Peer::from(core)), inquiry, next)
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
