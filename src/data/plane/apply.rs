@@ -6,6 +6,7 @@
 use super::Plane;
 use super::functions;
 use super::message::{Inquiry, Message, Notice, Peer, Scope};
+use crate::base::ids::CoreId;
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
 use crate::resp::parse::Span;
@@ -134,6 +135,9 @@ impl Plane {
             }
             _ => return Err(Error::new("ERR it is not a command for replicas")),
         };
+        if matches!(inquiry, Inquiry::Flush(Scope::All)) && self.core() == CoreId(0) {
+            self.send(self.bus(), Message::Tell(Notice::Flushed));
+        }
         for core in 0..self.options.cores {
             // That of a store that is elsewhere does nothing.
             self.answer_from_store(core, &inquiry);

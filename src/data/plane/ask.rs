@@ -459,6 +459,7 @@ impl Plane {
             Notice::Stop
             | Notice::WaitNoMore(_)
             | Notice::CannotApply(..)
+            | Notice::Flushed
             | Notice::EndWait(..)
             | Notice::Broadcast { .. } => {}
         }

@@ -408,6 +408,8 @@ pub enum Notice {
     EndSnapshot,
     /// The sender could not execute this command of the piece with that number, for the bus core.
     CannotApply(u64, String),
+    /// FLUSHALL was executed, for the bus core.
+    Flushed,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.

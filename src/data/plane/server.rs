@@ -6,7 +6,7 @@ use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
-use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
+use super::message::{Answer, Inquiry, Message, Notice, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
@@ -154,6 +154,9 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
             let answers: Vec<Answer> = plane.answer_for_all(&Inquiry::Flush(scope));
             plane.stats.changed += counts(&answers) + 1;
             plane.log_as_sent(plane.clients[at].session.db, &args);
+            if scope == Scope::All {
+                plane.send(plane.bus(), Message::Tell(Notice::Flushed));
+            }
             plane.reply(at).ok();
         }),
     ))

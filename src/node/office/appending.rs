@@ -476,7 +476,7 @@ impl NodeOffice {
     /// Opens the log at the node's start, with a base if there is nothing.
     pub(super) fn open_log(&mut self) {
         let snapshot = self.config.flag("aof-use-rdb-preamble");
-        let empty = if snapshot { self.empty_snapshot() } else { Vec::new() };
+        let empty = if snapshot { self.empty_snapshot(true) } else { Vec::new() };
         self.configure_writer();
         self.appending.writer.give(Task::Start(snapshot, empty));
     }

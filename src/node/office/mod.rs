@@ -10,6 +10,7 @@ mod config;
 mod connections;
 mod control;
 mod failover;
+mod flushing;
 mod loading;
 mod obeying;
 mod oom_score;
@@ -67,6 +68,8 @@ enum Then {
     Wait(ClientId, usize, u64),
     /// Save if a save point was reached; the sum is how much has changed.
     SavePoint,
+    /// So much has changed at a FLUSHALL.
+    Flushed,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
     /// The sum is how many keys there are.
@@ -176,6 +179,7 @@ impl NodeOffice {
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
             Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
             Then::SavePoint => self.check_save_points(sum, outgoing),
+            Then::Flushed => self.saving.facts.changed = sum,
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Keys(number) => self.keys_counted(number, sum),
@@ -312,6 +316,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::Flushed) => self.flushed(outgoing),
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {

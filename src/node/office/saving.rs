@@ -315,7 +315,7 @@ impl NodeOffice {
     }
 
     /// Where the file is written, and how.
-    fn destination(&self, base: bool) -> Destination {
+    pub(super) fn destination(&self, base: bool) -> Destination {
         let (dir, process) = (self.config.dir(), std::process::id());
         let checked = self.config.flag("rdbchecksum");
         if !base {
@@ -396,6 +396,14 @@ impl NodeOffice {
         self.take_save(outgoing);
     }
 
+    /// The same, of a snapshot that nobody waits for.
+    pub(super) fn abandon_background_save(&mut self, outgoing: &mut Outgoing) {
+        let nobody_waits = |save: &Save| save.purpose == Purpose::Snapshot && save.then == After::Nothing;
+        if self.saving.save.as_ref().is_some_and(nobody_waits) {
+            self.abandon_save(outgoing);
+        }
+    }
+
     /// The data was flushed or replaced: there is nothing that the file could be of.
     fn save_lost(&mut self, outgoing: &mut Outgoing) {
         if self.is_rewriting() {
@@ -441,9 +449,9 @@ impl NodeOffice {
         }
     }
 
-    /// A file of no data, for the base of a log that begins with nothing.
-    pub(super) fn empty_snapshot(&self) -> Vec<u8> {
-        let mut bytes = header(None, true);
+    /// A file of no data; `base`: of a log that begins with nothing.
+    pub(super) fn empty_snapshot(&self, base: bool) -> Vec<u8> {
+        let mut bytes = header(None, base);
         write::end(&mut bytes);
         let mut sum = crate::data::rdb::checksum::Checksum::default();
         sum.update(&bytes);
