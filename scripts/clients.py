@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""redis-py against a node, plain and cluster-aware: many threads at once, not one error allowed.
+"""redis-py and ioredis against a node, plain and cluster-aware: every type, many threads at once, not one error allowed.
 
   scripts/clients.py [--cores 3]      $CORESLOT names the program to test (default: target/release/coreslot)
+
+ioredis needs node and npm; without them its checks are skipped, and that is said.
 """
 
 import argparse
+import os
+import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from node import Node, binary, end_on_sigterm, free_port, node_command, require  # noqa: E402
+from node import Node, binary, end_on_sigterm, free_port, node_command, require, target_dir  # noqa: E402
 
 redis = require("redis")
 THREADS = 16
@@ -113,6 +118,78 @@ def many_keys_of_one_slot(client):
     check(client.delete(*values) == 100, "DEL counts the keys")
 
 
+def collections(client):
+    """Lists, hashes and sets, with the replies that redis-py makes of them."""
+    check(client.rpush("bikes", *range(200)) == 200, "RPUSH counts")
+    check(client.lrange("bikes", -2, -1) == [b"198", b"199"], "LRANGE from the end")
+    # By RESP3 redis-py gives lists, where it gives tuples by RESP2.
+    check(list(client.blpop("bikes", 1)) == [b"bikes", b"0"], "BLPOP of a list that is there")
+    check(client.hset("bike:1", mapping={"model": "Deimos", "price": 4972}) == 2, "HSET of a mapping")
+    check(client.hincrby("bike:1", "price", 100) == 5072, "HINCRBY")
+    check(client.hgetall("bike:1") == {b"model": b"Deimos", b"price": b"5072"}, "HGETALL")
+    check(client.sadd("{bikes}fr", 1, 2, 3) == 3 and client.sadd("{bikes}us", 1, 4) == 2, "SADD counts")
+    check(client.sinter("{bikes}fr", "{bikes}us") == {b"1"}, "SINTER")
+    check(client.sdiffstore("{bikes}only", "{bikes}fr", "{bikes}us") == 2, "SDIFFSTORE")
+
+
+def sorted_sets_and_geo(client):
+    """Sorted sets, and what is made of them."""
+    check(client.zadd("racers", {"Norem": 10, "Castilla": 12, "Royce": 10}) == 3, "ZADD")
+    check(client.zrange("racers", 0, -1) == [b"Norem", b"Royce", b"Castilla"], "ZRANGE")
+    best = client.zrangebyscore("racers", "(10", "+inf", withscores=True)
+    check([tuple(pair) for pair in best] == [(b"Castilla", 12.0)], "ZRANGEBYSCORE")
+    check(client.zpopmin("racers")[0] in (b"Norem", (b"Norem", 10.0)), "ZPOPMIN")
+    check(client.geoadd("stations", (-122.27652, 37.805186, "one", -122.2674626, 37.8062344, "two")) == 2, "GEOADD")
+    found = client.geosearch("stations", longitude=-122.2612767, latitude=37.7936847, radius=5, unit="km", withdist=True)
+    check(sorted(name for name, _ in found) == [b"one", b"two"], "GEOSEARCH")
+
+
+def streams(client):
+    """A consumer group reads each entry once."""
+    ids = [client.xadd("race:france", {"rider": i}) for i in range(20)]
+    check(client.xgroup_create("race:france", "italy", id=0), "XGROUP CREATE")
+    read = client.xreadgroup("italy", "one", {"race:france": ">"}, count=15)
+    read = read[b"race:france"][0] if isinstance(read, dict) else read[0][1]
+    check([entry[0] for entry in read] == ids[:15], "XREADGROUP in the order of adding")
+    check(client.xack("race:france", "italy", *ids[:10]) == 10, "XACK counts")
+    check(client.xpending("race:france", "italy")["pending"] == 5, "XPENDING counts what is not acknowledged")
+    check(client.xautoclaim("race:france", "italy", "two", 0)[1][0][0] == ids[10], "XAUTOCLAIM from the first of them")
+
+
+def bits_and_sketches(client):
+    """Bitmaps, bit fields and HyperLogLogs."""
+    client.setbit("pings", 123, 1)
+    check(client.getbit("pings", 123) == 1 and client.bitcount("pings") == 1, "SETBIT")
+    check(client.bitfield("bike:stats").set("u32", 0, 1000).incrby("u32", 0, -50).execute() == [0, 950], "BITFIELD")
+    client.pfadd("visits", *range(1000))
+    check(abs(client.pfcount("visits") - 1000) < 30, "PFCOUNT is near")
+
+
+def scripts(client):
+    """A registered script finds its keys' core, whichever it is."""
+    add = client.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    sums = [add(keys=[f"sum:{i % 30}"], args=[1]) for i in range(300)]
+    check(sums.count(10) == 30, "every key was counted ten times")
+
+
+def ioredis(port, cluster):
+    """Runs ioredis's checks; yields whether each went well, and its line."""
+    modules = target_dir() / "node"
+    if not (modules / "node_modules" / "ioredis").exists():
+        npm = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(modules), "ioredis"]
+        subprocess.run(npm, check=True, stdout=sys.stderr)
+    script = Path(__file__).with_name("ioredis.cjs")
+    command = ["node", str(script), str(port), "cluster" if cluster else "plain"]
+    environment = {**os.environ, "NODE_PATH": str(modules / "node_modules")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    lines = done.stdout.splitlines()
+    if done.returncode and not any(line.startswith("FAIL ") for line in lines):
+        lines.append(f"FAIL all: {done.stderr.strip()[-300:]}")
+    for line in lines:
+        verdict, _, rest = line.partition(" ")
+        yield verdict == "ok", rest
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cores", type=int, default=3, help="data cores of the node (default 3)")
@@ -121,7 +198,8 @@ def main():
     failed = passed = 0
     for mode in ("plain, RESP2", "plain, RESP3", "cluster"):
         cluster, protocol = mode == "cluster", 3 if mode.endswith("3") else 2
-        checks = [strings, pipelines, deadlines, scanning, many_keys_of_one_slot]
+        checks = [strings, pipelines, deadlines, scanning, many_keys_of_one_slot, collections, sorted_sets_and_geo]
+        checks += [streams, bits_and_sketches, scripts]
         checks += [] if cluster else [transactions, publishing]
         port = free_port(following=args.cores)
         command = node_command(binary(), port, args.cores, cluster, core_ports=port + 1 if cluster else None)
@@ -135,11 +213,18 @@ def main():
                 try:
                     one(client)
                     passed += 1
-                    print(f"ok    {mode:14s} {one.__name__}")
+                    print(f"ok    {mode:16s} {one.__name__}")
                 except (AssertionError, redis.RedisError, OSError) as error:
                     failed += 1
-                    print(f"FAIL  {mode:14s} {one.__name__}: {type(error).__name__}: {error}")
+                    print(f"FAIL  {mode:16s} {one.__name__}: {type(error).__name__}: {error}")
             client.close()
+            if protocol == 2 and shutil.which("node") and shutil.which("npm"):
+                client.flushall()
+                for went_well, line in ioredis(port, cluster):
+                    passed, failed = passed + went_well, failed + (not went_well)
+                    print(f"{'ok  ' if went_well else 'FAIL'}  {'ioredis, ' + mode.partition(',')[0]:16s} {line}")
+    if not (shutil.which("node") and shutil.which("npm")):
+        print("skipped: ioredis, there is no node and npm here (apt-get install nodejs npm)")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -28,6 +28,32 @@ fn without_eviction_writes_are_refused_at_the_limit_and_reads_are_not() {
 }
 
 #[test]
+fn keys_of_one_slot_may_take_all_memory_of_the_node() {
+    let node = Node::start(&["--data-cores", "3", "--maxmemory", "30mb"]);
+    let mut client = node.connect();
+    let value = "x".repeat(10_000);
+    let kept = (0..5000).take_while(|i| client.run(&format!("SET {{tag}}:{i} {value}")) == "+OK\r\n").count();
+    let used = info(&node, "used_memory");
+    assert!(kept < 5000 && used > 25 * MIB && used < 32 * MIB, "{kept} keys, {used} bytes");
+}
+
+#[test]
+fn a_core_whose_memory_another_has_taken_gets_its_part_back() {
+    let node = Node::start(&["--data-cores", "2", "--maxmemory", "30mb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut client = node.connect();
+    let value = "x".repeat(10_000);
+    // Their slots are of the first half, and of the second.
+    let (first, second) = ("{a1}", "{a}");
+    for tag in [first, second] {
+        (0..5000).for_each(|i| assert_eq!(client.run(&format!("SET {tag}:{i} {value}")), "+OK\r\n"));
+    }
+    let mut kept = |tag| (0..5000).filter(|i| client.run(&format!("EXISTS {tag}:{i}")) == ":1\r\n").count();
+    let (first, second) = (kept(first), kept(second));
+    assert!(second > 1000 && first > 500, "{first} and {second} keys");
+    assert!(info(&node, "used_memory") < 33 * MIB);
+}
+
+#[test]
 fn every_policy_keeps_the_node_within_its_limit() {
     for policy in [
         "allkeys-lru",

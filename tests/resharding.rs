@@ -5,6 +5,9 @@ mod common;
 
 use common::client::Client;
 use common::{Node, eventually};
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
 
 const ARGS: [&str; 8] =
     ["--cluster-enabled", "yes", "--data-cores", "3", "--pin-cores", "no", "--repl-diskless-sync-delay", "0"];
@@ -67,6 +70,38 @@ fn keys_leave_in_a_transaction_and_in_a_script_and_their_slot_follows() {
     assert_eq!(to.run(&format!("CLUSTER COUNTKEYSINSLOT {slot}")).int(), 4);
     assert_eq!(from.run("DBSIZE").int(), 0);
     eventually("the replica deletes them, too", || replica.connect().run("DBSIZE").int() == 0);
+}
+
+#[test]
+fn a_target_that_says_nothing_gets_no_key_and_the_node_goes_on() {
+    let node = Node::start(&["--data-cores", "3"]);
+    let mut client = node.connect();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    for key in ["a", "b", "c"] {
+        ok(&mut client, &format!("SET {key} value"));
+    }
+    let reading = "-IOERR error or timeout reading to target instance\r\n";
+    for keys in [&["a"][..], &["a", "b", "c"]] {
+        let words = [&["MIGRATE", "127.0.0.1", &port, "", "0", "100", "KEYS"], keys].concat();
+        assert_eq!(client.call(&words), reading);
+    }
+    ok(&mut client, "MULTI");
+    client.run(&format!("MIGRATE 127.0.0.1 {port} a 0 100"));
+    assert_eq!(client.run("EXEC").text(), format!("*1\r\n{reading}"));
+
+    // One that sends a byte now and then is no better.
+    let dripping = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = dripping.local_addr().expect("an address").port();
+    let drip = std::thread::spawn(move || {
+        let (mut stream, _) = dripping.accept().expect("the node");
+        while stream.write_all(b"+").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(client.run(&format!("MIGRATE 127.0.0.1 {port} a 0 200")), reading);
+    drip.join().expect("the node closes the connection");
+    assert_eq!(client.run("EXISTS a b c"), ":3\r\n");
 }
 
 #[test]

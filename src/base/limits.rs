@@ -100,6 +100,13 @@ pub const EXPIRE_PER_TURN: usize = 200;
 /// Steps in which the store frees its graveyard in one turn, each of about 0.2 ms.
 pub const RECLAIM_PER_TURN: usize = 2;
 
+/// Nanoseconds for which a node that starts may load without anybody noticing: who connects meanwhile waits, and is not
+/// told that it is loading. Redis serves nobody before it has loaded two megabytes.
+pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
+
+/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
+pub const UNTOLD_MEMORY: u64 = 1 << 20;
+
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;
 
@@ -128,8 +135,14 @@ pub const SNAPSHOT_WAITING: usize = 256 * 1024 * 1024;
 /// Members of one sorted set, which numbers them in 32 bits. So many take 200 GiB.
 pub const MAX_ZSET_MEMBERS: usize = u32::MAX as usize;
 
-/// Elements one command can be asked to choose at random with repetition.
+/// Elements one command chooses at random with repetition, where the client's output is not limited.
 pub const MAX_SAMPLES: u64 = 10_000_000;
+
+/// Bytes for a replica that are given to its socket at once; more is left to the connection's task.
+pub const SENT_AT_ONCE: usize = 64 * 1024;
+
+/// Times at which the replication offset is known, for WAIT: a few seconds of a busy node.
+pub const MOMENTS: usize = 4096;
 
 /// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
 pub const BROADCAST_AHEAD: usize = 64 * 1024;

@@ -2,6 +2,7 @@
 
 pub mod double;
 pub mod glob;
+pub mod heap;
 pub mod ids;
 pub mod limits;
 pub mod notify;

@@ -233,7 +233,11 @@ impl Cluster {
             // What was announced is no longer true; the bus finds the address out again.
             self.nodes[self.me].ip.clear();
         }
+        let before = self.announcement();
         self.announce();
+        if self.announcement() != before {
+            self.announce_change();
+        }
         self.config_changed();
         Ok(self.settle(now))
     }
@@ -311,6 +315,12 @@ impl Cluster {
         if options.replica_no_failover {
             myself.flags = myself.flags.with(NodeFlags::NO_FAILOVER);
         }
+    }
+
+    /// What others are told of our own entry.
+    fn announcement(&self) -> (String, String, u16, u16, NodeFlags) {
+        let Node { ip, hostname, port, bus_port, flags, .. } = self.myself();
+        (ip.clone(), hostname.clone(), *port, *bus_port, *flags)
     }
 
     fn myself(&self) -> &Node {

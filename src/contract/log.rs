@@ -15,6 +15,8 @@ pub struct LogBatch {
     pub number: u64,
     /// Whether its node copied another: then it is for the node's own disk only, and replicas have it from elsewhere.
     pub of_replica: bool,
+    /// When it was made, by the monotonic clock in ns.
+    pub made_ns: u64,
     /// Batches of other cores that come before it.
     pub after: Vec<LogMark>,
     /// Commands in RESP, without SELECT.

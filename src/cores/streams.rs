@@ -4,7 +4,9 @@
 //! what it has to say goes to the [`Bus`](super::bus_core), what is to be done with it comes as [`StreamCommand`]s.
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
-//! paused stream is not read, so that the other side has to wait.
+//! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
+//! is over. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! takes it.
 
 use super::bus_core::adopt;
 use super::bus_links::dial;
@@ -14,6 +16,7 @@ use crate::replication::LinkId;
 use futures_lite::future::or;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
+use socket2::Socket;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -34,6 +37,8 @@ pub enum StreamCommand {
     Send(LinkId, Vec<u8>),
     /// Stop reading, or go on.
     Pause(LinkId, bool),
+    /// Stop reading from all that there are, or go on with those that are not paused besides.
+    HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
 }
@@ -58,13 +63,33 @@ pub(super) struct Streams(BTreeMap<LinkId, Rc<Stream>>);
 struct Stream {
     outbox: Outbox<Vec<u8>>,
     paused: Cell<bool>,
+    /// By a command for all.
+    held: Cell<bool>,
     /// Its reader, which waits for the end of a pause.
     waker: RefCell<Option<Waker>>,
+    /// The socket, if what is to be sent may leave at once.
+    socket: Option<Socket>,
 }
 
 impl Stream {
-    fn pause(&self, paused: bool) {
-        self.paused.set(paused);
+    /// Sends this, or leaves it to the stream's task; how much of it has left already.
+    fn send(&self, mut bytes: Vec<u8>) -> usize {
+        let mut taken = 0;
+        if let Some(socket) =
+            self.socket.as_ref().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
+        {
+            // If it fails, so will the task.
+            taken = socket.send_with_flags(&bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).unwrap_or(0);
+        }
+        if taken < bytes.len() {
+            bytes.drain(..taken);
+            self.outbox.push(bytes);
+        }
+        taken
+    }
+
+    fn set(&self, flag: &Cell<bool>, paused: bool) {
+        flag.set(paused);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -73,7 +98,7 @@ impl Stream {
     /// Returns when it may be read.
     async fn readable(&self) {
         poll_fn(|context| {
-            if !self.paused.get() {
+            if !self.paused.get() && !self.held.get() {
                 return Poll::Ready(());
             }
             self.waker.replace(Some(context.waker().clone()));
@@ -84,25 +109,31 @@ impl Stream {
 }
 
 impl Streams {
-    /// Does what replication wants done.
-    pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) {
+    /// Does what replication wants done. Returns what has left at once, if that is so.
+    pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) -> Option<(LinkId, usize)> {
         match command {
             StreamCommand::Connect(link, host, port, source) => {
-                self.begin(link, listener, async move { dial(host, port, source).await });
+                self.begin(link, Stream::default(), listener, async move { dial(host, port, source).await });
             }
             StreamCommand::Adopt(link, fd, nodelay) => {
-                let _ = socket2::SockRef::from(&fd).set_tcp_nodelay(nodelay);
-                self.begin(link, listener, async move { Ok(adopt(socket2::Socket::from(fd))) });
+                let connection = Socket::from(fd);
+                let _ = connection.set_tcp_nodelay(nodelay);
+                let stream = Stream { socket: connection.try_clone().ok(), ..Stream::default() };
+                self.begin(link, stream, listener, async move { Ok(adopt(connection)) });
             }
             StreamCommand::Send(link, bytes) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.outbox.push(bytes);
+                    let sent = stream.send(bytes);
+                    return (sent > 0).then_some((link, sent));
                 }
             }
             StreamCommand::Pause(link, paused) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.pause(paused);
+                    stream.set(&stream.paused, paused);
                 }
+            }
+            StreamCommand::HoldAll(paused) => {
+                self.0.values().for_each(|stream| stream.set(&stream.held, paused));
             }
             StreamCommand::Close(link) => {
                 if let Some(stream) = self.0.remove(&link) {
@@ -110,6 +141,7 @@ impl Streams {
                 }
             }
         }
+        None
     }
 
     /// A stream has ended by itself; whether it was still there.
@@ -126,10 +158,11 @@ impl Streams {
     fn begin(
         &mut self,
         link: LinkId,
+        stream: Stream,
         listener: &impl Listener,
         connect: impl Future<Output = io::Result<TcpStream>> + 'static,
     ) {
-        let stream = Rc::new(Stream::default());
+        let stream = Rc::new(stream);
         self.0.insert(link, stream.clone());
         let listener = listener.clone();
         let task = async move {
@@ -165,7 +198,10 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
             stream.readable().await;
             match reading.read(&mut chunk).await {
                 Ok(0) => return "the other side closed it".to_owned(),
-                Ok(count) => listener.stream_received(link, &chunk[..count]),
+                Ok(count) => {
+                    stream.readable().await;
+                    listener.stream_received(link, &chunk[..count]);
+                }
                 Err(error) => return error.to_string(),
             }
             if stream.outbox.is_closed() {

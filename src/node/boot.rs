@@ -12,6 +12,7 @@ use super::office::{self, AppendingDesk, ClusterDesk, Desks, LoadingDesk, NodeOf
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
+use crate::base::heap;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::cluster::Cluster;
@@ -48,6 +49,7 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
+    heap::join_what_is_freed();
     std::env::set_current_dir(config.dir())?;
     let drain = node_log::init(&config)?;
     let result = start(config, drain);

@@ -18,7 +18,9 @@ const KEPT_FOR: Duration = Duration::from_secs(10);
 /// How many are kept. Source: Redis 7.0 `MIGRATE_SOCKET_CACHE_ITEMS`.
 const KEPT: usize = 64;
 /// The longest reply that is read.
-const LONGEST_LINE: u64 = 1024;
+const LONGEST_LINE: usize = 1024;
+/// How much is written within one timeout. Source: Redis 7.0 `migrateCommand`.
+const CHUNK: usize = 64 * 1024;
 
 /// An errand: who wants it, and their number for it.
 type Ticket = (Peer, u64);
@@ -44,6 +46,8 @@ struct Connection {
     stream: BufReader<TcpStream>,
     /// The database that is selected; none: it is not known.
     db: Option<i64>,
+    /// How long a line, or a chunk, may take altogether: a target that sends a byte now and then is as bad as a silent one.
+    timeout: Duration,
     used: Instant,
 }
 
@@ -127,7 +131,7 @@ impl Courier {
 /// One errand. The connection, if it is still good, is left before the report: who hears that may have the next errand.
 fn run(ticket: Ticket, address: &Address, kept: Option<Connection>, cargo: &Receiver<Cargo>, tell: impl Fn(News)) {
     let was_kept = kept.is_some();
-    let connection = kept.map_or_else(|| connect(address), |kept| prepare(kept, address));
+    let connection = kept.map_or_else(|| connect(address), |kept| Ok(Connection { timeout: address.timeout, ..kept }));
     let mut connection = match connection {
         Ok(connection) => connection,
         Err(_) => {
@@ -159,20 +163,13 @@ fn connect(address: &Address) -> io::Result<Connection> {
         match TcpStream::connect_timeout(&candidate, address.timeout) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
-                let connection = Connection { stream: BufReader::new(stream), db: None, used: Instant::now() };
-                return prepare(connection, address);
+                let (stream, timeout) = (BufReader::new(stream), address.timeout);
+                return Ok(Connection { stream, db: None, timeout, used: Instant::now() });
             }
             Err(error) => last = error,
         }
     }
     Err(last)
-}
-
-fn prepare(connection: Connection, address: &Address) -> io::Result<Connection> {
-    let stream = connection.stream.get_ref();
-    stream.set_read_timeout(Some(address.timeout))?;
-    stream.set_write_timeout(Some(address.timeout))?;
-    Ok(connection)
 }
 
 /// What came of sending.
@@ -212,19 +209,19 @@ fn deliver(connection: &mut Connection, cargo: &Cargo) -> Delivery {
     connection.used = Instant::now();
     let before: Vec<&Vec<u8>> = cargo.auth.iter().chain(select).collect();
     for bytes in before.iter().copied().chain([&cargo.commands]) {
-        if let Err(error) = connection.stream.get_mut().write_all(bytes) {
+        if let Err(error) = connection.write(bytes) {
             return delivery.fail("writing", &error);
         }
     }
     let mut prelude = None;
     for _ in before {
-        match read_line(&mut connection.stream) {
+        match connection.read_line() {
             Ok(reply) => prelude = prelude.or(refusal_of(&reply)),
             Err(error) => return delivery.fail("reading", &error),
         }
     }
     for _ in 0..cargo.count {
-        match read_line(&mut connection.stream) {
+        match connection.read_line() {
             Ok(reply) => {
                 // A key is not where it should be when the database could not be selected.
                 let refusal = prelude.clone().or(refusal_of(&reply));
@@ -245,13 +242,42 @@ fn refusal_of(reply: &str) -> Option<String> {
     reply.strip_prefix('-').map(str::to_owned)
 }
 
-/// A line without its end.
-fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut line = Vec::new();
-    let mut limited = io::Read::take(stream, LONGEST_LINE);
-    limited.read_until(b'\n', &mut line)?;
-    match line.strip_suffix(b"\n") {
-        Some(line) => Ok(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned()),
-        None => Err(io::ErrorKind::UnexpectedEof.into()),
+impl Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        for mut chunk in bytes.chunks(CHUNK) {
+            let end = Instant::now() + self.timeout;
+            while !chunk.is_empty() {
+                stream.set_write_timeout(Some(left_until(end)?))?;
+                chunk = &chunk[stream.write(chunk)?..];
+            }
+        }
+        Ok(())
     }
+
+    /// A line without its end.
+    fn read_line(&mut self) -> io::Result<String> {
+        let (end, mut line) = (Instant::now() + self.timeout, Vec::new());
+        while line.len() < LONGEST_LINE {
+            if self.stream.buffer().is_empty() {
+                self.stream.get_ref().set_read_timeout(Some(left_until(end)?))?;
+            }
+            let came = self.stream.fill_buf()?;
+            let taken = memchr::memchr(b'\n', came).map_or(came.len(), |at| at + 1);
+            if taken == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            line.extend_from_slice(&came[..taken]);
+            self.stream.consume(taken);
+            if let Some(line) = line.strip_suffix(b"\n") {
+                return Ok(String::from_utf8_lossy(line).trim_end_matches('\r').to_owned());
+            }
+        }
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+fn left_until(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

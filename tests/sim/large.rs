@@ -1,13 +1,13 @@
 //! How the control plane fares in large clusters: what a node spends at rest, how soon all know of a failure, and how soon
-//! all slots are served again after a tenth of the primaries have failed at once. Moments are of virtual time; what nodes
-//! spend is real.
+//! all slots are served again after a tenth of the primaries have failed at once: first their processes, which are refused
+//! connections to; then the machines of another tenth, which are silent. Moments are of virtual time; what nodes spend is
+//! real.
 //!
-//! `SIM_CLUSTERS="500+500 500+500:lost 1000+0" cargo test --profile quick --test sim large -- --ignored --nocapture`:
-//! clusters of so many primaries and replicas, whose processes are killed or whose machines are lost. 1000 nodes take some
-//! minutes and 3 GB.
+//! `SIM_CLUSTERS="500+500 1000+0" cargo test --profile quick --test sim large -- --ignored --nocapture`: clusters of so many
+//! primaries and replicas. 1000 nodes take some minutes and 4 GB.
 
 use crate::host::Host;
-use crate::meter::Meter;
+use crate::meter::{Meter, resident_bytes};
 use crate::net::{Delays, HostIx};
 use crate::world::{Shape, World};
 use coreslot::cluster::options::Options;
@@ -17,65 +17,107 @@ use coreslot::contract::topology::{NO_NODE, NodeId, Topology};
 const DELAYS: Delays = Delays { usual: 1, jitter: 1, long_once_in: 1000, long: 20, disk: 10, slow_disk_once_in: 0 };
 /// How exactly moments are told.
 const STEP_MS: u64 = 10;
-const REST_MS: u64 = 15_000;
+/// So long after its start a cluster is at rest: all have been pinged again.
+const SETTLED_MS: u64 = 10_000;
+const REST_MS: u64 = 10_000;
+/// What one failure stirs up is over after that.
+const CALM_MS: u64 = 3000;
 
-/// Tries these clusters, and prints an object of JSON for each.
+/// Tries these clusters, and prints an object of JSON for each, line by line as it gets to know it.
 pub fn trials(clusters: &str) {
-    clusters.split_whitespace().for_each(|cluster| println!("{}", trial(cluster)));
+    clusters.split_whitespace().for_each(trial);
 }
 
-fn trial(name: &str) -> String {
-    let (name, lost) = name.strip_suffix(":lost").map_or((name, false), |name| (name, true));
+fn trial(name: &str) {
     let (primaries, replicas) = name.split_once('+').expect("PRIMARIES+REPLICAS");
     let (primaries, replicas): (usize, usize) = (primaries.parse().unwrap(), replicas.parse().unwrap());
     let shape = Shape { primaries, replicas: replicas / primaries, options: Options::default(), delays: DELAYS };
-    let fail = |world: &mut World, host| if lost { world.unplug(host) } else { world.kill(host) };
-    let nodes = primaries * (1 + shape.replicas);
+    let nodes = (primaries * (1 + shape.replicas)) as f64;
+    println!(
+        "{{\"primaries\": {primaries}, \"replicas\": {replicas}, \"node_timeout_ms\": {},",
+        shape.options.node_timeout_ms
+    );
+    let before = resident_bytes();
     let mut world = World::new(&shape, 1);
-    let (up, starting) = measured(&mut world, |world| until(world, |host| sees(host, |seen| seen.down.is_none())));
-    world.run_for(shape.options.node_timeout_ms);
+    let (up, meter) = measured(&mut world, |world| until(world, |host| sees(host, |seen| seen.down.is_none())));
+    println!(" \"start\": {{\"all_up_ms\": {}, {}}},", told(up), spent(&meter, nodes));
+    world.run_for(SETTLED_MS);
     let (_, rest) = measured(&mut world, |world| world.run_for(REST_MS));
-    let first = world.hosts[0].id;
-    let (known, one) = measured(&mut world, |world| {
-        fail(world, 0);
-        until(world, |host| host.cluster.as_ref().is_some_and(|cluster| cluster.has_failed(first)))
+    let memory = resident_bytes().saturating_sub(before) as f64 / nodes;
+    println!(" \"rest\": {},", at_rest(&rest, nodes, memory));
+    let (known, meter) = measured(&mut world, |world| {
+        world.kill(0);
+        until_known(world, 0)
     });
-    world.run_for(shape.options.node_timeout_ms);
+    println!(" \"one_process_killed\": {{\"all_agree_ms\": {}, {}}},", told(known), spent(&meter, nodes));
+    world.run_for(CALM_MS);
     let tenth = primaries / 10;
-    let dead: Vec<NodeId> = world.hosts[..=tenth].iter().map(|host| host.id).collect();
-    let (back, many) = measured(&mut world, |world| {
-        (1..=tenth).for_each(|host| fail(world, host));
-        if replicas > 0 { until(world, |host| sees(host, |seen| is_served_without(seen, &dead))) } else { None }
+    let killed = several_fail(&mut world, 1..=tenth, replicas > 0, World::kill);
+    println!(" \"tenth_killed\": {killed},");
+    world.run_for(CALM_MS);
+    let lost = several_fail(&mut world, tenth + 1..=2 * tenth, replicas > 0, World::unplug);
+    println!(" \"tenth_of_machines_lost\": {lost}}}");
+}
+
+/// Has some primaries fail at once. How soon all agree on the first of them, and how soon, if that can be, all slots are
+/// served.
+fn several_fail(
+    world: &mut World,
+    primaries: std::ops::RangeInclusive<HostIx>,
+    replicated: bool,
+    fail: impl Fn(&mut World, HostIx),
+) -> String {
+    let first = *primaries.start();
+    let dead: Vec<NodeId> = world.hosts[..=*primaries.end()].iter().map(|host| host.id).collect();
+    let failovers = world.checker.failovers;
+    let began = world.time;
+    let ((known, served), meter) = measured(world, |world| {
+        primaries.clone().for_each(|host| fail(world, host));
+        let known = until_known(world, first);
+        let is_served = |host: &Host| sees(host, |seen| is_served_without(seen, &dead));
+        let served = if replicated { until(world, is_served).map(|_| world.time - began) } else { None };
+        (known, served)
     });
-    let per = |sum: f64, ms: u64| sum / nodes as f64 / (ms as f64 / 1000.0);
-    let cpu = |meter: &Meter| (meter.planes + meter.codec).as_secs_f64();
+    format!(
+        "{{\"primaries\": {}, \"all_agree_on_one_ms\": {}, \"all_served_ms\": {}, \"failovers\": {}, {}}}",
+        primaries.count(),
+        told(known),
+        told(served),
+        world.checker.failovers - failovers,
+        spent(&meter, world.hosts.iter().filter(|host| host.is_running()).count() as f64),
+    )
+}
+
+/// Until all nodes that run take `host` for failed.
+fn until_known(world: &mut World, host: HostIx) -> Option<u64> {
+    let id = world.hosts[host].id;
+    until(world, |host| host.cluster.as_ref().is_some_and(|cluster| cluster.has_failed(id)))
+}
+
+fn at_rest(meter: &Meter, nodes: f64, memory: f64) -> String {
+    let per_second = |sum: f64| sum / nodes / (REST_MS as f64 / 1000.0);
     format!(
         concat!(
-            "{{\"primaries\": {}, \"replicas\": {}, \"fail\": \"{}\", \"node_timeout_ms\": {},\n \"all_up_ms\": {}, \"start_cpu_s_per_node\": {:.3},\n",
-            " \"rest\": {{\"packets_per_s\": {:.1}, \"bytes_per_s\": {:.0}, \"cpu_percent\": {:.3}, \"codec_percent\": {:.3}, ",
-            "\"us_per_packet\": {:.1}}},\n",
-            " \"one_failure\": {{\"all_agree_ms\": {}, \"cpu_ms_per_node\": {:.2}}},\n",
-            " \"tenth_fails\": {{\"primaries\": {}, \"all_served_ms\": {}, \"failovers\": {}, ",
-            "\"cpu_ms_per_node\": {:.1}, \"mbytes_per_node\": {:.2}}}}}"
+            "{{\"packets_per_s\": {:.1}, \"bytes_per_s\": {:.0}, \"cpu_percent\": {:.3}, \"codec_percent\": {:.3}, ",
+            "\"us_per_packet\": {:.1}, \"memory_kbytes\": {:.0}}}"
         ),
-        primaries,
-        replicas,
-        if lost { "machines" } else { "processes" },
-        shape.options.node_timeout_ms,
-        told(up),
-        cpu(&starting) / nodes as f64,
-        per(rest.packets as f64, REST_MS),
-        per(rest.bytes as f64, REST_MS),
-        per(cpu(&rest), REST_MS) * 100.0,
-        per(rest.codec.as_secs_f64(), REST_MS) * 100.0,
-        cpu(&rest) * 1e6 / rest.packets as f64,
-        told(known),
-        cpu(&one) * 1000.0 / nodes as f64,
-        tenth,
-        told(back),
-        world.checker.failovers,
-        cpu(&many) * 1000.0 / nodes as f64,
-        many.bytes as f64 / 1e6 / nodes as f64,
+        per_second(meter.packets as f64),
+        per_second(meter.bytes as f64),
+        per_second(meter.spent().as_secs_f64()) * 100.0,
+        per_second(meter.codec.as_secs_f64()) * 100.0,
+        meter.spent().as_secs_f64() * 1e6 / meter.packets as f64,
+        memory / 1000.0,
+    )
+}
+
+/// What a node spent and sent meanwhile.
+fn spent(meter: &Meter, nodes: f64) -> String {
+    format!(
+        "\"cpu_ms_per_node\": {:.2}, \"packets_per_node\": {:.0}, \"kbytes_per_node\": {:.0}, \"saves_per_node\": {:.1}",
+        meter.spent().as_secs_f64() * 1000.0 / nodes,
+        meter.packets as f64 / nodes,
+        meter.bytes as f64 / 1000.0 / nodes,
+        meter.saves as f64 / nodes,
     )
 }
 

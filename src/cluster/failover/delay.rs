@@ -7,10 +7,11 @@
 //! need not wait for the word at all: FAIL is sent to every voter over the same link just before the request. What is
 //! left is the doubt whether the primary is dead, or only out of reach and still takes writes until its own timeout is
 //! over. Where its machine refuses connections the process is gone, nothing can be lost by hurrying, and
-//! [`Pace::DEAD`] waits only for the other replicas to tell their offsets.
+//! [`Pace::DEAD`] waits only for the other replicas to tell their offsets: they are asked, and one that has not answered
+//! yet is waited for a little longer.
 
 use crate::cluster::Cluster;
-use crate::cluster::nodes::NodeIx;
+use crate::cluster::nodes::{Node, NodeIx};
 use crate::cluster::now::Now;
 use crate::contract::topology::NodeFlags;
 
@@ -29,18 +30,20 @@ struct Pace {
     rank: u64,
     /// For each other primary whose replicas go first.
     turn: u64,
+    /// If another replica has not told yet how much it has.
+    silence: u64,
 }
 
 impl Pace {
     /// Source: Redis 7.0 `clusterHandleSlaveFailover`.
-    const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, turn: 0 };
+    const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, turn: 0, silence: 0 };
     /// The primary's process is known to be gone.
-    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, turn: TURN_MS };
+    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, turn: TURN_MS, silence: 150 };
 
     /// Redis's at the default node timeout or above, faster below. Source: Valkey 9 `clusterHandleReplicaFailover`.
     fn scaled(node_timeout_ms: u64) -> Pace {
         let unit = (node_timeout_ms / 30).clamp(1, Pace::REDIS.fixed);
-        Pace { fixed: unit, random: unit, rank: 2 * unit, turn: TURN_MS.min(unit) }
+        Pace { fixed: unit, random: unit, rank: 2 * unit, turn: TURN_MS.min(unit), silence: unit }
     }
 
     fn at_most(self, other: Pace) -> Pace {
@@ -49,16 +52,21 @@ impl Pace {
             random: self.random.min(other.random),
             rank: self.rank.min(other.rank),
             turn: self.turn.min(other.turn),
+            silence: self.silence.min(other.silence),
         }
     }
 }
 
 impl Cluster {
-    /// The whole wait as of now; `dice` is what chance gave this election.
-    pub(super) fn election_delay_ms(&self, primary: NodeIx, dice: u64, now: Now) -> u64 {
+    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time.
+    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, now: Now) -> u64 {
         let pace = self.pace(primary);
         let fixed = pace.fixed + dice % pace.random;
-        fixed + pace.rank * self.rank_among_replicas(primary) + pace.turn * self.turn_among_failed(primary, now)
+        let silence = if self.all_replicas_have_told(primary, began) { 0 } else { pace.silence };
+        fixed
+            + silence
+            + pace.rank * self.rank_among_replicas(primary)
+            + pace.turn * self.turn_among_failed(primary, now)
     }
 
     fn pace(&self, primary: NodeIx) -> Pace {
@@ -72,11 +80,20 @@ impl Cluster {
     /// How many replicas of `primary` that could take over have more of its data than this one.
     pub(super) fn rank_among_replicas(&self, primary: NodeIx) -> u64 {
         let offset = self.replication.offset;
-        let is_better = |ix: NodeIx| {
-            let node = &self.nodes[ix];
-            ix != self.me && !node.flags.any(NodeFlags::NO_FAILOVER) && node.replication_offset > offset
-        };
-        self.nodes.replicas_of(primary).filter(|(ix, _)| is_better(*ix)).count() as u64
+        self.rivals(primary).filter(|node| node.replication_offset > offset).count() as u64
+    }
+
+    /// Whether all others of them that are there have been heard since they were asked. What they told before is older
+    /// than what the primary sent last.
+    fn all_replicas_have_told(&self, primary: NodeIx, asked: Now) -> bool {
+        let has_told = |node: &Node| node.data_received.is_some_and(|at| at.mono_ms >= asked.mono_ms);
+        self.rivals(primary).all(|node| node.has_failed() || node.is_suspected() || has_told(node))
+    }
+
+    /// The other replicas of `primary` that could take over.
+    fn rivals(&self, primary: NodeIx) -> impl Iterator<Item = &Node> {
+        let may_stand = |node: &Node| !node.is_myself() && !node.flags.any(NodeFlags::NO_FAILOVER);
+        self.nodes.replicas_of(primary).map(|(_, node)| node).filter(move |node| may_stand(node))
     }
 
     /// How many other primaries failed about now whose ids are smaller: their replicas ask first, so that each election

@@ -14,7 +14,7 @@
 use crate::cluster::Cluster;
 use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
-use crate::cluster::wire::{Body, Header};
+use crate::cluster::wire::{Body, GossipKind, Header};
 use crate::contract::topology::NodeId;
 use rand_xoshiro::rand_core::Rng;
 
@@ -136,7 +136,8 @@ impl Cluster {
         if !self.is_candidate_for(primary, now) {
             self.schedule_election(primary, now);
         }
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, self.dice(), now) };
+        let began = self.failover.election.as_ref().map_or(now, |election| election.began);
+        let delay = if manual { 0 } else { self.election_delay_ms(primary, began, self.dice(), now) };
         let rank = if manual { 0 } else { self.rank_among_replicas(primary) };
         let (valid_for, quorum) = (self.vote_timeout_ms(), self.quorum());
         let election = self.failover.election.as_mut().expect("it was just scheduled");
@@ -207,7 +208,7 @@ impl Cluster {
         let earlier = before.map_or(0, |election| election.earlier.saturating_add(1));
         let (dice, rank) = (self.random.next_u64(), self.rank_among_replicas(primary));
         let manual = self.manual_failover_may_start();
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, dice, now) };
+        let delay = if manual { 0 } else { self.election_delay_ms(primary, now, dice, now) };
         log::warn!(
             "Start of election delayed for {delay} milliseconds (rank #{rank}, offset {}).",
             self.replication.offset
@@ -215,8 +216,8 @@ impl Cluster {
         let stage = Stage::Waiting { until: now.mono_ms.saturating_add(delay) };
         self.failover.election = Some(Election { primary: id, began: now, dice, earlier, rank, stage });
         if !manual {
-            // Their rank depends on this one's offset.
-            self.pong_all(|node| node.replicaof == Some(primary) && !node.is_myself());
+            // Their rank depends on this one's offset, and this one's on theirs.
+            self.gossip_with(GossipKind::Ping, |node| node.replicaof == Some(primary) && !node.is_myself());
         }
     }
 

@@ -173,6 +173,18 @@ fn the_replica_with_most_data_goes_first_and_others_follow_it() {
 }
 
 #[test]
+fn a_replica_that_has_not_told_what_it_has_is_waited_for_a_little() {
+    let mut network = Network::cluster(3, 2, Options::default());
+    settle(&mut network);
+    network.set(6, Machine::Stopped);
+    network.set(0, Machine::Dead);
+    network.run_until(1000, |network| network.view(3, 0).unwrap().has_failed());
+    network.run(100);
+    assert!(!is_primary(&network, 3));
+    network.run_until(200, |network| is_primary(network, 3));
+}
+
+#[test]
 fn a_replica_with_old_or_no_data_does_not_stand() {
     let cases = [
         (Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() }, 10, false),

@@ -79,9 +79,10 @@ impl Cluster {
         if is_up && known.ping_sent.is_none() && known.count_failure_reports(now, self.options.node_timeout_ms) == 0 {
             self.note_indirect_pong(node, entry, now);
         }
+        // Here a hundred entries a packet end, most of them for nodes that are up: nothing that they need not.
         let known = &self.nodes[node];
-        let moved = known.ip != entry.ip.as_str() || (known.port, known.bus_port) != (entry.port, entry.bus_port);
-        if known.flags.any(DOWN) && is_up && moved && has_address(entry) {
+        let moved = || known.ip != entry.ip.as_str() || (known.port, known.bus_port) != (entry.port, entry.bus_port);
+        if is_up && known.flags.any(DOWN) && moved() && has_address(entry) {
             self.move_node(node, &entry.ip, (entry.port, entry.bus_port, entry.plain_port), now);
         }
     }

@@ -16,7 +16,8 @@ use crate::cluster::wire::GossipKind;
 use crate::cluster::{Action, Cluster, LinkEnd, LinkId};
 use crate::contract::topology::{NodeFlags, NodeId};
 use crate::resp::Error;
-use std::collections::BTreeMap;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
 
 /// Attempts in vain up to which the next one is made at the next tick. After that, a node is tried every
 /// [`SLOW_RETRY_MS`]: it comes back in its own time, and usually makes a link to this node first.
@@ -46,7 +47,8 @@ pub enum Peer {
 /// The links there are, those not yet open included.
 #[derive(Debug, Default)]
 pub struct Links {
-    peers: BTreeMap<LinkId, Peer>,
+    /// Looked up by link only: a hash map has no order.
+    peers: HashMap<LinkId, Peer, RandomState>,
     strangers: usize,
     last: u64,
 }

@@ -78,28 +78,29 @@ impl Cluster {
 
     /// Sends a pong to every node.
     pub(in crate::cluster) fn pong_everybody(&mut self) {
-        self.pong_all(|_| true);
+        self.gossip_with(GossipKind::Pong, |_| true);
     }
 
-    /// Sends a pong to the nodes for which `wanted` holds: one packet, with one gossip section, for all of them.
-    pub(in crate::cluster) fn pong_all(&mut self, wanted: impl Fn(&Node) -> bool) {
+    /// Sends a ping or pong to the nodes for which `wanted` holds: one packet, with one gossip section, for all of them.
+    /// None counts as waiting for its answer.
+    pub(in crate::cluster) fn gossip_with(&mut self, kind: GossipKind, wanted: impl Fn(&Node) -> bool) {
         let links = self.links_to(|node| wanted(node) && !node.is_in_handshake());
         if links.is_empty() {
             return;
         }
         let entries = self.gossip_section(None);
-        self.send_pong(entries, &links);
+        self.send_over(&links, kind, entries);
     }
 
     /// Tells `to` that this node suspects `suspects`, and nothing else.
     pub(super) fn tell_suspicion(&mut self, suspects: &[NodeIx], to: &[NodeIx]) {
         let entries = suspects.iter().take(MAX_SUSPECTS_TOLD).map(|ix| entry_of(&self.nodes[*ix])).collect();
         let links: Vec<LinkId> = to.iter().filter_map(|ix| Some(self.nodes[*ix].link?.id)).collect();
-        self.send_pong(entries, &links);
+        self.send_over(&links, GossipKind::Pong, entries);
     }
 
-    fn send_pong(&mut self, entries: Vec<GossipEntry>, links: &[LinkId]) {
-        let packet = Arc::new(self.gossip(GossipKind::Pong, entries));
+    fn send_over(&mut self, links: &[LinkId], kind: GossipKind, entries: Vec<GossipEntry>) {
+        let packet = Arc::new(self.gossip(kind, entries));
         links.iter().for_each(|link| self.send(*link, packet.clone()));
     }
 

@@ -136,6 +136,10 @@ fn sort_needs_all_keys_for_patterns() {
     assert_eq!(refused("+sort ~l", "SORT l LIMIT 0 1 GET #"), denied("GET"));
     assert_eq!(refused("+sort ~l (%R~* +sort)", "SORT l BY w*"), None);
     assert_eq!(refused("+sort ~l %W~*", "SORT l BY w*"), denied("BY"));
+    assert_eq!(refused("+sort ~l", "SORT l STORE by GET x"), denied("GET"));
+    for wrong in ["SORT l nonsense BY w*", "SORT l LIMIT 0 x GET #", "SORT_RO l STORE x GET #", "SORT l BY"] {
+        assert_eq!(refused("+sort +sort_ro ~l", wrong), None, "{wrong}: a wrong option comes first");
+    }
     assert_eq!(refused("+get", "GET get"), None);
 }
 

@@ -1,8 +1,11 @@
 //! Random elements of a collection: what HRANDFIELD, SRANDMEMBER and ZRANDMEMBER have in common.
 
+use super::collection::missed;
 use super::number::parse_i64;
 use crate::base::limits::MAX_SAMPLES;
 use crate::base::random::Random;
+use crate::data::exec::Exec;
+use crate::data::key::Key;
 use crate::data::types::hash::{Hash, Pair};
 use crate::data::types::listpack::Entry;
 use crate::data::types::set::Set;
@@ -31,11 +34,33 @@ impl Wanted {
                 "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
             ));
         }
-        if !wanted.unique && wanted.count > MAX_SAMPLES { Err(out_of_range()) } else { Ok(wanted) }
+        Ok(wanted)
+    }
+
+    /// Where in the reply to stop, though not all is there: Redis makes as many as are wanted, until it closes the client
+    /// for `client-output-buffer-limit`. Where there is none, nor a client, too many are refused.
+    pub fn end_of_reply(self, exec: &Exec<'_>) -> Result<usize, Error> {
+        let limit = exec.settings.output_limit_normal.hard;
+        match limit {
+            _ if self.unique || self.count <= MAX_SAMPLES => Ok(usize::MAX),
+            1.. if exec.may_block => Ok(exec.reply.position().saturating_add(limit as usize)),
+            _ => Err(out_of_range()),
+        }
+    }
+
+    /// Reads what may come behind a key, `[count [pairs]]`: how many are wanted, and whether each with what belongs to it.
+    pub fn parse_in_pairs(words: &[&[u8]], pairs: &str) -> Result<Option<(Wanted, bool)>, Error> {
+        let [count, options @ ..] = words else { return Ok(None) };
+        let wanted = Wanted::parse(count)?;
+        match options {
+            [] => Ok(Some((wanted, false))),
+            [word] if word.eq_ignore_ascii_case(pairs.as_bytes()) => Ok(Some((wanted.in_pairs()?, true))),
+            _ => Err(Error::Syntax),
+        }
     }
 
     /// The same for a command that replies two words for each.
-    pub fn in_pairs(self) -> Result<Wanted, Error> {
+    fn in_pairs(self) -> Result<Wanted, Error> {
         if self.count > i64::MAX as u64 / 2 { Err(out_of_range()) } else { Ok(self) }
     }
 
@@ -140,15 +165,30 @@ impl Source for Zset {
     }
 }
 
-/// Chooses what is wanted, [`Wanted::of`] elements.
-pub fn sample<'s, S: Source>(source: &'s S, wanted: Wanted, random: &mut Random, mut write: impl FnMut(S::Item<'s>)) {
+/// Replies to a draw from no `key`; `counted` says whether the command gave a count.
+pub fn draw_none(exec: &mut Exec<'_>, key: &Key<'_>, counted: bool) {
+    if counted {
+        exec.reply.array(0);
+    } else {
+        exec.reply.null();
+    }
+    missed(exec, key);
+}
+
+/// Chooses what is wanted, [`Wanted::of`] elements. With repetition it ends earlier when `write` says no.
+pub fn sample<'s, S: Source>(
+    source: &'s S,
+    wanted: Wanted,
+    random: &mut Random,
+    mut write: impl FnMut(S::Item<'s>) -> bool,
+) {
     let size = source.size();
     let count = wanted.of(size);
     if !wanted.unique && source.is_small() {
         let all = source.all();
-        (0..count).for_each(|_| write(all[random.index(size)]));
+        (0..count).all(|_| write(all[random.index(size)]));
     } else if !wanted.unique || count == 1 {
-        (0..count).filter_map(|_| source.draw(random)).for_each(write);
+        (0..count).map_while(|_| source.draw(random)).all(write);
     } else if source.is_small() || count * THROUGH_ALL > size {
         let mut all = source.all();
         for chosen in 0..count {

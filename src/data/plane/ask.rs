@@ -316,6 +316,9 @@ impl Plane {
                     Scope::All => None,
                     Scope::One(db) => Some(*db),
                 });
+                if matches!(scope, Scope::All) && core == CoreId(0) && !self.standing.disk.loading {
+                    self.send(self.bus(), Message::Tell(Notice::FlushedAll));
+                }
                 Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
@@ -376,6 +379,7 @@ impl Plane {
             self.refresh();
             self.limit_readers();
             self.weigh_all();
+            self.tell_taken();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
@@ -411,6 +415,7 @@ impl Plane {
             }
             Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
+            Message::Tell(Notice::Taken(taken)) => self.note_taken(CoreId(from.0 as u8), taken),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch, bump),
@@ -454,12 +459,11 @@ impl Plane {
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) | Notice::SlowScript(_) => {}
-            Notice::Logged(_) | Notice::HoldWrites(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::Taken(_) | Notice::SlowScript(_) => {}
+            Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)
             | Notice::CannotApply(..)
-            | Notice::Flushed
             | Notice::EndWait(..)
             | Notice::Broadcast { .. } => {}
         }

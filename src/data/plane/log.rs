@@ -136,6 +136,18 @@ impl Log {
         self.unit.take().unwrap_or_default()
     }
 
+    /// Whether a unit is being written.
+    pub fn is_in_unit(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// The unit that is being written, if one is, is complete.
+    pub fn end_unit(&mut self) {
+        if let Some(unit) = self.unit.take() {
+            self.end(unit);
+        }
+    }
+
     /// A unit is complete.
     pub fn end(&mut self, unit: Unit) {
         if !self.on || unit.commands == 0 {
@@ -174,15 +186,15 @@ impl Log {
         self.text.parts.is_empty() && self.after.is_empty()
     }
 
-    /// The batch of this turn, if there is one.
-    pub fn take(&mut self) -> Option<Box<LogBatch>> {
+    /// The batch of this turn, if there is one, made now.
+    pub fn take(&mut self, made_ns: u64) -> Option<Box<LogBatch>> {
         if self.is_empty() {
             return None;
         }
         self.sent += 1;
         let Text { bytes, parts } = std::mem::take(&mut self.text);
         let (core, number, after) = (self.core, self.sent, std::mem::take(&mut self.after));
-        Some(Box::new(LogBatch { core, number, of_replica: self.of_replica, after, bytes, parts }))
+        Some(Box::new(LogBatch { core, number, of_replica: self.of_replica, made_ns, after, bytes, parts }))
     }
 }
 
@@ -284,12 +296,12 @@ impl Plane {
 
     /// The batch that the replies made so far have to wait for; 0: they need not wait.
     pub fn awaited_batch(&self) -> u64 {
-        if self.standing.disk.durable { self.log.mark().number } else { 0 }
+        if self.standing.disk.durable || self.standing.followed { self.log.mark().number } else { 0 }
     }
 
     /// Sends off what was logged so far.
     pub fn flush_log(&mut self) {
-        if let Some(batch) = self.log.take() {
+        if let Some(batch) = self.log.take(self.now.mono_ns) {
             self.outgoing.push((self.bus(), Message::Log(batch)));
         }
     }
@@ -318,12 +330,12 @@ mod tests {
         log.command(2, &[b"E"]);
         let unit = log.suspend();
         log.end(unit);
-        let batch = log.take().unwrap();
+        let batch = log.take(0).unwrap();
         assert_eq!(text(&batch), "*1 $1 A *1 $1 D *1 $5 MULTI *1 $1 B *1 $1 C *1 $4 EXEC *1 $1 E ");
         let dbs: Vec<usize> =
             batch.parts.iter().map(|part| if let LogPart::Commands { db, .. } = part { *db } else { 9 }).collect();
         assert_eq!(dbs, [0, 1, 2]);
-        assert!(log.take().is_none());
+        assert!(log.take(0).is_none());
     }
 
     #[test]
@@ -335,7 +347,7 @@ mod tests {
             log.command(0, &[name]);
         }
         let to = |part: &LogPart| if let LogPart::Commands { to, .. } = part { Some(*to) } else { None };
-        let parts: Vec<_> = log.take().unwrap().parts.iter().filter_map(to).collect();
+        let parts: Vec<_> = log.take(1).unwrap().parts.iter().filter_map(to).collect();
         assert_eq!(parts, [Audience::All, Audience::Disk, Audience::All]);
     }
 
@@ -346,10 +358,10 @@ mod tests {
         assert_eq!(log.mark().number, 0);
         log.command(0, &[b"A"]);
         assert_eq!(log.mark(), LogMark { core: CoreId(3), number: 1 });
-        assert_eq!(log.take().unwrap().number, 1);
+        assert_eq!(log.take(0).unwrap().number, 1);
         assert_eq!(log.mark().number, 1);
         log.follow(LogMark { core: CoreId(1), number: 5 });
         assert_eq!(log.mark().number, 2, "who follows this core follows the other one too");
-        assert_eq!(log.take().unwrap().after, [LogMark { core: CoreId(1), number: 5 }]);
+        assert_eq!(log.take(0).unwrap().after, [LogMark { core: CoreId(1), number: 5 }]);
     }
 }

@@ -64,6 +64,9 @@ fn resident() -> u64 {
 /// The fields of INFO memory.
 pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     let Sums { used, resident, scripts, interpreters, overhead } = Sums::of(figures);
+    // Scripts and functions share an interpreter, which counts as that of functions if there is nothing else for it.
+    let functions_alone = figures.scripts.scripts == 0 && figures.scripts.libraries > 0;
+    let (of_scripts, of_functions) = if functions_alone { (0, interpreters) } else { (interpreters, 0) };
     let (total, maxmemory) = (plane.options.facts.total_memory, plane.settings.maxmemory);
     let peak = used.max(resident);
     let mut both = |name: &str, bytes: u64| {
@@ -84,16 +87,16 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
         field(out, &format!("{name}_human"), human(bytes));
     };
     both("total_system_memory", total);
-    both("used_memory_lua", interpreters);
+    both("used_memory_lua", of_scripts);
     both("used_memory_vm_total", interpreters);
     both("used_memory_scripts", scripts);
     both("maxmemory", maxmemory);
-    field(out, "used_memory_vm_eval", interpreters);
+    field(out, "used_memory_vm_eval", of_scripts);
     field(out, "used_memory_scripts_eval", scripts);
     field(out, "number_of_cached_scripts", figures.scripts.scripts);
     field(out, "number_of_functions", figures.scripts.functions);
     field(out, "number_of_libraries", figures.scripts.libraries);
-    field(out, "used_memory_vm_functions", 0);
+    field(out, "used_memory_vm_functions", of_functions);
     field(out, "used_memory_functions", 0);
     field(out, "maxmemory_policy", policy_name(plane.settings.maxmemory_policy));
     field(out, "mem_fragmentation_ratio", format!("{:.2}", ratio(resident, used)));

@@ -398,18 +398,20 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
+    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
+    Taken(super::share::Taken),
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.
     Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.
     MakePart(u64),
+    /// FLUSHALL was executed: the bus core may want to save that.
+    FlushedAll,
     /// The snapshot under way is wanted no more.
     EndSnapshot,
     /// The sender could not execute this command of the piece with that number, for the bus core.
     CannotApply(u64, String),
-    /// FLUSHALL was executed, for the bus core.
-    Flushed,
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
     /// The script of the sender that is busy; none any more.
@@ -431,6 +433,8 @@ pub enum Notice {
     },
     /// The append-only log has what the receiver logged up to the batch with this number.
     Logged(u64),
+    /// DEBUG PAUSE-CRON, for the bus core.
+    PauseCron(bool),
     /// Whether writes have to wait: the append-only log does not take them as fast as they come.
     HoldWrites(bool),
     /// Stop serving; answered to nobody.

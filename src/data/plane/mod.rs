@@ -47,6 +47,7 @@ pub mod script;
 pub mod script_call;
 pub mod scripting;
 pub mod server;
+pub mod share;
 pub mod snapshot;
 pub mod standing;
 pub mod tracking;
@@ -209,6 +210,8 @@ pub struct Plane {
     pub invalidations: invalidation::Invalidations,
     /// What clients weigh.
     pub weights: weight::Weights,
+    /// What the cores have taken of the limits of memory.
+    shares: share::Shares,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS.
@@ -306,6 +309,7 @@ impl Plane {
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
             weights: weight::Weights::default(),
+            shares: share::Shares::new(options.cores),
             cron_paused: false,
             scripts_may_all: false,
             broadcast_bytes: 0,

@@ -166,7 +166,7 @@ impl Plane {
         if job.read_only && command.spec.flags() & (flag::WRITE | flag::MAY_REPLICATE) != 0 {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
-        if command.spec.is(flag::WRITE) && !wrote {
+        if command.spec.is(flag::WRITE) && !wrote && !self.applying {
             if self.standing.replica && self.settings.replica_read_only {
                 return Err(Error::new("READONLY You can't write against a read only replica."));
             }
@@ -175,7 +175,7 @@ impl Plane {
                 return Err(Error::NotEnoughReplicas);
             }
         }
-        let may_be_short = wrote || !flags.any(Flags::COMPATIBLE) && flags.any(Flags::ALLOW_OOM);
+        let may_be_short = self.applying || wrote || !flags.any(Flags::COMPATIBLE) && flags.any(Flags::ALLOW_OOM);
         if !may_be_short && self.lacks_room(command.spec.flags(), &[self.core()]) {
             return Err(Error::OutOfMemory);
         }
@@ -188,7 +188,7 @@ impl Plane {
 
     /// Whether the keys of a script's command are here.
     fn admit_keys(&mut self, request: &Request<'_>, command: &Command) -> Result<(), Error> {
-        if !command.spec.has_keys() {
+        if !command.spec.has_keys() || self.applying {
             return Ok(());
         }
         let cluster = self.settings.cluster_enabled;

@@ -6,7 +6,7 @@ use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
-use super::message::{Answer, Inquiry, Message, Notice, Peer, ScanPart, Scope};
+use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
@@ -108,28 +108,32 @@ fn scan(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     scan_on(plane, at, part, KeyBatch::default())
 }
 
-/// Scans on, having `found` these. The cores own ascending ranges of slots, so one core after the other is scanned, and
-/// the next one if there were not enough keys: a client of a small database is done with one call, as with Redis.
+/// The core whose store goes on with a cursor.
+fn core_of(plane: &Plane, cursor: u64) -> CoreId {
+    plane.routes.owners().of(Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot"))
+}
+
+/// The cores own ascending ranges of slots, so one core after the other is scanned: the next one at once if `part` is
+/// not filled yet.
 fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> Done {
-    let slot = |cursor| Slot::new(slot_of_cursor(cursor) as u16).expect("a cursor names a slot");
-    let core = plane.routes.owners().of(slot(part.cursor));
+    let core = core_of(plane, part.cursor);
     let inquiry = Inquiry::Scan(Box::new(part.clone()));
-    let next: Next = Box::new(move |plane, at, answers| {
-        let Some(Answer::Scan(cursor, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
+    let then: Next = Box::new(move |plane, at, answers| {
+        let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
         found.append(&keys);
-        let next = plane.routes.owners().of(slot(cursor));
         // A store that is locked would have to be waited for.
-        let is_free = !(plane.locked && next == plane.core());
-        if cursor != 0 && found.len() < part.count && next != core && is_free {
-            return scan_on(plane, at, ScanPart { cursor, ..part }, found);
+        let is_free = !(plane.locked && core_of(plane, next) == plane.core());
+        if next != 0 && keys.len() < part.count && core_of(plane, next) != core && is_free {
+            let part = ScanPart { cursor: next, count: part.count - keys.len(), ..part };
+            return scan_on(plane, at, part, found);
         }
         let mut reply = plane.reply(at);
         reply.array(2);
-        reply.bulk(cursor.to_string().as_bytes());
+        reply.bulk(next.to_string().as_bytes());
         found.write(&mut reply);
         Ok(Flow::Done)
     });
-    plane.ask_then(at, std::iter::once(Peer::from(core)), inquiry, next)
+    plane.ask_then(at, std::iter::once(core.into()), inquiry, then)
 }
 
 fn randomkey(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
@@ -154,9 +158,6 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
             let answers: Vec<Answer> = plane.answer_for_all(&Inquiry::Flush(scope));
             plane.stats.changed += counts(&answers) + 1;
             plane.log_as_sent(plane.clients[at].session.db, &args);
-            if scope == Scope::All {
-                plane.send(plane.bus(), Message::Tell(Notice::Flushed));
-            }
             plane.reply(at).ok();
         }),
     ))

@@ -2,7 +2,7 @@
 //! core; many clients see each command happen at once or not at all; nobody leaves anything locked behind.
 
 use super::testing::{Connection, Node, count_replies, encode};
-use crate::contract::settings::Settings;
+use crate::contract::settings::{OutputLimit, Settings};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -228,6 +228,44 @@ fn a_publish_reaches_subscribers_of_every_core_and_counts_them() {
     assert_eq!(node.call(speaker, "PUBLISH news hello"), ":6\r\n");
     for listener in listeners {
         assert_eq!(node.take_replies(listener), b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+    }
+}
+
+#[test]
+fn scan_fills_its_count_from_one_core_after_the_other_and_deletes_what_is_past_its_deadline() {
+    for cores in 1..5 {
+        let mut node = Node::new(cores, 7, Settings::default());
+        let client = node.connect(0);
+        for key in KEYS {
+            node.call(client, &format!("SET {key} x"));
+        }
+        let all = node.call(client, "SCAN 0 COUNT 10");
+        assert!(all.starts_with("*2\r\n$1\r\n0\r\n*7\r\n"), "{all}");
+        let some = node.call(client, "SCAN 0 COUNT 4");
+        assert!(some.contains("\r\n*4\r\n"), "{some}");
+        for key in KEYS {
+            node.call(client, &format!("PEXPIRE {key} 5"));
+            node.planes.iter_mut().for_each(|plane| plane.active_expire = false);
+        }
+        node.planes.iter_mut().for_each(|plane| plane.now.unix_ms += 10);
+        assert_eq!(node.call(client, "DBSIZE"), ":7\r\n");
+        assert_eq!(node.call(client, "SCAN 0"), "*2\r\n$1\r\n0\r\n*0\r\n");
+        assert_eq!(node.call(client, "DBSIZE"), ":0\r\n");
+    }
+}
+
+#[test]
+fn random_elements_without_end_stop_when_the_client_is_owed_too_much() {
+    let output_limit_normal = OutputLimit { hard: 100, ..OutputLimit::default() };
+    let mut node = Node::new(2, 7, Settings { output_limit_normal, ..Settings::default() });
+    let client = node.connect(0);
+    for line in ["HSET h a b", "SADD s a", "ZADD z 1 a"] {
+        node.call(client, line);
+    }
+    for command in ["HRANDFIELD h", "SRANDMEMBER s", "ZRANDMEMBER z"] {
+        let begun = node.call(client, &format!("{command} -9223372036854775807"));
+        assert!(begun.starts_with("*9223372036854775807\r\n$1\r\na\r\n"), "{command}: {begun}");
+        assert!((100..200).contains(&begun.len()), "{command}: {}", begun.len());
     }
 }
 

@@ -178,10 +178,7 @@ impl Plane {
 
     /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
     fn make_room(&mut self, core: CoreId) -> bool {
-        let share = match self.settings.maxmemory {
-            0 => u64::MAX,
-            maxmemory => (maxmemory / self.options.cores as u64).saturating_sub(self.weights.total),
-        };
+        let share = self.share_of_keys(core);
         let policy = self.settings.maxmemory_policy;
         let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
         let Some(store) = self.stores.at(core) else { return true };
@@ -218,6 +215,7 @@ impl Plane {
             }
         }
         self.weigh_all();
+        self.tell_taken();
     }
 
     /// Whether a client owes its closing to `client-output-buffer-limit`; `fresh`: bytes of replies that are about to

@@ -1,7 +1,8 @@
 //! The memory of clients, and `maxmemory-clients`: the largest clients are closed until the rest fit.
 //!
 //! Owned by the data core. While there is such a limit, or one for all memory (`maxmemory`), the clients that got input or output in a turn are weighed, so that a
-//! client which grows is closed in the turn in which it is too large. Each core keeps its clients within its share.
+//! client which grows is closed in the turn in which it is too large. All cores have one limit (see [`super::share`]): one
+//! whose clients are not the largest leaves it to the others, which hear of them within a tick.
 
 use super::Plane;
 use super::client::ClientRef;
@@ -31,7 +32,8 @@ impl Plane {
     /// Whether client `at` has been closed because its input, which it would be rid of in a moment, is too large.
     pub(super) fn evicts_for_input(&mut self, at: u32) -> bool {
         let client = &self.clients[at];
-        if self.share_of_clients().is_none_or(|share| client.input.len() as u64 <= share) {
+        let limit = self.settings.maxmemory_clients;
+        if limit == 0 || client.input.len() as u64 <= limit {
             return false;
         }
         let reference = client.reference;
@@ -65,12 +67,6 @@ impl Plane {
         }
     }
 
-    /// This core's share of `maxmemory-clients`, if there is a limit.
-    fn share_of_clients(&self) -> Option<u64> {
-        let limit = self.settings.maxmemory_clients;
-        (limit > 0).then(|| limit / self.options.cores as u64)
-    }
-
     fn weigh_now(&mut self, client: ClientRef) {
         if let Some(client) = self.clients.get_mut(client) {
             let weight = client.memory() as u64;
@@ -79,16 +75,30 @@ impl Plane {
         }
     }
 
-    /// Closes the largest clients until the rest are within this core's share of `maxmemory-clients`.
-    fn evict_clients(&mut self) {
-        let Some(share) = self.share_of_clients().filter(|share| self.weights.total > *share) else { return };
+    /// What the largest client weighs that may be evicted.
+    pub(super) fn largest_client(&self) -> u64 {
+        let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
+        evictable.map(|client| client.weight).max().unwrap_or(0)
+    }
+
+    /// Closes the largest clients of all cores, if they are this core's, until the rest are within `maxmemory-clients`.
+    pub(super) fn evict_clients(&mut self) {
+        let (core, limit) = (self.core(), self.settings.maxmemory_clients);
+        let others = self.shares.clients_of_others(core);
+        if limit == 0 || self.weights.total + others <= limit {
+            return;
+        }
         let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
         let mut sizes: Vec<(u64, u32)> = evictable.map(|client| (client.weight, client.reference.index)).collect();
         sizes.sort_unstable();
-        while let (true, Some((_, at))) = (self.weights.total > share, sizes.pop()) {
+        while let (true, Some((weight, at))) = (self.weights.total + others > limit, sizes.pop()) {
+            if !self.shares.is_largest(core, weight) {
+                break;
+            }
             log::info!("Evicting client: {}", self.client_line(at));
             self.stats.evicted_clients += 1;
             self.close(at);
         }
+        self.tell_taken();
     }
 }

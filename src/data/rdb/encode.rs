@@ -1,6 +1,6 @@
 //! Numbers and strings as Redis's serialised data has them, written.
 
-use lzf_rust::compress;
+use super::lzf::compress;
 
 /// Lengths: the upper two bits of the first byte tell which form it is. Source: Redis 7.0 `rdb.h`.
 pub const BITS_6: u8 = 0;
@@ -74,7 +74,7 @@ fn put_small_int(out: &mut Vec<u8>, value: i32) {
 /// Writes `text` compressed; false, and nothing is written: that would not save enough.
 fn put_compressed(out: &mut Vec<u8>, text: &[u8]) -> bool {
     let mut room = vec![0; text.len() - LEAST_SAVED];
-    let Ok(length) = compress(text, &mut room) else { return false };
+    let Some(length) = compress(text, &mut room) else { return false };
     out.push(ENCODED << 6 | LZF);
     put_length(out, length as u64);
     put_length(out, text.len() as u64);

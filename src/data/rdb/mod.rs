@@ -17,6 +17,7 @@ mod encode;
 pub mod frozen;
 mod input;
 pub mod load;
+mod lzf;
 pub mod read;
 pub mod rewrite;
 mod stream;

@@ -14,6 +14,9 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmStat
 use std::cell::Ref;
 use std::rc::Rc;
 
+/// Steps of garbage collection at once; each goes through some kilobytes.
+const GC_STEPS: usize = 8;
+
 /// A script on its way.
 type Running = Coroutine<Resume, Suspend, Outcome, DefaultStack>;
 
@@ -261,7 +264,8 @@ impl Engine {
     fn collect(&mut self) {
         self.runs += 1;
         if self.runs.is_multiple_of(50) {
-            self.lua.gc_step().ok();
+            // All of it if there is little: what scripts take together stays near what they need.
+            (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
         }
     }
 

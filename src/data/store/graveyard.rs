@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// A value with more on the heap than this is not freed at once.
 const LARGE: usize = 64 * 1024;
+/// Nor is a stream of more nodes. Source: Redis's `LAZYFREE_THRESHOLD`.
+const NODES: usize = 64;
 /// How much of a large vector is given back in one step.
 const PIECE: usize = limits::FREED_AT_ONCE;
 /// How many entries or objects are freed in one step.
@@ -57,7 +59,7 @@ impl Doomed {
 impl Graveyard {
     /// Frees an object, later if it is large.
     pub fn bury(&mut self, object: Object) {
-        if object.heap_bytes() > LARGE {
+        if is_large(&object) {
             self.objects.push(object);
         }
     }
@@ -143,7 +145,7 @@ impl Graveyard {
         if let Some(slab) = self.slabs.last_mut() {
             for _ in 0..ENTRIES {
                 if let Some(Some(object)) = slab.pop()
-                    && object.heap_bytes() > LARGE
+                    && is_large(&object)
                 {
                     self.objects.push(object);
                     break;
@@ -174,9 +176,11 @@ impl Store {
             .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
     }
 
-    /// Large values that wait to be freed, and those that were, since last asked to forget them.
+    /// How much waits to be freed (large values, and what flushed stores have left), and how many large values were freed
+    /// since last asked to forget them.
     pub fn freed_later(&self) -> (usize, u64) {
-        (self.graveyard.objects.len(), self.graveyard.freed)
+        let Graveyard { objects, slabs, doomed, freed, .. } = &self.graveyard;
+        (objects.len() + doomed.len() + slabs.iter().map(Slab::places).sum::<usize>(), *freed)
     }
 
     /// Forgets how many were.
@@ -214,6 +218,10 @@ impl Store {
         }
         true
     }
+}
+
+fn is_large(object: &Object) -> bool {
+    object.heap_bytes() > LARGE || matches!(object, Object::Stream(stream) if stream.node_count() > NODES)
 }
 
 /// Frees a piece of an object; true: so little is left that it can be dropped.

@@ -80,6 +80,11 @@ impl<T> Slab<T> {
         })
     }
 
+    /// How many places there are, free ones too.
+    pub fn places(&self) -> usize {
+        self.places.len()
+    }
+
     /// Whether no place is left.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()

@@ -114,6 +114,11 @@ impl AppendingDesk {
         }
     }
 
+    /// Whether there is no log.
+    pub(super) fn is_off(&self) -> bool {
+        self.state == State::Off
+    }
+
     /// Adds commands on a database.
     fn append(&mut self, db: usize, commands: &[u8], stamps: bool) {
         if stamps {
@@ -192,6 +197,9 @@ impl NodeOffice {
         desk.recorded[batch.core.index()] = batch.number;
         if desk.state != State::Off {
             desk.marks.push(LogMark { core: batch.core, number: batch.number });
+        } else if self.desk_of_replication.replication.is_followed() {
+            // It leaves after what goes to the replicas.
+            outgoing.push((batch.core.into(), Message::Tell(Notice::Logged(batch.number))));
         }
     }
 
@@ -345,6 +353,7 @@ impl NodeOffice {
         (desk.accepts, desk.facts.scheduled, desk.failing) = (false, false, None);
         self.kill_rewrite(outgoing);
         self.tell_disk(outgoing);
+        self.acknowledge_all(outgoing);
     }
 
     /// All the data is another's: the log begins again.
@@ -363,7 +372,7 @@ impl NodeOffice {
     }
 
     /// What came so far is nothing that replies have to wait for.
-    fn acknowledge_all(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn acknowledge_all(&mut self, outgoing: &mut Outgoing) {
         for (core, number) in self.appending.recorded.iter().enumerate() {
             outgoing.push((Peer(core as u16), Message::Tell(Notice::Logged(*number))));
         }
@@ -476,7 +485,7 @@ impl NodeOffice {
     /// Opens the log at the node's start, with a base if there is nothing.
     pub(super) fn open_log(&mut self) {
         let snapshot = self.config.flag("aof-use-rdb-preamble");
-        let empty = if snapshot { self.empty_snapshot(true) } else { Vec::new() };
+        let empty = if snapshot { self.empty_snapshot() } else { Vec::new() };
         self.configure_writer();
         self.appending.writer.give(Task::Start(snapshot, empty));
     }

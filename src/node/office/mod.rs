@@ -10,7 +10,6 @@ mod config;
 mod connections;
 mod control;
 mod failover;
-mod flushing;
 mod loading;
 mod obeying;
 mod oom_score;
@@ -31,6 +30,7 @@ use crate::cluster::wire::{Packet, codec};
 use crate::cluster::{LinkEnd, LinkId};
 use crate::cores::bus_core::{Office, Outgoing, Signal};
 use crate::cores::clock;
+use crate::cores::streams::StreamCommand;
 use crate::data::acl::Users;
 use crate::data::plane::figures::SaveFacts;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
@@ -44,7 +44,7 @@ use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::SavingDesk;
-use shutdown::Ending;
+use shutdown::{Ending, Signals};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -58,18 +58,22 @@ struct Pending {
 enum Then {
     /// Give this reply to the core that asked.
     Reply(Peer, u64, Vec<u8>),
+    /// Everybody has slept: the core that asked for it may go on.
+    Slept(Peer, u64),
+    /// What it did at once has come here.
+    Awake,
     /// Execute this CLUSTER command; the sum is the number of keys it depends on.
     Cluster(Peer, u64, Box<BusCommand>),
     /// A step on the way to a standing replication offset.
     Hold(Held),
     /// The data cores go by the standing they were told.
     Stood,
-    /// That client waits for so many replicas, so many ms.
-    Wait(ClientId, usize, u64),
+    /// All keys are deleted, so that a snapshot can take their place.
+    Emptied,
+    /// That client waits for so many replicas, so many ms; when it got its last answer.
+    Wait(ClientId, usize, u64, u64),
     /// Save if a save point was reached; the sum is how much has changed.
     SavePoint,
-    /// So much has changed at a FLUSHALL.
-    Flushed,
     /// The snapshot with this number is to be made; the sum is how much has changed.
     Save(u64),
     /// The sum is how many keys there are.
@@ -117,6 +121,7 @@ pub struct NodeOffice {
     held_parts: HeldParts,
     /// The end that waits for replicas.
     ending: Option<Ending>,
+    signals: Signals,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
     obeying: obeying::ObeyingDesk,
@@ -151,6 +156,7 @@ impl NodeOffice {
             writes: Writes::Free,
             held_parts: HeldParts::default(),
             ending: None,
+            signals: Signals::default(),
             drain,
             oom_score: oom_score::OomScore::default(),
             obeying: obeying::ObeyingDesk::default(),
@@ -174,12 +180,19 @@ impl NodeOffice {
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+            Then::Slept(to, number) => {
+                outgoing.push((to, Message::Answer(number, Answer::Done)));
+                self.ask_all(&Inquiry::Barrier, Then::Awake, outgoing);
+            }
+            Then::Awake => outgoing.streams.push(StreamCommand::HoldAll(false)),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
+            Then::Emptied => self.emptied(outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
-            Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
+            Then::Wait(client, wanted, timeout, answered) => {
+                self.wait_for_replicas(client, wanted, timeout, answered, outgoing);
+            }
             Then::SavePoint => self.check_save_points(sum, outgoing),
-            Then::Flushed => self.saving.facts.changed = sum,
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
             Then::Keys(number) => self.keys_counted(number, sum),
@@ -307,7 +320,9 @@ impl Office for NodeOffice {
                 outgoing.push((from, Message::Answer(number, Answer::Done)));
             }
             Message::Ask(number, Inquiry::Sleep(time)) => {
-                self.ask_all(&Inquiry::Sleep(time), Then::Reply(from, number, Vec::new()), outgoing);
+                // In Redis's one thread, what a transaction does after its sleep comes before all that arrived meanwhile.
+                outgoing.streams.push(StreamCommand::HoldAll(true));
+                self.ask_all(&Inquiry::Sleep(time), Then::Slept(from, number), outgoing);
                 outgoing.sleep = Some(time);
             }
             Message::Log(batch) => self.with_replication(outgoing, |replication| replication.logged(batch)),
@@ -315,8 +330,9 @@ impl Office for NodeOffice {
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
+            Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
-            Message::Tell(Notice::Flushed) => self.flushed(outgoing),
+            Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
@@ -431,9 +447,8 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
         match signal {
-            Signal::Terminate => self.end_on_signal("SIGTERM", "shutdown-on-sigterm", outgoing),
-            Signal::Interrupt => self.end_on_signal("SIGINT", "shutdown-on-sigint", outgoing),
             Signal::Abort => self.crash(libc::SIGABRT),
+            signal => self.hear_signal(signal == Signal::Interrupt, outgoing),
         }
     }
 

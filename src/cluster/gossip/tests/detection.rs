@@ -56,6 +56,23 @@ fn who_refuses_connections_has_failed_within_half_a_second() {
 }
 
 #[test]
+fn a_suspicion_is_told_to_a_few_who_tell_all() {
+    let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+    let pongs = |network: &Network| -> u64 {
+        let sent = network.members.iter().map(|member| member.cluster.stats.sent);
+        sent.flat_map(|sent| sent.by_kind().collect::<Vec<_>>())
+            .filter(|(kind, _)| *kind == MessageKind::Pong)
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let before = pongs(&network);
+    network.set(0, Machine::Dead);
+    network.run_until(600, |network| all_say(network, 0, NodeFlags::FAIL));
+    let told = pongs(&network) - before;
+    assert!((6..80).contains(&told), "{told}: eleven voters told each other");
+}
+
+#[test]
 fn a_quick_restart_is_no_failure() {
     let mut network = Network::cluster(3, 1, quick());
     network.set(0, Machine::Dead);

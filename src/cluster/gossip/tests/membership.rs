@@ -169,7 +169,7 @@ fn host_names_reach_those_who_understand_them() {
     let named = Options { port: 7000, announce_hostname: Some("here".into()), ..quick() };
     let actions = network.members[1].cluster.reconfigure(named, network.now).unwrap();
     network.act(1, actions);
-    network.run(3000);
+    network.run(10); // It is told at once.
     assert!(line(&mut network, 0, 1).contains(" 10.0.0.2:7000@17000,here master "));
     let actions = network.members[1].cluster.reconfigure(Options { port: 7000, ..quick() }, network.now).unwrap();
     network.act(1, actions);

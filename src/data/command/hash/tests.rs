@@ -133,6 +133,9 @@ fn random_fields_are_as_many_as_asked_for() {
             ),
             ("HRANDFIELD h -9223372036854775807 WITHVALUES", range),
             ("HRANDFIELD h 9223372036854775807 WITHVALUES", range),
+            ("HRANDFIELD no -9223372036854775807", "*0"),
+            ("HSET h a b", ":1"),
+            ("HRANDFIELD h -9223372036854775807", range),
         ],
     );
 }

@@ -2,9 +2,9 @@
 
 use crate::base::notify::Class;
 use crate::base::random::Random;
-use crate::data::command::collection::{missed, read, remove_emptied, write_entry};
+use crate::data::command::collection::{read, remove_emptied, write_entry};
 use crate::data::command::number::parse_i64;
-use crate::data::command::sample::{Wanted, sample};
+use crate::data::command::sample::{Wanted, draw_none, sample};
 use crate::data::exec::Exec;
 use crate::data::types::Forms;
 use crate::data::types::set::Set;
@@ -93,25 +93,23 @@ pub fn srandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
         _ => return Err(Error::Syntax),
     };
     let key = exec.key(args[1]);
+    let end = wanted.map_or(Ok(usize::MAX), |wanted| wanted.end_of_reply(exec));
     let mut random = exec.store(key.slot).fork_random();
     match (read::<Set>(exec.stores, exec.db, &key, exec.now)?, wanted) {
         (Some(set), Some(wanted)) => {
+            let end = end?;
             exec.reply.array(wanted.of(set.len()));
-            sample(set, wanted, &mut random, |member| write_entry(&mut exec.reply, member));
+            sample(set, wanted, &mut random, |member| {
+                write_entry(&mut exec.reply, member);
+                exec.reply.position() < end
+            });
         }
         (Some(set), None) => {
             if let Some(member) = set.random(&mut random) {
                 write_entry(&mut exec.reply, member);
             }
         }
-        (None, wanted) => {
-            if wanted.is_some() {
-                exec.reply.array(0);
-            } else {
-                exec.reply.null();
-            }
-            missed(exec, &key);
-        }
+        (None, wanted) => draw_none(exec, &key, wanted.is_some()),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
 use super::Spec;
 use super::flags::access::{ACCESS, DELETE, NOT_KEY, OW, RO, RW, UPDATE, VARIABLE_FLAGS};
 use super::row::{Begin, Find, KeySpec};
+use crate::data::command::number::parse_i64;
 
 /// One argument that is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,13 +191,26 @@ pub fn has_sort_pattern(args: &[&[u8]]) -> bool {
     sort_options(args).any(|at| takes_pattern(args[at]) && is_pattern(at))
 }
 
-/// Which of SORT's options reaches keys that are no arguments: `BY` with a pattern, or `GET`.
+/// Which of SORT's options reaches keys that are no arguments: `BY` with a pattern, or `GET`. Not one behind an option
+/// that is wrong: the command fails for that one then.
 pub fn sort_reach(args: &[&[u8]]) -> Option<&'static str> {
-    sort_options(args).find_map(|at| match args.get(at + 1) {
-        Some(pattern) if args[at].eq_ignore_ascii_case(b"by") && pattern.contains(&b'*') => Some("BY"),
-        Some(_) if args[at].eq_ignore_ascii_case(b"get") => Some("GET"),
-        _ => None,
-    })
+    let stores = args[0].eq_ignore_ascii_case(b"sort");
+    let mut rest = args.get(2..)?;
+    while let [word, after @ ..] = rest {
+        rest = match (word.to_ascii_lowercase().as_slice(), after) {
+            (b"asc" | b"desc" | b"alpha", after) => after,
+            (b"limit", [start, count, after @ ..]) => {
+                parse_i64(start).and(parse_i64(count))?;
+                after
+            }
+            (b"store", [_, after @ ..]) if stores => after,
+            (b"by", [pattern, ..]) if pattern.contains(&b'*') => return Some("BY"),
+            (b"by", [_, after @ ..]) => after,
+            (b"get", [_, ..]) => return Some("GET"),
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// Where the words of SORT's options are.

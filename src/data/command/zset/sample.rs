@@ -2,8 +2,8 @@
 
 use super::{Shape, write_pair};
 use crate::base::double;
-use crate::data::command::collection::{missed, read, write_entry};
-use crate::data::command::sample::{Wanted, sample};
+use crate::data::command::collection::{read, write_entry};
+use crate::data::command::sample::{Wanted, draw_none, sample};
 use crate::data::command::scan::scan;
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
@@ -12,42 +12,26 @@ use crate::resp::Error;
 /// `ZRANDMEMBER key [count [WITHSCORES]]`
 pub fn zrandmember(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
     let key = exec.key(args[1]);
-    let wanted = match args.get(2) {
-        Some(count) => Some(parse(count, &args[3..])?),
-        None => None,
-    };
+    let wanted = Wanted::parse_in_pairs(&args[2..], "WITHSCORES")?;
+    let end = wanted.map_or(Ok(usize::MAX), |(wanted, _)| wanted.end_of_reply(exec));
     let mut random = exec.store(key.slot).fork_random();
     match (read::<Zset>(exec.stores, exec.db, &key, exec.now)?, wanted) {
         (Some(zset), Some((wanted, with_scores))) => {
-            let shape = Shape::of(with_scores, &exec.reply);
+            let (shape, end) = (Shape::of(with_scores, &exec.reply), end?);
             shape.begin(&mut exec.reply, wanted.of(zset.len()));
-            sample(zset, wanted, &mut random, |pair| write_pair(&mut exec.reply, shape, pair));
+            sample(zset, wanted, &mut random, |pair| {
+                write_pair(&mut exec.reply, shape, pair);
+                exec.reply.position() < end
+            });
         }
         (Some(zset), None) => {
             if let Some((member, _)) = zset.nth(random.index(zset.len())) {
                 write_entry(&mut exec.reply, member);
             }
         }
-        (None, wanted) => {
-            if wanted.is_some() {
-                exec.reply.array(0);
-            } else {
-                exec.reply.null();
-            }
-            missed(exec, &key);
-        }
+        (None, wanted) => draw_none(exec, &key, wanted.is_some()),
     }
     Ok(())
-}
-
-/// How many members, and whether with their scores.
-fn parse(count: &[u8], options: &[&[u8]]) -> Result<(Wanted, bool), Error> {
-    let wanted = Wanted::parse(count)?;
-    match options {
-        [] => Ok((wanted, false)),
-        [word] if word.eq_ignore_ascii_case(b"WITHSCORES") => Ok((wanted.in_pairs()?, true)),
-        _ => Err(Error::Syntax),
-    }
 }
 
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count]`

@@ -134,6 +134,25 @@ fn load(node: &mut Node, primary: &mut Node) {
     node.settle();
 }
 
+#[test]
+fn a_replica_logs_a_transaction_of_its_primary_as_one() {
+    let mut replica = node(2, 1, true);
+    let standing = Arc::new(Standing { log: true, replica: true, link_up: true, ..Standing::default() });
+    for core in 0..2 {
+        replica.bus_says(Peer(core), Message::Ask(0, Inquiry::Stand(standing.clone())));
+    }
+    replica.settle();
+    let lines =
+        ["SET a 1", "MULTI", "INCR a", "SELECT 1", "INCR a", "EXEC", "MULTI", "SET b 1", "SET c 1", "EXEC", "DEL b"];
+    execute(&mut replica, &lines.map(encode).concat());
+    let logged = String::from_utf8(stream(&mut replica).0).unwrap();
+    let words: Vec<&str> = logged.split("\r\n").filter(|word| !word.starts_with(['*', '$'])).collect();
+    let text = words.join(" ");
+    assert!(text.contains("SELECT 0 SET a 1 MULTI INCR a SELECT 1 INCR a EXEC"), "{text}");
+    assert!(text.contains("MULTI SET b 1 SET c 1 EXEC"), "{text}");
+    assert_eq!(text.matches("MULTI").count(), 2, "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
