@@ -100,6 +100,10 @@ pub const EXPIRE_PER_TURN: usize = 200;
 /// Steps in which the store frees its graveyard in one turn, each of about 0.2 ms.
 pub const RECLAIM_PER_TURN: usize = 2;
 
+/// Nanoseconds for which a node that starts may load without anybody noticing: who connects meanwhile waits, and is not
+/// told that it is loading. Redis serves nobody before it has loaded two megabytes.
+pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
+
 /// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
 pub const UNTOLD_MEMORY: u64 = 1 << 20;
 

@@ -34,6 +34,8 @@ pub struct DataCore {
     sockets: Sockets,
     /// The listeners this core accepts on.
     doors: Doors,
+    /// When they open, though the data is still being loaded; none: they are open.
+    doors_open_at: Option<u64>,
     /// Whether accepting failed and must be tried again.
     doors_stuck: bool,
     next_core: u16,
@@ -96,6 +98,7 @@ impl DataCore {
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
             doors: parts.doors,
+            doors_open_at: Some(clock::monotonic_ns() + limits::LOAD_UNSEEN_NS),
             doors_stuck: false,
             next_core: 0,
             rings: parts.rings,
@@ -134,7 +137,6 @@ impl DataCore {
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
         self.ring.watch(self.ear.raw_fd(), EAR);
-        self.ring.watch(self.doors.raw_fd(), DOORS);
         while !self.stopping {
             self.turn()?;
         }
@@ -160,6 +162,7 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages()?;
+        self.open_doors_in_time(started);
         self.plane.end_waits();
         let mut more = self.plane.has_leftovers();
         if more {
@@ -250,6 +253,14 @@ impl DataCore {
         let client = client_of(socket);
         if self.plane.clients.get(client).is_some() {
             self.plane.close(client.index);
+        }
+    }
+
+    /// Nobody is let in while the data is being loaded, unless that takes long: then they are told so.
+    fn open_doors_in_time(&mut self, now: u64) {
+        let loads = self.plane.standing.disk.loading;
+        if self.doors_open_at.take_if(|at| !loads || *at <= now).is_some() {
+            self.ring.watch(self.doors.raw_fd(), DOORS);
         }
     }
 

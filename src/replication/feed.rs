@@ -31,6 +31,8 @@ pub struct Command {
     pub db: usize,
     /// How many arguments it has.
     pub args: usize,
+    /// Whether it is of the same transaction as the command before it.
+    pub follows: bool,
 }
 
 /// See the module's header.
@@ -152,7 +154,8 @@ impl Feed {
         } else if is(b"REPLCONF") {
             self.wants_ack = args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"));
         } else if !is(b"PING") {
-            said = Some(Command { target: target(&args), db: self.db, args: args.len() });
+            let follows = self.in_transaction && self.commands.len() > self.whole.commands;
+            said = Some(Command { target: target(&args), db: self.db, args: args.len(), follows });
         }
         match said {
             Some(command) => self.commands.push(command),

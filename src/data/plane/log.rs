@@ -13,7 +13,7 @@
 use super::Plane;
 use super::message::Message;
 use crate::base::ids::CoreId;
-use crate::contract::log::{LogBatch, LogMark, LogPart};
+use crate::contract::log::{Audience, LogBatch, LogMark, LogPart};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::origin::Origin;
@@ -28,17 +28,19 @@ struct Text {
 }
 
 impl Text {
-    fn push(&mut self, db: usize, args: &[impl AsRef<[u8]>]) {
+    fn push(&mut self, db: usize, to: Audience, args: &[impl AsRef<[u8]>]) {
         let mut command = Reply::new(&mut self.bytes, Proto::Resp2);
         command.array(args.len());
         args.iter().for_each(|arg| command.bulk(arg.as_ref()));
-        self.extend_to(db, self.bytes.len());
+        self.extend_to(db, to, self.bytes.len());
     }
 
-    fn extend_to(&mut self, db: usize, end: usize) {
+    fn extend_to(&mut self, db: usize, to: Audience, end: usize) {
         match self.parts.last_mut() {
-            Some(LogPart::Commands { db: last, end: place }) if *last == db => *place = end,
-            _ => self.parts.push(LogPart::Commands { db, end }),
+            Some(LogPart::Commands { db: last, to: before, end: place }) if (*last, *before) == (db, to) => {
+                *place = end
+            }
+            _ => self.parts.push(LogPart::Commands { db, to, end }),
         }
     }
 
@@ -47,7 +49,7 @@ impl Text {
         self.bytes.extend_from_slice(&other.bytes);
         for part in &other.parts {
             match part {
-                LogPart::Commands { db, end } => self.extend_to(*db, start + end),
+                LogPart::Commands { db, to, end } => self.extend_to(*db, *to, start + end),
                 cut => self.parts.push(*cut),
             }
         }
@@ -67,6 +69,8 @@ pub struct Log {
     on: bool,
     /// Whether the node copies another.
     of_replica: bool,
+    /// Who is to have what is logged now.
+    audience: Audience,
     text: Text,
     after: Vec<LogMark>,
     /// Batches sent so far.
@@ -78,7 +82,16 @@ pub struct Log {
 impl Log {
     /// The log of core `core`, which nobody wants yet.
     pub fn new(core: CoreId) -> Log {
-        Log { core, on: false, of_replica: false, text: Text::default(), after: Vec::new(), sent: 0, unit: None }
+        Log {
+            core,
+            on: false,
+            of_replica: false,
+            audience: Audience::All,
+            text: Text::default(),
+            after: Vec::new(),
+            sent: 0,
+            unit: None,
+        }
     }
 
     /// Whether anybody wants it.
@@ -98,14 +111,19 @@ impl Log {
         self.of_replica = of_replica;
     }
 
+    /// Who is to have what is logged from now on.
+    pub fn set_audience(&mut self, audience: Audience) {
+        self.audience = audience;
+    }
+
     /// Logs a command.
     pub fn command(&mut self, db: usize, args: &[impl AsRef<[u8]>]) {
         match &mut self.unit {
             Some(unit) => {
-                unit.text.push(db, args);
+                unit.text.push(db, self.audience, args);
                 unit.commands += 1;
             }
-            None => self.text.push(db, args),
+            None => self.text.push(db, self.audience, args),
         }
     }
 
@@ -124,6 +142,18 @@ impl Log {
         self.unit.take().unwrap_or_default()
     }
 
+    /// Whether a unit is being written.
+    pub fn is_in_unit(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// The unit that is being written, if one is, is complete.
+    pub fn end_unit(&mut self) {
+        if let Some(unit) = self.unit.take() {
+            self.end(unit);
+        }
+    }
+
     /// A unit is complete.
     pub fn end(&mut self, unit: Unit) {
         if !self.on || unit.commands == 0 {
@@ -136,11 +166,11 @@ impl Log {
         let parts = &unit.text.parts;
         let (first, last) = (db(parts.first()), db(parts.last()));
         if unit.commands > 1 {
-            self.text.push(first, &[b"MULTI"]);
+            self.text.push(first, Audience::All, &[b"MULTI"]);
         }
         self.text.append(&unit.text);
         if unit.commands > 1 {
-            self.text.push(last, &[b"EXEC"]);
+            self.text.push(last, Audience::All, &[b"EXEC"]);
         }
     }
 
@@ -312,6 +342,19 @@ mod tests {
             batch.parts.iter().map(|part| if let LogPart::Commands { db, .. } = part { *db } else { 9 }).collect();
         assert_eq!(dbs, [0, 1, 2]);
         assert!(log.take(0).is_none());
+    }
+
+    #[test]
+    fn what_is_for_the_disk_alone_is_a_part_of_its_own() {
+        let mut log = Log::new(CoreId(0));
+        log.set_on(true);
+        for (audience, name) in [(Audience::All, b"A"), (Audience::Disk, b"B"), (Audience::All, b"C")] {
+            log.set_audience(audience);
+            log.command(0, &[name]);
+        }
+        let to = |part: &LogPart| if let LogPart::Commands { to, .. } = part { Some(*to) } else { None };
+        let parts: Vec<_> = log.take(1).unwrap().parts.iter().filter_map(to).collect();
+        assert_eq!(parts, [Audience::All, Audience::Disk, Audience::All]);
     }
 
     #[test]

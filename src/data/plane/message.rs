@@ -406,6 +406,8 @@ pub enum Notice {
     Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.
     MakePart(u64),
+    /// FLUSHALL was executed: the bus core may want to save that.
+    FlushedAll,
     /// The snapshot under way is wanted no more.
     EndSnapshot,
     /// The sender could not execute this command of the piece with that number, for the bus core.

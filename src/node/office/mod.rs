@@ -330,6 +330,7 @@ impl Office for NodeOffice {
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
+            Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),

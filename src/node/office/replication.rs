@@ -121,6 +121,10 @@ impl ReplicationDesk {
 /// Who executes a command of the primary.
 pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
+    if let Run::Script = command.run {
+        // It may use keys that it does not name.
+        return Target::Several;
+    }
     let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
     let cores: BTreeSet<CoreId> =
         positions.into_iter().map(|position| owners.of(Slot::of_key(args[position]))).collect();
@@ -570,7 +574,7 @@ impl ReplicationDesk {
 fn spread(number: u64, piece: Piece, cores: usize) -> Vec<(Peer, Message)> {
     let fresh = || ApplyBatch { window: number, stream: piece.stream.clone(), ..ApplyBatch::default() };
     if piece.together {
-        let commands = piece.commands.iter().map(|command| (command.db, command.args)).collect();
+        let commands = piece.commands.iter().map(|command| (command.db, command.args, command.follows)).collect();
         let batch = ApplyBatch { spans: piece.spans, commands, ..fresh() };
         return vec![(Peer(0), Message::Order(0, Box::new(Order::Apply(Box::new(batch)))))];
     }
@@ -586,7 +590,7 @@ fn spread(number: u64, piece: Piece, cores: usize) -> Vec<(Peer, Message)> {
         for batch in &mut batches[concerned] {
             let batch = batch.get_or_insert_with(|| Box::new(fresh()));
             batch.spans.extend_from_slice(args);
-            batch.commands.push((command.db, command.args));
+            batch.commands.push((command.db, command.args, command.follows));
         }
     }
     let messages = batches.into_iter().enumerate();
