@@ -3,6 +3,12 @@
 //! Owned by the data core. Costs one look at [`Log::is_on`] while nobody wants it. A command that had several effects, and
 //! a transaction, are one unit between MULTI and EXEC, as in Redis. A batch is numbered when it is begun, so that a
 //! store which is lent can say what must come before whatever its borrower writes ([`Log::mark`]).
+//!
+//! While replicas get the stream, a turn's replies wait until the bus core has given the turn's batch to their sockets
+//! ([`Plane::awaited_batch`]): without that, a primary killed under the load of 16 clients always lost a few of the writes
+//! that it had answered for. What it costs with one replica, on two busy virtual CPUs, a SET of 64 bytes each (means of
+//! runs in turn): PRICES
+//! Nothing without replicas.
 
 use super::Plane;
 use super::message::Message;
