@@ -100,6 +100,10 @@ pub const EXPIRE_PER_TURN: usize = 200;
 /// Steps in which the store frees its graveyard in one turn, each of about 0.2 ms.
 pub const RECLAIM_PER_TURN: usize = 2;
 
+/// Nanoseconds for which a node that starts may load without anybody noticing: who connects meanwhile waits, and is not
+/// told that it is loading. Redis serves nobody before it has loaded two megabytes.
+pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
+
 /// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
 pub const UNTOLD_MEMORY: u64 = 1 << 20;
 
@@ -134,6 +138,12 @@ pub const MAX_ZSET_MEMBERS: usize = u32::MAX as usize;
 /// Elements one command chooses at random with repetition, where the client's output is not limited.
 pub const MAX_SAMPLES: u64 = 10_000_000;
 
+/// Bytes for a replica that are given to its socket at once; more is left to the connection's task.
+pub const SENT_AT_ONCE: usize = 64 * 1024;
+
+/// Times at which the replication offset is known, for WAIT: a few seconds of a busy node.
+pub const MOMENTS: usize = 4096;
+
 /// Bytes of published messages that a data core hands to the bus core before it waits until they are taken.
 pub const BROADCAST_AHEAD: usize = 64 * 1024;
 
@@ -153,6 +163,9 @@ pub const SCRIPT_MEMORY: usize = 1 << 30;
 
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
 pub const SCRIPT_STACK: usize = 4 << 20;
+
+/// Room that a reply on its way to or from a script has at first.
+pub const SCRIPT_REPLY: usize = 128;
 
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;

@@ -15,6 +15,8 @@ pub struct LogBatch {
     pub number: u64,
     /// Whether its node copied another: then it is for the node's own disk only, and replicas have it from elsewhere.
     pub of_replica: bool,
+    /// When it was made, by the monotonic clock in ns.
+    pub made_ns: u64,
     /// Batches of other cores that come before it.
     pub after: Vec<LogMark>,
     /// Commands in RESP, without SELECT.
@@ -32,13 +34,27 @@ pub struct LogMark {
     pub number: u64,
 }
 
+/// Who is to have commands of the log: all, but where a script says otherwise (`redis.set_repl`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Replicas and the append-only log.
+    #[default]
+    All,
+    /// The append-only log.
+    Disk,
+    /// Replicas.
+    Replicas,
+}
+
 /// A part of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogPart {
-    /// Commands on one database, up to this byte.
+    /// Commands on one database and for the same audience, up to this byte.
     Commands {
         /// The database.
         db: usize,
+        /// Who is to have them.
+        to: Audience,
         /// One past their last byte.
         end: usize,
     },

@@ -37,6 +37,8 @@ pub struct Standing {
     pub loading_beside: bool,
     /// This node's own disk.
     pub disk: Disk,
+    /// Whether replicas get the stream: replies wait until it has been sent to them.
+    pub followed: bool,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
 }

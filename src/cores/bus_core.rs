@@ -307,9 +307,7 @@ impl Bus {
             self.links.carry_out(command, &me);
         }
         self.links.rest();
-        for command in self.outgoing.streams.drain(..) {
-            self.streams.carry_out(command, &me);
-        }
+        self.send_streams();
         self.backlog.extend(self.outgoing.messages.drain(..));
         while let Some((peer, message)) = self.backlog.pop_front() {
             if let Err(message) = self.port.push(peer.0 as usize, message) {
@@ -326,6 +324,18 @@ impl Bus {
         self.set_alarm();
         if let Some(time) = self.outgoing.sleep.take() {
             std::thread::sleep(time);
+        }
+    }
+
+    /// Does what is to be done with connections of replication, also what follows from what leaves at once.
+    fn send_streams(&mut self) {
+        let me = self.me.clone();
+        while !self.outgoing.streams.is_empty() {
+            for command in std::mem::take(&mut self.outgoing.streams) {
+                if let Some((link, sent)) = self.streams.carry_out(command, &me) {
+                    self.office.stream_sent(link, sent, &mut self.outgoing);
+                }
+            }
         }
     }
 

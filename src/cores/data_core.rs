@@ -34,6 +34,8 @@ pub struct DataCore {
     sockets: Sockets,
     /// The listeners this core accepts on.
     doors: Doors,
+    /// When they open, though the data is still being loaded; none: they are open.
+    doors_open_at: Option<u64>,
     /// Whether accepting failed and must be tried again.
     doors_stuck: bool,
     next_core: u16,
@@ -53,6 +55,8 @@ pub struct DataCore {
     next_tick_ns: u64,
     /// When the last turn's work was done.
     rests_since: u64,
+    /// A time by which all is in the core's log that the replies of this turn are about; `u64::MAX`: it is not yet.
+    logged_by: u64,
     /// When something last completed.
     last_work_ns: u64,
     stopping: bool,
@@ -94,6 +98,7 @@ impl DataCore {
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
             doors: parts.doors,
+            doors_open_at: Some(clock::monotonic_ns() + limits::LOAD_UNSEEN_NS),
             doors_stuck: false,
             next_core: 0,
             rings: parts.rings,
@@ -108,6 +113,7 @@ impl DataCore {
             withheld: Withheld::default(),
             next_tick_ns: 0,
             rests_since: u64::MAX,
+            logged_by: u64::MAX,
             last_work_ns: 0,
             stopping: false,
             clients_told: 0,
@@ -131,7 +137,6 @@ impl DataCore {
     /// When the ring becomes unusable.
     pub fn run(mut self) -> io::Result<()> {
         self.ring.watch(self.ear.raw_fd(), EAR);
-        self.ring.watch(self.doors.raw_fd(), DOORS);
         while !self.stopping {
             self.turn()?;
         }
@@ -141,6 +146,7 @@ impl DataCore {
     fn turn(&mut self) -> io::Result<()> {
         let started = clock::monotonic_ns();
         self.busy.at(started);
+        self.logged_by = u64::MAX;
         self.plane.now.mono_ns = started;
         self.plane.now.unix_ms = clock::unix_us() / 1000;
         if started.saturating_sub(self.rests_since) > limits::STOP_NS {
@@ -156,6 +162,7 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages()?;
+        self.open_doors_in_time(started);
         self.plane.end_waits();
         let mut more = self.plane.has_leftovers();
         if more {
@@ -167,6 +174,7 @@ impl DataCore {
         self.hand_over();
         let longest = &mut self.plane.stats.longest_turn_ns;
         self.rests_since = clock::monotonic_ns();
+        self.logged_by = self.rests_since;
         let took = self.rests_since.saturating_sub(started);
         *longest = (*longest).max(took);
         if took > limits::STOP_NS {
@@ -245,6 +253,14 @@ impl DataCore {
         let client = client_of(socket);
         if self.plane.clients.get(client).is_some() {
             self.plane.close(client.index);
+        }
+    }
+
+    /// Nobody is let in while the data is being loaded, unless that takes long: then they are told so.
+    fn open_doors_in_time(&mut self, now: u64) {
+        let loads = self.plane.standing.disk.loading;
+        if self.doors_open_at.take_if(|at| !loads || *at <= now).is_some() {
+            self.ring.watch(self.doors.raw_fd(), DOORS);
         }
     }
 
@@ -431,7 +447,9 @@ impl DataCore {
         }
         let patience = Duration::from_micros(u64::from(self.plane.settings.batch_wait_us));
         let events = self.busy.expected();
-        if events <= 1 || patience.is_zero() || awaits_others {
+        // The clients whose replies are withheld will not send anything before.
+        let withholds = self.withheld.must_wait(self.plane.awaited_batch());
+        if events <= 1 || patience.is_zero() || awaits_others || withholds {
             return Wait::AtMost(time);
         }
         Wait::Gather { events, patience, time: time.max(patience) }

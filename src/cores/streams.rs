@@ -5,7 +5,8 @@
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
 //! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
-//! is over.
+//! is over. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! takes it.
 
 use super::bus_core::adopt;
 use super::bus_links::dial;
@@ -15,6 +16,7 @@ use crate::replication::LinkId;
 use futures_lite::future::or;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
+use socket2::Socket;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -65,9 +67,27 @@ struct Stream {
     held: Cell<bool>,
     /// Its reader, which waits for the end of a pause.
     waker: RefCell<Option<Waker>>,
+    /// The socket, if what is to be sent may leave at once.
+    socket: Option<Socket>,
 }
 
 impl Stream {
+    /// Sends this, or leaves it to the stream's task; how much of it has left already.
+    fn send(&self, mut bytes: Vec<u8>) -> usize {
+        let mut taken = 0;
+        if let Some(socket) =
+            self.socket.as_ref().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
+        {
+            // If it fails, so will the task.
+            taken = socket.send_with_flags(&bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).unwrap_or(0);
+        }
+        if taken < bytes.len() {
+            bytes.drain(..taken);
+            self.outbox.push(bytes);
+        }
+        taken
+    }
+
     fn set(&self, flag: &Cell<bool>, paused: bool) {
         flag.set(paused);
         if let Some(waker) = self.waker.take() {
@@ -89,19 +109,22 @@ impl Stream {
 }
 
 impl Streams {
-    /// Does what replication wants done.
-    pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) {
+    /// Does what replication wants done. Returns what has left at once, if that is so.
+    pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) -> Option<(LinkId, usize)> {
         match command {
             StreamCommand::Connect(link, host, port, source) => {
-                self.begin(link, listener, async move { dial(host, port, source).await });
+                self.begin(link, Stream::default(), listener, async move { dial(host, port, source).await });
             }
             StreamCommand::Adopt(link, fd, nodelay) => {
-                let _ = socket2::SockRef::from(&fd).set_tcp_nodelay(nodelay);
-                self.begin(link, listener, async move { Ok(adopt(socket2::Socket::from(fd))) });
+                let connection = Socket::from(fd);
+                let _ = connection.set_tcp_nodelay(nodelay);
+                let stream = Stream { socket: connection.try_clone().ok(), ..Stream::default() };
+                self.begin(link, stream, listener, async move { Ok(adopt(connection)) });
             }
             StreamCommand::Send(link, bytes) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.outbox.push(bytes);
+                    let sent = stream.send(bytes);
+                    return (sent > 0).then_some((link, sent));
                 }
             }
             StreamCommand::Pause(link, paused) => {
@@ -118,6 +141,7 @@ impl Streams {
                 }
             }
         }
+        None
     }
 
     /// A stream has ended by itself; whether it was still there.
@@ -134,10 +158,11 @@ impl Streams {
     fn begin(
         &mut self,
         link: LinkId,
+        stream: Stream,
         listener: &impl Listener,
         connect: impl Future<Output = io::Result<TcpStream>> + 'static,
     ) {
-        let stream = Rc::new(Stream::default());
+        let stream = Rc::new(stream);
         self.0.insert(link, stream.clone());
         let listener = listener.clone();
         let task = async move {

@@ -31,6 +31,8 @@ pub struct Command {
     pub db: usize,
     /// How many arguments it has.
     pub args: usize,
+    /// Whether it is of the same transaction as the command before it.
+    pub follows: bool,
 }
 
 /// See the module's header.
@@ -75,6 +77,8 @@ pub struct Feed {
     in_transaction: bool,
     wants_ack: bool,
     db: usize,
+    /// Whether more came since the last piece was asked for, or one was given.
+    unread: bool,
 }
 
 impl Feed {
@@ -88,8 +92,14 @@ impl Feed {
         self.bytes.len()
     }
 
+    /// Whether everything whole was given out.
+    pub fn is_exhausted(&self) -> bool {
+        !self.unread
+    }
+
     /// Takes bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.unread = true;
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -124,7 +134,9 @@ impl Feed {
                 Parsed::Error(error) => return Err(error.to_string()),
             }
         }
-        Ok(self.cut())
+        let piece = self.cut();
+        self.unread = piece.is_some();
+        Ok(piece)
     }
 
     /// Takes the command whose arguments begin at span `first`. Returns what came before it, if it has to stand alone.
@@ -142,7 +154,8 @@ impl Feed {
         } else if is(b"REPLCONF") {
             self.wants_ack = args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"));
         } else if !is(b"PING") {
-            said = Some(Command { target: target(&args), db: self.db, args: args.len() });
+            let follows = self.in_transaction && self.commands.len() > self.whole.commands;
+            said = Some(Command { target: target(&args), db: self.db, args: args.len(), follows });
         }
         match said {
             Some(command) => self.commands.push(command),

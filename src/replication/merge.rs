@@ -67,7 +67,7 @@ mod tests {
     fn batch(core: u8, number: u64, after: &[(u8, u64)]) -> Box<LogBatch> {
         let after = after.iter().map(|(core, number)| LogMark { core: CoreId(*core), number: *number }).collect();
         let (core, of_replica) = (CoreId(core), false);
-        Box::new(LogBatch { core, number, of_replica, after, bytes: Vec::new(), parts: Vec::new() })
+        Box::new(LogBatch { core, number, of_replica, made_ns: 0, after, bytes: Vec::new(), parts: Vec::new() })
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! (milliseconds of a clock that never goes back), and leaves [`Action`]s.
 //!
 //! To read: `history` and `stream` (what replicas go on from), `merge` (one order out of many cores), [`primary`] (the
-//! replicas and their snapshots), `feed` and [`upstream`] (the other side), [`report`] (INFO, ROLE).
+//! replicas and their snapshots; [`moments`] for WAIT), `feed` and [`upstream`] (the other side), [`report`] (INFO, ROLE).
 //!
 //! ```text
 //! primary:  cores' logs -> merge -> stream -> replicas            snapshot: a cut in the logs of all cores at once
@@ -23,6 +23,7 @@ pub mod failover;
 pub mod feed;
 pub mod history;
 pub mod merge;
+pub mod moments;
 pub mod options;
 pub mod primary;
 pub mod report;
@@ -31,12 +32,13 @@ pub mod upstream;
 
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::contract::log::{LogBatch, LogPart};
+use crate::contract::log::{Audience, LogBatch, LogPart};
 use crate::contract::standing::{Disk, Standing};
 use failover::Failover;
 use feed::{Piece, Target};
 use history::History;
 use merge::Merge;
+use moments::Moments;
 use options::Options;
 use primary::{FileCut, Remark, Replica, Snapshot, Waiter};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -108,6 +110,7 @@ pub struct Replication {
     history: History,
     stream: Stream,
     merge: Merge,
+    moments: Moments,
     /// The database that is selected at the end of the stream; none: a SELECT must come first.
     selected: Option<usize>,
     replicas: Vec<Replica>,
@@ -189,6 +192,7 @@ impl Replication {
             history: History::new(random),
             stream: Stream::default(),
             merge: Merge::new(cores),
+            moments: Moments::default(),
             selected: None,
             replicas: Vec::new(),
             snapshot: None,
@@ -236,6 +240,11 @@ impl Replication {
         self.upstream.as_ref().is_some_and(|upstream| upstream.is_loading() || upstream.is_loading_beside())
     }
 
+    /// Whether data cores were told that replicas get the stream.
+    pub fn is_followed(&self) -> bool {
+        self.standing.followed
+    }
+
     /// Whether this is the name of the history.
     pub fn is_history(&self, id: &[u8]) -> bool {
         id.eq_ignore_ascii_case(self.history.id.as_bytes())
@@ -264,14 +273,17 @@ impl Replication {
             let mut start = 0;
             for part in &batch.parts {
                 match *part {
-                    LogPart::Commands { db, end } => {
-                        if !batch.of_replica {
+                    LogPart::Commands { db, to, end } => {
+                        if !batch.of_replica && to != Audience::Disk {
                             self.append_on(db, &batch.bytes[start..end]);
                         }
                         start = end;
                     }
                     LogPart::Cut(number) => self.cut_made(number),
                 }
+            }
+            if !batch.of_replica && self.stream.is_active() {
+                self.moments.record(batch.made_ns, self.stream.end());
             }
             self.actions.push(Action::Record(batch));
         }
@@ -312,6 +324,7 @@ impl Replication {
             loading: self.upstream.as_ref().is_some_and(Upstream::is_loading) || self.disk.loading,
             loading_beside: self.upstream.as_ref().is_some_and(Upstream::is_loading_beside),
             disk: self.disk.clone(),
+            followed: self.upstream.is_none() && self.replicas.iter().any(Replica::is_online),
             good_replicas: self.good_replicas(),
         };
         if standing != self.standing {

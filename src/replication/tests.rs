@@ -138,6 +138,7 @@ impl World {
                     core: CoreId(0),
                     number: sent,
                     of_replica: false,
+                    made_ns: 0,
                     after: Vec::new(),
                     bytes: Vec::new(),
                     parts,
@@ -287,6 +288,7 @@ fn a_node_that_starts_with_a_snapshot_goes_on_in_its_stream() {
             core: CoreId(0),
             number: node.merge.done(CoreId(0)) + 1,
             of_replica: false,
+            made_ns: 0,
             after: Vec::new(),
             bytes: Vec::new(),
             parts: vec![LogPart::Cut(1 << 63)],
@@ -361,4 +363,130 @@ fn old_data_goes_when_the_new_is_there_or_at_once_if_there_is_none() {
         }
         assert_eq!(seen, expected, "{load:?} with {keys} keys");
     }
+}
+
+/// A replica whose primary has answered PSYNC with this line, and the link to it.
+fn greeted(replica: &mut Replication, psync: &str) -> LinkId {
+    replica.follow(Some(("host".into(), 9)));
+    let mut link = None;
+    for _ in 0..5 {
+        for action in replica.take_actions() {
+            match action {
+                Action::Stand(_) => replica.stood(),
+                Action::Connect(number, ..) => {
+                    link = Some(number);
+                    replica.opened(number);
+                }
+                _ => {}
+            }
+        }
+    }
+    let link = link.expect("a link");
+    for line in ["+PONG\r\n", "+OK\r\n+OK\r\n", psync] {
+        replica.received(link, line.as_bytes());
+    }
+    link
+}
+
+/// The numbers of the pieces that the cores are to execute.
+fn pieces(replica: &mut Replication) -> Vec<u64> {
+    let actions = replica.take_actions().into_iter();
+    actions.filter_map(|action| if let Action::Apply(number, _) = action { Some(number) } else { None }).collect()
+}
+
+#[test]
+fn a_replica_executes_all_that_came_before_its_link_broke_and_then_becomes_a_primary() {
+    for breaks in [true, false] {
+        let mut replica = node(1);
+        let link = greeted(&mut replica, "+CONTINUE\r\n");
+        assert!(replica.upstream().expect("a primary").is_up());
+        let command = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n";
+        let count = 2 * limits::PIECES_UNDER_WAY as u64;
+        (0..count).for_each(|_| replica.received(link, command));
+        // The beginning of one more.
+        replica.received(link, &command[..9]);
+        let mut under_way = pieces(&mut replica);
+        assert_eq!(under_way.len(), limits::PIECES_UNDER_WAY);
+        if breaks {
+            replica.closed(link, "a test");
+            under_way.extend(pieces(&mut replica));
+        }
+        replica.follow(None);
+        let mut done = 0;
+        while let Some(piece) = under_way.pop() {
+            assert!(replica.is_leaving(), "not before all is done");
+            replica.applied(piece);
+            under_way.extend(pieces(&mut replica));
+            done += 1;
+        }
+        assert!(done > 1 && !replica.is_replica());
+        assert_eq!(replica.offset(), count * command.len() as u64);
+    }
+}
+
+#[test]
+fn a_replica_connects_again_when_it_has_executed_what_came_and_asks_for_what_is_behind_that() {
+    let mut replica = node(1);
+    let link = greeted(&mut replica, "+CONTINUE\r\n");
+    let command = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n";
+    (0..20).for_each(|_| replica.received(link, command));
+    replica.closed(link, "a test");
+    let mut under_way = pieces(&mut replica);
+    while let Some(piece) = under_way.pop() {
+        replica.tick(1000);
+        replica.applied(piece);
+        for action in replica.take_actions() {
+            match action {
+                Action::Apply(number, _) => under_way.push(number),
+                Action::Connect(..) => assert!(replica.offset() == 20 * command.len() as u64),
+                Action::Stand(_) => replica.stood(),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(replica.offset(), 20 * command.len() as u64);
+}
+
+#[test]
+fn a_node_that_starts_as_a_replica_without_a_snapshot_has_nothing_to_go_on_from() {
+    let mut world = World::new(2);
+    world.nodes[1].follow(Some(("host".into(), 0)));
+    world.nodes[1].start_anew();
+    world.pass(7000);
+    assert_eq!(world.syncs(0), [1, 0, 0], "it has asked for no place in a history");
+    // One that was a primary asks for its own place, which may be the other's too.
+    world.nodes[1].follow(None);
+    world.nodes[1].follow(Some(("host".into(), 0)));
+    world.pass(7000);
+    assert_eq!(world.syncs(0)[0] + world.syncs(0)[1], 2);
+}
+
+#[test]
+fn a_client_waits_for_what_was_written_before_its_last_answer_and_for_no_more() {
+    let mut world = World::new(2);
+    world.follow(1, 0);
+    let write = |world: &mut World, made_ns: u64| {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n".to_vec();
+        let parts = vec![LogPart::Commands { db: 0, to: Audience::All, end: bytes.len() }];
+        let number = world.nodes[0].merge.done(CoreId(0)) + 1;
+        let batch = LogBatch { core: CoreId(0), number, of_replica: false, made_ns, after: Vec::new(), bytes, parts };
+        world.nodes[0].logged(Box::new(batch));
+    };
+    let waited = |node: &mut Replication| {
+        let mut actions = node.take_actions().into_iter();
+        actions.find_map(|action| if let Action::Waited(_, count) = action { Some(count) } else { None })
+    };
+    write(&mut world, 1_000_000_000);
+    world.settle();
+    world.pass(2000);
+    // What is written now stays on its way.
+    write(&mut world, 2_000_000_000);
+    let primary = &mut world.nodes[0];
+    primary.take_actions();
+    primary.wait(1, 1, 0, 1_500_000_000);
+    assert_eq!(waited(primary), Some(1));
+    primary.wait(2, 1, 0, 0);
+    assert_eq!(waited(primary), Some(1), "who was never answered has written nothing");
+    primary.wait(3, 1, 0, 2_500_000_000);
+    assert_eq!(waited(primary), None);
 }

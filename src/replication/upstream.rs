@@ -5,14 +5,16 @@
 //!                                                             -> +FULLRESYNC: Receiving -> Loading -> Up
 //! ```
 //!
-//! The stream is handed to the cores in pieces. What is under way when the link is lost is still executed; then the
+//! The stream is handed to the cores in pieces. All whole commands that came before the link was lost are still executed,
+//! before this node connects again and before it becomes a primary: its primary may have answered for them. Then the
 //! offset says what to go on from.
 
+mod following;
 mod greeting;
 
 use super::feed::{Feed, Piece};
 use super::options::Load;
-use super::{Action, LinkId, Replication, SnapshotFacts};
+use super::{Action, LinkId, Replication};
 use crate::base::limits;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -159,6 +161,16 @@ impl Upstream {
         matches!(self.state, State::Receiving(_) | State::Loading)
     }
 
+    /// Whether the cores may get what came: from a stream that comes, or the rest of one that has ended.
+    fn executes(&self) -> bool {
+        matches!(self.state, State::Up | State::Idle)
+    }
+
+    /// Whether all whole commands that came are executed.
+    fn is_drained(&self) -> bool {
+        self.under_way.is_empty() && self.next.is_none() && self.feed.is_exhausted()
+    }
+
     /// The word of ROLE for its state.
     pub fn state_name(&self) -> &'static str {
         match self.state {
@@ -256,101 +268,6 @@ impl Replication {
         self.upstream.as_ref().filter(|upstream| !upstream.leaving)
     }
 
-    /// Copies the node at this address from now on, or nobody.
-    pub fn follow(&mut self, primary: Option<(String, u16)>) {
-        let before = self.upstream.take();
-        if let Some(upstream) = &before {
-            self.drop_link(upstream);
-        }
-        self.upstream = match (before, primary) {
-            (None, None) => return,
-            (Some(before), None) => Some(Upstream { leaving: true, state: State::Idle, link: None, ..before }),
-            (None, Some((host, port))) => Some(Upstream::new(host, port, self.now)),
-            // What is under way belongs to the data that the new primary is asked to go on from.
-            (Some(before), Some((host, port))) => Some(Upstream {
-                consistent: before.consistent,
-                under_way: before.under_way,
-                pieces: before.pieces,
-                feed: Feed::new(before.db),
-                db: before.db,
-                ..Upstream::new(host, port, self.now)
-            }),
-        };
-        if let Some(upstream) = self.upstream() {
-            log::info!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
-        }
-        self.leave_upstream();
-        self.stand();
-        self.advance();
-    }
-
-    /// The data is that of this place in a stream: it was loaded when the node started. A replica goes on from there; the
-    /// replicas that a primary had can do so. `expired`: keys that died before they were loaded, which those have still.
-    pub fn resume(&mut self, place: SnapshotFacts, replica: bool, expired: &[(usize, Vec<u8>)]) {
-        let SnapshotFacts { db, id, offset } = place;
-        self.stream.restart(offset);
-        if replica {
-            self.history.id = id;
-            self.history.forget_former();
-            if let Some(upstream) = &mut self.upstream {
-                upstream.db = usize::try_from(db).unwrap_or(0);
-                upstream.feed = Feed::new(upstream.db);
-            }
-            return;
-        }
-        self.history.follow_on(id, offset);
-        self.stream.activate();
-        self.alone_since = self.now;
-        for (db, key) in expired {
-            let mut command = format!("*2\r\n$3\r\nDEL\r\n${}\r\n", key.len()).into_bytes();
-            command.extend_from_slice(key);
-            command.extend_from_slice(b"\r\n");
-            self.append_on(*db, &command);
-        }
-        self.trim();
-        self.stand();
-    }
-
-    /// Becomes a primary when all is done that the former one has sent.
-    fn leave_upstream(&mut self) {
-        if !self.upstream.as_ref().is_some_and(|upstream| upstream.leaving && upstream.under_way.is_empty()) {
-            return;
-        }
-        self.upstream = None;
-        let id = self.history.random_name();
-        self.history.fork(id, self.stream.end());
-        log::info!(
-            "MASTER MODE enabled. Setting secondary replication ID to {}, valid up to offset: {}. New replication ID is {}",
-            self.history.former,
-            self.history.second_offset,
-            self.history.id
-        );
-        // They must hear of the new name; they can go on from where they are.
-        self.disconnect_replicas("the history has a new name");
-        self.selected = None;
-        self.alone_since = self.now;
-        self.stand();
-    }
-
-    /// Whether this node is to be a primary once what its former one has sent is executed.
-    pub fn is_leaving(&self) -> bool {
-        self.upstream.as_ref().is_some_and(|upstream| upstream.leaving)
-    }
-
-    /// Whether what was asked of the data cores and of the primary's last words is done.
-    pub fn is_calm(&self) -> bool {
-        self.is_settled() && !self.is_leaving()
-    }
-
-    fn drop_link(&mut self, upstream: &Upstream) {
-        if upstream.is_synchronising() {
-            self.actions.push(Action::AbortLoad);
-        }
-        if let Some(link) = upstream.link {
-            self.actions.push(Action::Close(link));
-        }
-    }
-
     /// Connects if it is time to, and nothing is under way any more.
     pub(super) fn connect_upstream(&mut self) {
         self.links += 1;
@@ -358,7 +275,7 @@ impl Replication {
         let now = self.now;
         let Some(upstream) = &mut self.upstream else { return };
         let idle = matches!(upstream.state, State::Idle) && !upstream.leaving && !upstream.held;
-        if !idle || !upstream.under_way.is_empty() || now < upstream.retry_at {
+        if !idle || !upstream.is_drained() || now < upstream.retry_at {
             return;
         }
         upstream.state = State::Connecting;
@@ -367,6 +284,8 @@ impl Replication {
         upstream.retry_at = now + 1000;
         upstream.paused = false;
         upstream.input.clear();
+        // What is left is a part of a command, which comes again.
+        upstream.feed = Feed::new(upstream.db);
         self.actions.push(Action::Connect(link, upstream.host.clone(), upstream.port));
     }
 
@@ -424,7 +343,7 @@ impl Replication {
             let Some(upstream) = &mut self.upstream else { return };
             let busy = upstream.under_way.len() >= limits::PIECES_UNDER_WAY
                 || upstream.under_way.iter().any(|piece| piece.together);
-            if upstream.held || busy || !upstream.is_up() {
+            if upstream.held || busy || !upstream.executes() {
                 break;
             }
             let piece =
@@ -433,6 +352,7 @@ impl Replication {
                     Ok(None) => break,
                     Err(error) => {
                         upstream.consistent = false;
+                        upstream.feed = Feed::new(upstream.db);
                         return self.fail(&format!("Protocol error from the primary: {error}"));
                     }
                 };
@@ -521,6 +441,7 @@ impl Replication {
         if let Some(upstream) = self.upstream.as_mut().filter(|upstream| upstream.held) {
             upstream.held = false;
             self.dispatch();
+            self.leave_upstream();
         }
     }
 
@@ -557,10 +478,8 @@ impl Replication {
         upstream.target = None;
         upstream.down_since.get_or_insert(now);
         upstream.input.clear();
-        // What came and is not under way comes again.
-        upstream.feed = Feed::new(upstream.db);
-        upstream.next = None;
         self.stand();
+        self.dispatch();
     }
 
     /// The regular work, once a second: acknowledgement, timeouts.

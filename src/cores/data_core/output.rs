@@ -28,6 +28,7 @@ impl DataCore {
         for segment in &out.segments {
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
+                client.answered_ns = u64::MAX;
             }
         }
         self.withheld.replies(awaited, out);
@@ -61,6 +62,7 @@ impl DataCore {
             self.plane.stats.net_output += (segment.end - segment.start) as u64;
             if let Some(client) = self.plane.clients.get_mut(segment.client) {
                 client.segment = crate::data::plane::client::NO_SEGMENT;
+                client.answered_ns = self.logged_by;
                 if self.plane.over_output_limit(segment.client.index, segment.end - segment.start) {
                     self.plane.close(segment.client.index);
                     continue;
@@ -125,15 +127,11 @@ impl DataCore {
 
     /// Closes clients that said goodbye and have all their replies, and what else is due.
     fn close_finished(&mut self) {
-        if self.withheld.has_replies() {
-            // One of them may be for who says goodbye.
-            return self.act();
-        }
         for client in std::mem::take(&mut self.plane.goodbyes) {
             if self.plane.clients.get(client).is_none() {
                 continue;
             }
-            if self.plane.may_close(client.index) {
+            if self.plane.may_close(client.index) && !self.withheld.has_replies_for(client) {
                 match self.plane.depart(client) {
                     Some(departure) => self.plane.actions.push(Action::Depart(client, departure)),
                     None => self.plane.close(client.index),
@@ -144,6 +142,10 @@ impl DataCore {
         }
         self.act();
         for socket in std::mem::take(&mut self.to_close) {
+            if self.withheld.has_replies_for(client_of(socket)) {
+                self.to_close.push(socket);
+                continue;
+            }
             self.departures.forget(socket);
             self.sockets.close(&mut self.ring, socket);
         }

@@ -1,11 +1,12 @@
-//! What may not leave a data core before the append-only log has what it is about: replies, and messages to other data
-//! cores, which may carry replies or what a reply follows from.
+//! What may not leave a data core before the append-only log has what it is about, or the sockets of the replicas: replies,
+//! and messages to other data cores, which may carry replies or what a reply follows from.
 //!
 //! Everything waits for a batch of the core's log, and those are awaited in order: so what is withheld leaves in the
 //! order in which it came, and nothing overtakes it.
 
 use crate::base::limits;
 use crate::data::plane::Out;
+use crate::data::plane::client::ClientRef;
 use crate::data::plane::message::{Message, Peer};
 use std::collections::VecDeque;
 
@@ -31,8 +32,9 @@ impl Withheld {
         awaited > self.logged
     }
 
-    pub(super) fn has_replies(&self) -> bool {
-        !self.replies.is_empty()
+    /// Whether there is one for this client.
+    pub(super) fn has_replies_for(&self, client: ClientRef) -> bool {
+        self.replies.iter().any(|(_, out)| out.segments.iter().any(|segment| segment.client == client))
     }
 
     /// Whether there is so much that no more is to be made.
@@ -87,7 +89,6 @@ mod tests {
     use super::*;
     use crate::base::ids::ClientId;
     use crate::data::plane::Segment;
-    use crate::data::plane::client::ClientRef;
     use crate::data::plane::message::Notice;
 
     fn out(byte: u8) -> Out {
@@ -114,7 +115,9 @@ mod tests {
         assert!(withheld.next_ready(3).is_none());
         withheld.logged(2);
         assert_eq!(withheld.next_ready(3).unwrap().bytes, [1]);
-        assert!(withheld.next_ready(3).is_none() && withheld.has_replies());
+        let client = |index| ClientRef { index, generation: 0 };
+        assert!(withheld.next_ready(3).is_none() && withheld.has_replies_for(client(0)));
+        assert!(!withheld.has_replies_for(client(1)));
         assert_eq!(withheld.next_ready(0).unwrap().bytes, [3]);
     }
 

@@ -1,13 +1,17 @@
 //! Executing what the node's primary sends: commands without a client, in the order of the stream.
 //!
 //! Owned by the data core. The bus core has parsed the stream and found out which core each command belongs to. Time
-//! stands still for these commands (`now` is 0): a key is there until the primary deletes it.
+//! stands still for these commands (`now` is 0): a key is there until the primary deletes it. What a transaction changes
+//! is one unit of this node's log as well.
 
 use super::Plane;
 use super::functions;
+use super::log::Unit;
 use super::message::{Inquiry, Message, Notice, Peer, Scope};
+use super::script::{Call, Caller, Ended};
 use crate::data::command::{Command, Run, keyspace};
 use crate::data::exec::Exec;
+use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use bumpalo::Bump;
@@ -22,8 +26,9 @@ pub struct ApplyBatch {
     pub stream: Arc<Vec<u8>>,
     /// Where the arguments of all commands lie in it.
     pub spans: Vec<Span>,
-    /// For each command its database and how many arguments it has.
-    pub commands: Vec<(usize, usize)>,
+    /// For each command its database, how many arguments it has, and whether it is of one transaction with the command
+    /// before it.
+    pub commands: Vec<(usize, usize, bool)>,
 }
 
 impl Plane {
@@ -59,7 +64,10 @@ impl Plane {
         self.applying = true;
         let mut first = 0;
         let mut args: Vec<&[u8]> = Vec::new();
-        for (db, count) in &batch.commands {
+        for (number, (db, count, follows)) in batch.commands.iter().enumerate() {
+            if !follows && batch.commands.get(number + 1).is_some_and(|(.., follows)| *follows) {
+                self.log.resume(Unit::default());
+            }
             let spans = &batch.spans[first..first + count];
             first += count;
             args.clear();
@@ -68,6 +76,9 @@ impl Plane {
                 let name = String::from_utf8_lossy(args[0]).into_owned();
                 log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
                 self.send(self.bus(), Message::Tell(Notice::CannotApply(batch.window, name)));
+            }
+            if batch.commands.get(number + 1).is_none_or(|(.., follows)| !follows) {
+                self.log.end_unit();
             }
         }
         self.applying = false;
@@ -80,7 +91,8 @@ impl Plane {
             Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
             Some(command) => match &command.run {
                 Run::Keyed(_) => self.apply_keyed(db, args, command, bump),
-                Run::Session(_) | Run::Node(_) | Run::Script => self.apply_to_node(db, args, command),
+                Run::Session(_) | Run::Node(_) => self.apply_to_node(db, args, command),
+                Run::Script => self.apply_script(db, args, command),
             },
             None => Err(self.registry.refusal(args)),
         };
@@ -114,6 +126,26 @@ impl Plane {
         self.unwanted = reply;
         self.settle(db, args, None);
         result
+    }
+
+    /// Runs a script that an old primary, or an old log, tells word for word: to its end in one go, as its effects are to
+    /// come before those of the next command. All stores are here.
+    fn apply_script(&mut self, db: usize, args: &[&[u8]], command: &'static Command) -> Result<(), Error> {
+        let call = Call {
+            caller: Caller::Primary,
+            args,
+            command,
+            db,
+            proto: Proto::Resp2,
+            manner: Manner::default(),
+            behalf: None,
+            cores: Vec::new(),
+        };
+        match self.begin_script(call) {
+            Ok(Some(Ended { reply, failed: true, .. })) => Err(Error::Bytes(reply.trim_ascii_end()[1..].to_vec())),
+            Ok(_) => Ok(()),
+            Err((_, error)) => Err(error),
+        }
     }
 
     /// Commands that every core executes its part of.

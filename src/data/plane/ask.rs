@@ -316,6 +316,9 @@ impl Plane {
                     Scope::All => None,
                     Scope::One(db) => Some(*db),
                 });
+                if matches!(scope, Scope::All) && core == CoreId(0) && !self.standing.disk.loading {
+                    self.send(self.bus(), Message::Tell(Notice::FlushedAll));
+                }
                 Answer::Count(keys)
             }
             Inquiry::Swap(a, b) => {
@@ -457,7 +460,7 @@ impl Plane {
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::Taken(_) | Notice::SlowScript(_) => {}
-            Notice::Logged(_) | Notice::HoldWrites(_) => {}
+            Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)
             | Notice::CannotApply(..)

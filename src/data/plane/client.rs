@@ -172,6 +172,8 @@ pub struct Client {
     pub plain: bool,
     /// Its part of this turn's outbox, by index; `u32::MAX`: none yet.
     pub segment: u32,
+    /// When its last reply left: a time on the monotonic clock, in ns, by which all is logged that it is about.
+    pub answered_ns: u64,
     /// Bytes that its socket did not take yet.
     pub unsent: Vec<u8>,
     /// Bytes of memory it took when it was last weighed.
@@ -247,6 +249,7 @@ impl Client {
             waiting: None,
             plain: false,
             segment: NO_SEGMENT,
+            answered_ns: 0,
             unsent: Vec::new(),
             weight: 0,
             in_flight: 0,
@@ -273,9 +276,18 @@ impl Client {
             && session.user.is_unrestricted();
     }
 
+    /// When all was done that it has been answered for; `u64::MAX`: just now.
+    pub fn answered_at(&self) -> u64 {
+        if self.segment == NO_SEGMENT { self.answered_ns } else { u64::MAX }
+    }
+
     /// Takes the next place in the order of replies for a reply that others will make; its number.
     pub fn owe(&mut self) -> u32 {
-        self.queue.push_back(if self.session.reply_mode.is_silent() { Owed::Unwanted } else { Owed::Waiting });
+        let silent = self.session.reply_mode.is_silent();
+        if silent {
+            self.answered_ns = u64::MAX;
+        }
+        self.queue.push_back(if silent { Owed::Unwanted } else { Owed::Waiting });
         self.front.wrapping_add(self.queue.len() as u32 - 1)
     }
 

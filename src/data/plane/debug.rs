@@ -4,7 +4,7 @@ use super::Plane;
 use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::gather::Work;
-use super::message::{Answer, Inquiry};
+use super::message::{Answer, Inquiry, Message, Notice};
 use crate::data::command::{SessionHandler, digest, help, number};
 use crate::data::key::KeyHasher;
 use crate::data::store::{Deadline, Store};
@@ -58,6 +58,7 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
         }
         (b"pause-cron", [on]) => {
             let on = number::parse_i64(on).ok_or(Error::NotAnInteger)? != 0;
+            plane.send(plane.bus(), Message::Tell(Notice::PauseCron(on)));
             plane.tell_all_and_ok(at, Inquiry::PauseCron(on))
         }
         (b"set-disable-deny-scripts", [on]) => {

@@ -406,6 +406,8 @@ pub enum Notice {
     Functions(super::functions::Change),
     /// Make the next part of the snapshot with this number.
     MakePart(u64),
+    /// FLUSHALL was executed: the bus core may want to save that.
+    FlushedAll,
     /// The snapshot under way is wanted no more.
     EndSnapshot,
     /// The sender could not execute this command of the piece with that number, for the bus core.
@@ -431,6 +433,8 @@ pub enum Notice {
     },
     /// The append-only log has what the receiver logged up to the batch with this number.
     Logged(u64),
+    /// DEBUG PAUSE-CRON, for the bus core.
+    PauseCron(bool),
     /// Whether writes have to wait: the append-only log does not take them as fast as they come.
     HoldWrites(bool),
     /// Stop serving; answered to nobody.

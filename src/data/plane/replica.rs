@@ -65,8 +65,10 @@ fn wait(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         Some(_) => {}
     }
     // A transaction waits for nobody: it is told how it stands.
-    let words: &[&[u8]] = if plane.transacting(at) { &[b"WAIT", b"0", b"0"] } else { request.args };
-    plane.ask_bus(at, words)
+    let [wanted, timeout] =
+        if plane.transacting(at) { [b"0".as_slice(); 2] } else { [request.args[1], request.args[2]] };
+    let answered = plane.clients[at].answered_at().to_string();
+    plane.ask_bus(at, &[b"WAIT", wanted, timeout, answered.as_bytes()])
 }
 
 fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

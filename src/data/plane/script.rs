@@ -17,7 +17,7 @@ use super::Plane;
 use super::acl::Behalf;
 use super::busy_script::Slow;
 use super::claim::WideScripts;
-use super::client::{ClientRef, Hold};
+use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
 use super::log::Unit;
@@ -28,7 +28,7 @@ use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
 use crate::data::origin::Origin;
-use crate::data::route::{Manner, Route};
+use crate::data::route::{Manner, Route, Service};
 use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
@@ -66,6 +66,8 @@ pub enum Caller {
     Client(ClientRef),
     /// One of another core, which sent it alone in a batch.
     Batch(Peer, Box<HopBatch>),
+    /// The node's primary, or its log on the disk.
+    Primary,
 }
 
 /// The script that is running.
@@ -135,10 +137,10 @@ pub struct Call<'a> {
 }
 
 /// A script that is done.
-struct Ended {
+pub(super) struct Ended {
     job: Box<Job>,
-    reply: Vec<u8>,
-    failed: bool,
+    pub(super) reply: Vec<u8>,
+    pub(super) failed: bool,
 }
 
 impl Scripts {
@@ -178,6 +180,7 @@ impl Plane {
             route => route,
         };
         match route {
+            Route::Here(Service::Whole) => self.execute_script(at, request, Vec::new()),
             Route::Here(service) => match self.check_keys(service, &command_keys(command, request.args)) {
                 Ok(()) => self.execute_script(at, request, Vec::new()),
                 Err(error) => self.refuse(at, request, error),
@@ -238,6 +241,7 @@ impl Plane {
             return self.return_script_batch(from, batch, &reply);
         }
         let began = (self.options.clock)();
+        self.now.mono_ns = began;
         let behalf = batch.behalf.take();
         let call = Call {
             behalf,
@@ -283,21 +287,27 @@ impl Plane {
     }
 
     /// Begins a script; ends it too unless it takes long.
-    fn begin_script(&mut self, call: Call<'_>) -> Result<Option<Ended>, (Caller, Error)> {
+    pub(super) fn begin_script(&mut self, call: Call<'_>) -> Result<Option<Ended>, (Caller, Error)> {
         let prepared = match self.prepare_script(call.args, call.command) {
             Ok(prepared) => prepared,
             Err(error) => return Err((call.caller, error)),
         };
         let Prepared { function, flags, name, keys, argv, read_only, is_function } = prepared;
-        let in_transaction = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let transacts = matches!(&call.caller, Caller::Client(client) if self.transacting(client.index));
+        let in_transaction = transacts || self.applying && self.log.is_in_unit();
         let (origin, tracks) = match &call.caller {
             Caller::Client(client) => (Origin { core: self.core(), client: *client }, self.tracks_reads(client.index)),
+            Caller::Primary => {
+                let client = ClientRef { index: SCRIPT_CLIENT, generation: self.scripts.begun };
+                (Origin { core: self.core(), client }, false)
+            }
             Caller::Batch(from, batch) => {
                 let entry = &batch.commands[0];
                 (Origin { core: CoreId(from.0 as u8), client: entry.client }, entry.tracks)
             }
         };
-        let began_ns = (self.options.clock)();
+        // The clock was read when what came before was done.
+        let began_ns = self.now.mono_ns;
         let declared = !flags.any(Flags::COMPATIBLE);
         let job = Job {
             caller: call.caller,
@@ -317,7 +327,8 @@ impl Plane {
             slot: keys.first().map(|key| Slot::of_key(key)),
             command: call.command.id(),
             began_ns,
-            began_ms: self.now.unix_ms,
+            // For what the primary says time stands still.
+            began_ms: if self.applying { 0 } else { self.now.unix_ms },
             busy: false,
             args: if is_function { call.args.iter().map(|arg| arg.to_vec()).collect() } else { Vec::new() },
             unit: (!in_transaction).then(Unit::default),
@@ -327,7 +338,7 @@ impl Plane {
         };
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return Err((job.caller, Error::new(NO_ENGINE))) };
         self.scripts.begun = self.scripts.begun.wrapping_add(1);
-        let slice_ends = began_ns + limits::SCRIPT_SLICE_NS;
+        let slice_ends = if self.applying { u64::MAX } else { began_ns + limits::SCRIPT_SLICE_NS };
         let invocation = Invocation { function, is_function, keys, args: argv, proto: job.proto, slice_ends };
         let step = engine.start(invocation);
         self.scripts.job = Some(Box::new(job));
@@ -373,11 +384,15 @@ impl Plane {
 
     /// Whether a script that says this of itself may run now.
     fn admit_script(&mut self, flags: Flags, read_only: bool) -> Result<(), Error> {
-        if flags.any(Flags::COMPATIBLE) {
+        if flags.any(Flags::COMPATIBLE) || self.applying {
             return Ok(());
         }
         if flags.any(Flags::NO_CLUSTER) && self.settings.cluster_enabled {
             return Err(Error::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
+        }
+        let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
+        if stale && !flags.any(Flags::ALLOW_STALE) {
+            return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
         if !flags.any(Flags::NO_WRITES) {
             if self.standing.replica && self.settings.replica_read_only {
@@ -505,7 +520,7 @@ impl Plane {
                 self.reply(client.index).raw(&reply);
                 self.go_on(client.index, bump);
             }
-            Caller::Client(_) => {}
+            Caller::Client(_) | Caller::Primary => {}
         }
     }
 

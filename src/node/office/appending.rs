@@ -9,7 +9,7 @@
 use super::saving::{After, Purpose};
 use super::{NodeOffice, Then};
 use crate::base::limits;
-use crate::contract::log::{LogBatch, LogMark, LogPart};
+use crate::contract::log::{Audience, LogBatch, LogMark, LogPart};
 use crate::contract::settings::Fsync;
 use crate::contract::standing::{Disk, DiskError};
 use crate::cores::bus_core::Outgoing;
@@ -114,6 +114,16 @@ impl AppendingDesk {
         }
     }
 
+    /// Whether there is no log.
+    pub(super) fn is_off(&self) -> bool {
+        self.state == State::Off
+    }
+
+    /// Whether there is to be one whose first base is not there yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
     /// Adds commands on a database.
     fn append(&mut self, db: usize, commands: &[u8], stamps: bool) {
         if stamps {
@@ -179,8 +189,8 @@ impl NodeOffice {
         let mut start = 0;
         for part in &batch.parts {
             match *part {
-                LogPart::Commands { db, end } => {
-                    if self.appending.accepts {
+                LogPart::Commands { db, to, end } => {
+                    if self.appending.accepts && to != Audience::Replicas {
                         self.appending.append(db, &batch.bytes[start..end], stamps);
                     }
                     start = end;
@@ -192,6 +202,9 @@ impl NodeOffice {
         desk.recorded[batch.core.index()] = batch.number;
         if desk.state != State::Off {
             desk.marks.push(LogMark { core: batch.core, number: batch.number });
+        } else if self.desk_of_replication.replication.is_followed() {
+            // It leaves after what goes to the replicas.
+            outgoing.push((batch.core.into(), Message::Tell(Notice::Logged(batch.number))));
         }
     }
 
@@ -345,6 +358,7 @@ impl NodeOffice {
         (desk.accepts, desk.facts.scheduled, desk.failing) = (false, false, None);
         self.kill_rewrite(outgoing);
         self.tell_disk(outgoing);
+        self.acknowledge_all(outgoing);
     }
 
     /// All the data is another's: the log begins again.
@@ -363,7 +377,7 @@ impl NodeOffice {
     }
 
     /// What came so far is nothing that replies have to wait for.
-    fn acknowledge_all(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn acknowledge_all(&mut self, outgoing: &mut Outgoing) {
         for (core, number) in self.appending.recorded.iter().enumerate() {
             outgoing.push((Peer(core as u16), Message::Tell(Notice::Logged(*number))));
         }

@@ -44,7 +44,7 @@ use parts::HeldParts;
 pub use replication::ReplicationDesk;
 use saving::After;
 pub use saving::SavingDesk;
-use shutdown::Ending;
+use shutdown::{Ending, Signals};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -68,8 +68,10 @@ enum Then {
     Hold(Held),
     /// The data cores go by the standing they were told.
     Stood,
-    /// That client waits for so many replicas, so many ms.
-    Wait(ClientId, usize, u64),
+    /// All keys are deleted, so that a snapshot can take their place.
+    Emptied,
+    /// That client waits for so many replicas, so many ms; when it got its last answer.
+    Wait(ClientId, usize, u64, u64),
     /// Save if a save point was reached; the sum is how much has changed.
     SavePoint,
     /// The snapshot with this number is to be made; the sum is how much has changed.
@@ -119,6 +121,7 @@ pub struct NodeOffice {
     held_parts: HeldParts,
     /// The end that waits for replicas.
     ending: Option<Ending>,
+    signals: Signals,
     drain: LogDrain,
     oom_score: oom_score::OomScore,
     obeying: obeying::ObeyingDesk,
@@ -153,6 +156,7 @@ impl NodeOffice {
             writes: Writes::Free,
             held_parts: HeldParts::default(),
             ending: None,
+            signals: Signals::default(),
             drain,
             oom_score: oom_score::OomScore::default(),
             obeying: obeying::ObeyingDesk::default(),
@@ -183,8 +187,11 @@ impl NodeOffice {
             Then::Awake => outgoing.streams.push(StreamCommand::HoldAll(false)),
             Then::Cluster(from, number, command) => self.cluster_command(from, number, &command, sum, outgoing),
             Then::Hold(held) => self.writes_held(held, sum, outgoing),
+            Then::Emptied => self.emptied(outgoing),
             Then::Stood => self.with_replication(outgoing, |replication| replication.stood()),
-            Then::Wait(client, wanted, timeout) => self.wait_for_replicas(client, wanted, timeout, outgoing),
+            Then::Wait(client, wanted, timeout, answered) => {
+                self.wait_for_replicas(client, wanted, timeout, answered, outgoing);
+            }
             Then::SavePoint => self.check_save_points(sum, outgoing),
             Then::Save(number) => self.cut_for_file(number, sum, outgoing),
             Then::Counted => self.with_replication(outgoing, |replication| replication.counted(sum)),
@@ -323,7 +330,9 @@ impl Office for NodeOffice {
             Message::Applied(batch) => self.applied(&batch, outgoing),
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
+            Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
             Message::Answer(number, Answer::Stores(old)) => {
@@ -438,9 +447,8 @@ impl Office for NodeOffice {
 
     fn signalled(&mut self, signal: Signal, outgoing: &mut Outgoing) {
         match signal {
-            Signal::Terminate => self.end_on_signal("SIGTERM", "shutdown-on-sigterm", outgoing),
-            Signal::Interrupt => self.end_on_signal("SIGINT", "shutdown-on-sigint", outgoing),
             Signal::Abort => self.crash(libc::SIGABRT),
+            signal => self.hear_signal(signal == Signal::Interrupt, outgoing),
         }
     }
 

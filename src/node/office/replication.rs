@@ -20,7 +20,7 @@ use crate::data::plane::client_filter::ClientFilter;
 use crate::data::plane::figures::NodeFigures;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Order, Peer, Scope, SnapshotPart};
 use crate::data::plane::replica::Departure;
-use crate::data::rdb::load::Facts;
+use crate::data::rdb::load::{Facts, Loaded};
 use crate::data::store::Progress;
 use crate::node::config::Config;
 use crate::node::loader::SnapshotLoader;
@@ -49,6 +49,10 @@ pub struct ReplicationDesk {
     loader: Option<SnapshotLoader>,
     /// The database that is selected behind the snapshot that is being put in place.
     replacing: Option<(u64, usize)>,
+    /// How many times the data cores were told to delete all keys and have not all done so, and the snapshot that waits
+    /// for them: a late one would empty the new stores.
+    emptying: usize,
+    loaded: Option<Box<Loaded>>,
     /// A snapshot for replicas that must be told its length first.
     kept: Option<File>,
     /// For each piece that the cores execute, how many have not answered.
@@ -96,6 +100,8 @@ impl ReplicationDesk {
             ),
             loader: None,
             replacing: None,
+            emptying: 0,
+            loaded: None,
             kept: None,
             pieces: HashMap::new(),
             pending: Vec::new(),
@@ -115,6 +121,10 @@ impl ReplicationDesk {
 /// Who executes a command of the primary.
 pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
+    if let Run::Script = command.run {
+        // It may use keys that it does not name.
+        return Target::Several;
+    }
     let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
     let cores: BTreeSet<CoreId> =
         positions.into_iter().map(|position| owners.of(Slot::of_key(args[position]))).collect();
@@ -193,11 +203,15 @@ impl NodeOffice {
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
             let replica = primary.is_some() || self.desk.as_ref().is_some_and(|desk| desk.cluster.is_replica());
             self.with_replication(outgoing, |replication| replication.follow(primary));
-            if let Some((facts, expired)) = self.desk_of_replication.resumption.take()
-                && let Some(place) = place_of(&facts)
-            {
-                self.with_replication(outgoing, |replication| replication.resume(place, replica, &expired));
-            }
+            // A cluster's replica goes on from what it has itself, as one does that was a primary before.
+            let configured = self.desk_of_replication.replication.is_replica() && !self.config.flag("cluster-enabled");
+            let resumption = self.desk_of_replication.resumption.take();
+            let place = resumption.and_then(|(facts, expired)| Some((place_of(&facts)?, expired)));
+            self.with_replication(outgoing, |replication| match place {
+                Some((place, expired)) => replication.resume(place, replica, &expired),
+                None if configured => replication.start_anew(),
+                None => {}
+            });
         }
         let held = self.writes_are_held();
         self.with_replication(outgoing, |replication| {
@@ -263,6 +277,9 @@ impl NodeOffice {
                 if let Err(error) = self.adjust_oom_score() {
                     log::warn!("Unable to write oom_score_adj: {error}");
                 }
+                if standing.followed && self.appending.is_off() {
+                    self.acknowledge_all(outgoing);
+                }
                 self.ask_all(&Inquiry::Stand(Arc::new(standing)), Then::Stood, outgoing);
             }
             Action::Cut(number) => outgoing.push((Peer(0), Message::Order(0, Box::new(Order::Cut(number))))),
@@ -298,7 +315,10 @@ impl NodeOffice {
                 outgoing.streams.push(StreamCommand::Close(link));
             }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
-            Action::Empty => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
+            Action::Empty => {
+                desk.emptying += 1;
+                self.ask_all(&Inquiry::Flush(Scope::All), Then::Emptied, outgoing);
+            }
             Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),
             Action::CountKeys => self.ask_all(&Inquiry::Size(Scope::All), Then::Counted, outgoing),
             Action::HoldWrites(hold) => self.pause_writes(hold.then_some(u64::MAX), outgoing),
@@ -312,6 +332,7 @@ impl NodeOffice {
             Action::AbortLoad => {
                 desk.loader = None;
                 desk.replacing = None;
+                desk.loaded = None;
             }
             Action::Apply(number, piece) => {
                 self.check_disk_for_primary();
@@ -470,19 +491,29 @@ impl NodeOffice {
         self.with_replication(outgoing, |replication| replication.follow(primary));
     }
 
-    /// WAIT: what was written so far has come here before all data cores have answered.
+    /// WAIT, to which its core has added when the client got its last answer: what was written so far has come here before
+    /// all data cores have answered.
     pub(super) fn wait(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
         let integer = |place: usize| std::str::from_utf8(&command.args[place]).ok().and_then(|text| text.parse().ok());
         let (wanted, timeout): (i64, u64) = (integer(1).unwrap_or(0), integer(2).unwrap_or(0) as u64);
         let wanted = usize::try_from(wanted).unwrap_or(0);
+        let answered = command.args.get(3).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let answered = answered.unwrap_or(u64::MAX);
         self.desk_of_replication.waiting.insert(command.client.0, (from, number));
-        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout), outgoing);
+        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout, answered), outgoing);
     }
 
     /// All that the client wrote has been logged.
-    pub(super) fn wait_for_replicas(&mut self, client: ClientId, wanted: usize, timeout: u64, outgoing: &mut Outgoing) {
+    pub(super) fn wait_for_replicas(
+        &mut self,
+        client: ClientId,
+        wanted: usize,
+        timeout: u64,
+        answered: u64,
+        outgoing: &mut Outgoing,
+    ) {
         if self.desk_of_replication.waiting.contains_key(&client.0) {
-            self.with_replication(outgoing, |replication| replication.wait(client.0, wanted, timeout));
+            self.with_replication(outgoing, |replication| replication.wait(client.0, wanted, timeout, answered));
         }
     }
 
@@ -543,7 +574,7 @@ impl ReplicationDesk {
 fn spread(number: u64, piece: Piece, cores: usize) -> Vec<(Peer, Message)> {
     let fresh = || ApplyBatch { window: number, stream: piece.stream.clone(), ..ApplyBatch::default() };
     if piece.together {
-        let commands = piece.commands.iter().map(|command| (command.db, command.args)).collect();
+        let commands = piece.commands.iter().map(|command| (command.db, command.args, command.follows)).collect();
         let batch = ApplyBatch { spans: piece.spans, commands, ..fresh() };
         return vec![(Peer(0), Message::Order(0, Box::new(Order::Apply(Box::new(batch)))))];
     }
@@ -559,7 +590,7 @@ fn spread(number: u64, piece: Piece, cores: usize) -> Vec<(Peer, Message)> {
         for batch in &mut batches[concerned] {
             let batch = batch.get_or_insert_with(|| Box::new(fresh()));
             batch.spans.extend_from_slice(args);
-            batch.commands.push((command.db, command.args));
+            batch.commands.push((command.db, command.args, command.follows));
         }
     }
     let messages = batches.into_iter().enumerate();

@@ -86,6 +86,8 @@ pub enum After {
     Nothing,
     /// SAVE is answered.
     Answer(Peer, u64),
+    /// Nothing, and the changes so far still count as unsaved. FLUSHALL wants it.
+    Flushed,
     /// DEBUG RELOAD goes on.
     Reload(Peer, u64),
     /// The node ends.
@@ -108,6 +110,11 @@ impl SavingDesk {
         }
     }
 
+    /// Whether the snapshot being made is what FLUSHALL has left.
+    fn saves_flushed(&self) -> bool {
+        self.save.as_ref().is_some_and(|save| save.then == After::Flushed)
+    }
+
     /// What INFO tells, less what others know.
     pub(super) fn facts(&self) -> SaveFacts {
         let progress = self.save.as_ref().map(|save| SaveProgress {
@@ -116,7 +123,9 @@ impl SavingDesk {
             keys: save.keys,
             of: save.of,
         });
-        let under_way = progress.is_some_and(|progress| !progress.for_log);
+        // Redis saves what FLUSHALL has left before it answers, so nobody sees that under way.
+        let begun = progress.is_some_and(|progress| !progress.for_log) && !self.saves_flushed();
+        let under_way = begun || self.saves_flushed() && self.waiting.contains(&After::Nothing);
         SaveFacts { under_way, scheduled: !self.waiting.is_empty(), progress, ..self.facts }
     }
 }
@@ -140,6 +149,8 @@ impl NodeOffice {
         };
         let is_saving = self.saving.facts().under_way;
         let busy = self.snapshot_is_made();
+        let flushed = self.saving.saves_flushed();
+        let may_wait = may_wait || flushed;
         if is_saving || busy && !may_wait {
             let text = match is_saving {
                 true => "ERR Background save already in progress",
@@ -154,7 +165,11 @@ impl NodeOffice {
         self.begin_waiting_save(outgoing);
         if let After::Nothing = after {
             answer(from, number, command, outgoing, |reply| {
-                reply.simple(if busy { "Background saving scheduled" } else { "Background saving started" });
+                reply.simple(if busy && !flushed {
+                    "Background saving scheduled"
+                } else {
+                    "Background saving started"
+                });
                 Ok(())
             });
         }
@@ -172,6 +187,20 @@ impl NodeOffice {
             && let Some(after) = self.saving.waiting.pop_front()
         {
             self.begin_save(Purpose::Snapshot, after, outgoing);
+        }
+    }
+
+    /// All data was flushed: where there are save points, that is saved, as in Redis.
+    pub(super) fn save_flushed(&mut self, outgoing: &mut Outgoing) {
+        if !self.has_save_points() || self.is_loading() || self.ending.is_some() {
+            return;
+        }
+        // What is being made is of data that is no more. Who waits for it gets it later.
+        if self.saving.save.as_ref().is_some_and(|save| save.purpose == Purpose::Snapshot) {
+            self.save_lost(outgoing);
+        }
+        if !self.saving.saves_flushed() && !self.saving.waiting.contains(&After::Flushed) {
+            self.save_and(After::Flushed, outgoing);
         }
     }
 
@@ -420,24 +449,28 @@ impl NodeOffice {
             return self.base_written(result.map(|()| save.path), save.is_snapshot, seconds);
         }
         let facts = &mut self.saving.facts;
-        facts.failed = result.is_err();
+        // Only what was begun in the background makes writes be refused, as in Redis: the others hear of it themselves.
+        facts.failed = result.is_err() && (facts.failed || save.then == After::Nothing);
         facts.took = seconds as i64;
         match &result {
             Ok(()) => {
                 log::info!("DB saved on disk");
-                (facts.last, facts.changed) = (clock::unix_us() / 1_000_000, save.changed);
+                facts.last = clock::unix_us() / 1_000_000;
+                if save.then != After::Flushed {
+                    facts.changed = save.changed;
+                }
                 facts.saves += 1;
             }
             Err(error) => log::error!("The snapshot could not be saved: {error}"),
         }
         self.tell_disk(outgoing);
         match (save.then, result) {
-            (After::Nothing, _) => {}
+            (After::Nothing | After::Flushed, _) => {}
             (After::Answer(to, number), Ok(())) => ok((to, number), outgoing),
             (After::Answer(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
             (After::Reload(to, number), result) => self.saved_for_reload((to, number), result.is_ok(), outgoing),
             (After::End, Ok(())) => self.end(outgoing),
-            (After::End, Err(_)) => self.cannot_end(outgoing),
+            (After::End, Err(_)) => self.cannot_save(outgoing),
         }
     }
 

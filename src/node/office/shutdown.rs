@@ -45,7 +45,37 @@ impl Ending {
     }
 }
 
+/// Signals to end the node.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// One came that has not been heeded yet; whether it is SIGINT.
+    pending: Option<bool>,
+    /// DEBUG PAUSE-CRON: none is heeded now.
+    pub paused: bool,
+}
+
 impl NodeOffice {
+    /// SIGTERM or SIGINT came. Who interrupts a node a second time wants it to end at once.
+    pub(super) fn hear_signal(&mut self, interrupt: bool, outgoing: &mut Outgoing) {
+        let saves = self.ending.as_ref().is_some_and(|ending| ending.saving);
+        if interrupt && (self.signals.pending.is_some() || saves) {
+            log::warn!("You insist... exiting now.");
+            self.abandon_save(outgoing);
+            return self.end_now();
+        }
+        let name = if interrupt { "SIGINT" } else { "SIGTERM" };
+        log::warn!("Received {name} scheduling shutdown...");
+        self.signals.pending = Some(interrupt);
+        self.heed_signal(outgoing);
+    }
+
+    fn heed_signal(&mut self, outgoing: &mut Outgoing) {
+        if let Some(interrupt) = self.signals.pending.take_if(|_| !self.signals.paused) {
+            let directive = if interrupt { "shutdown-on-sigint" } else { "shutdown-on-sigterm" };
+            self.end_on_signal(directive, outgoing);
+        }
+    }
+
     /// SHUTDOWN.
     pub(super) fn shutdown(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
         let words: Vec<Vec<u8>> = command.args[1..].iter().map(|word| word.to_ascii_lowercase()).collect();
@@ -70,8 +100,7 @@ impl NodeOffice {
     }
 
     /// Ends the node because of a signal, as its `directive` says.
-    pub(super) fn end_on_signal(&mut self, signal: &str, directive: &str, outgoing: &mut Outgoing) {
-        log::warn!("Received {signal} scheduling shutdown...");
+    fn end_on_signal(&mut self, directive: &str, outgoing: &mut Outgoing) {
         let words = self.config.words(directive);
         let has = |word| words.contains(&word);
         let save = has("save") || self.has_save_points() && !has("nosave");
@@ -117,6 +146,7 @@ impl NodeOffice {
 
     /// Looks whether the replicas have all there is.
     pub(super) fn tick_shutdown(&mut self, outgoing: &mut Outgoing) {
+        self.heed_signal(outgoing);
         let Some(ending) = self.ending.as_ref().filter(|ending| !ending.saving) else { return };
         let all_there = self.writes_are_held() && self.desk_of_replication.replication.is_all_there();
         if all_there || ending.left() == 0 {
@@ -128,26 +158,37 @@ impl NodeOffice {
     fn go_on_to_end(&mut self, outgoing: &mut Outgoing) {
         let Some(ending) = &mut self.ending else { return };
         ending.saving = true;
-        let save = ending.wishes.save;
+        let Wishes { save, force, .. } = ending.wishes;
         // What clients are told from now on could not be saved any more.
         self.pause_writes(Some(u64::MAX), outgoing);
         self.desk_of_replication.replication.report_lagging();
+        if self.appending.is_waiting() {
+            if !force {
+                return self.cannot_end("Writing initial AOF, can't exit.", outgoing);
+            }
+            log::warn!("Writing initial AOF. Exit anyway.");
+        }
         self.save_and_end(save, outgoing);
     }
 
     /// The data could not be saved.
-    pub(super) fn cannot_end(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn cannot_save(&mut self, outgoing: &mut Outgoing) {
         if self.ending.as_ref().is_some_and(|ending| ending.wishes.force) {
             log::warn!("Error trying to save the DB. Exit anyway.");
             return self.end(outgoing);
         }
-        log::warn!("Error trying to save the DB, can't exit.");
+        self.cannot_end("Error trying to save the DB, can't exit.", outgoing);
+    }
+
+    fn cannot_end(&mut self, reason: &str, outgoing: &mut Outgoing) {
+        log::warn!("{reason}");
         log::warn!("Errors trying to shut down the server. Check the logs for more information.");
         self.give_up_end(outgoing);
     }
 
     fn abort_shutdown(&mut self, outgoing: &mut Outgoing) -> Result<(), Error> {
-        if self.ending.is_none() {
+        let signalled = self.signals.pending.take().is_some();
+        if self.ending.is_none() && !signalled {
             return Err(Error::new("ERR No shutdown in progress."));
         }
         log::info!("Shutdown manually aborted.");

@@ -13,13 +13,14 @@ pub struct Waiter {
 }
 
 impl Replication {
-    /// WAIT: answers with [`Action::Waited`] when `wanted` replicas have all that is in the stream now, or at
-    /// `timeout` ms, if that is not 0.
-    pub fn wait(&mut self, ticket: u64, wanted: usize, timeout: u64) {
+    /// WAIT: answers with [`Action::Waited`] when `wanted` replicas have all that was in the stream at time `answered`,
+    /// when the client got its last answer, or at `timeout` ms, if that is not 0.
+    pub fn wait(&mut self, ticket: u64, wanted: usize, timeout: u64, answered: u64) {
         let deadline = (timeout > 0).then(|| self.now + timeout);
-        self.waiters.push(Waiter { ticket, offset: self.stream.end(), wanted, deadline });
+        let offset = self.moments.offset_at(answered);
+        self.waiters.push(Waiter { ticket, offset, wanted, deadline });
         self.end_waits();
-        if !self.waiters.is_empty() {
+        if self.waiters.iter().any(|waiter| waiter.ticket == ticket) {
             self.ask_for_acks();
         }
     }

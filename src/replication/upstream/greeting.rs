@@ -48,6 +48,8 @@ impl Replication {
         };
         if consistent {
             log::info!("Trying a partial resynchronization (request {id}:{next}).");
+        } else {
+            log::info!("Partial resynchronization not possible (no cached master)");
         }
         let next = next.to_string();
         let failover = self.is_handing_over().then_some(b"FAILOVER".as_slice());

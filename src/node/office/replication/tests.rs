@@ -73,7 +73,7 @@ fn stream(node: &mut Node) -> (Vec<u8>, Option<usize>) {
             let mut start = 0;
             for part in &batch.parts {
                 match *part {
-                    LogPart::Commands { db, end } => {
+                    LogPart::Commands { db, end, .. } => {
                         stream.extend(encode(&format!("SELECT {db}")));
                         stream.extend_from_slice(&batch.bytes[start..end]);
                         start = end;
@@ -132,6 +132,25 @@ fn load(node: &mut Node, primary: &mut Node) {
     let stores = loader.finish().unwrap().stores.into_iter().map(Box::new).collect();
     node.bus_says(Peer(0), Message::Order(1, Box::new(Order::Replace(stores, Vec::new()))));
     node.settle();
+}
+
+#[test]
+fn a_replica_logs_a_transaction_of_its_primary_as_one() {
+    let mut replica = node(2, 1, true);
+    let standing = Arc::new(Standing { log: true, replica: true, link_up: true, ..Standing::default() });
+    for core in 0..2 {
+        replica.bus_says(Peer(core), Message::Ask(0, Inquiry::Stand(standing.clone())));
+    }
+    replica.settle();
+    let lines =
+        ["SET a 1", "MULTI", "INCR a", "SELECT 1", "INCR a", "EXEC", "MULTI", "SET b 1", "SET c 1", "EXEC", "DEL b"];
+    execute(&mut replica, &lines.map(encode).concat());
+    let logged = String::from_utf8(stream(&mut replica).0).unwrap();
+    let words: Vec<&str> = logged.split("\r\n").filter(|word| !word.starts_with(['*', '$'])).collect();
+    let text = words.join(" ");
+    assert!(text.contains("SELECT 0 SET a 1 MULTI INCR a SELECT 1 INCR a EXEC"), "{text}");
+    assert!(text.contains("MULTI SET b 1 SET c 1 EXEC"), "{text}");
+    assert_eq!(text.matches("MULTI").count(), 2, "{text}");
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::cores::streams::StreamCommand;
 use crate::data::plane::message::{Message, Order, Peer};
-use crate::data::rdb::load::{Loaded, Plan};
+use crate::data::rdb::load::Plan;
 use crate::data::store::Store;
 use crate::node::loader::SnapshotLoader;
 use crate::node::office::NodeOffice;
@@ -59,7 +59,9 @@ impl NodeOffice {
             None => {}
             Some(Ok(loaded)) => {
                 desk.loader = None;
-                self.put_in_place(*loaded, outgoing);
+                log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
+                desk.loaded = Some(loaded);
+                self.put_in_place(outgoing);
             }
             Some(Err(reason)) => {
                 desk.loader = None;
@@ -68,8 +70,16 @@ impl NodeOffice {
         }
     }
 
-    fn put_in_place(&mut self, loaded: Loaded, outgoing: &mut Outgoing) {
-        log::info!("MASTER <-> REPLICA sync: {} keys loaded", loaded.keys);
+    /// All data cores have deleted all keys.
+    pub(in crate::node::office) fn emptied(&mut self, outgoing: &mut Outgoing) {
+        self.desk_of_replication.emptying -= 1;
+        self.put_in_place(outgoing);
+    }
+
+    /// Puts what was loaded in the place of the data, if the old data is gone.
+    fn put_in_place(&mut self, outgoing: &mut Outgoing) {
+        let desk = &mut self.desk_of_replication;
+        let Some(loaded) = desk.loaded.take_if(|_| desk.emptying == 0) else { return };
         self.saving.facts.loaded = (loaded.keys, loaded.expired.len() as u64);
         let db = loaded.facts.replication_db.and_then(|db| usize::try_from(db).ok()).unwrap_or(0);
         let stores: Vec<Box<Store>> = loaded.stores.into_iter().map(Box::new).collect();
