@@ -11,6 +11,8 @@ use super::script::NO_ENGINE;
 use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::base::limits;
+use crate::contract::log::Audience;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::Exec;
@@ -46,7 +48,7 @@ impl Plane {
     fn call_in(&mut self, bump: &Bump) -> Option<Vec<u8>> {
         let engine = self.scripts.engine.as_deref()?;
         let proto = if engine.reads_resp3() { Proto::Resp3 } else { Proto::Resp2 };
-        let replicates = engine.replicates() != 0;
+        let audience = engine.audience();
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(engine.arguments().iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let request = self.resolve(args, bump);
@@ -70,7 +72,7 @@ impl Plane {
         let failed = match &command.run {
             Run::Keyed(handler) => {
                 let (db, now) = self.scripts.job.as_ref().map(|job| (job.db, job.began_ms))?;
-                let mut reply = Vec::new();
+                let mut reply = Vec::with_capacity(limits::SCRIPT_REPLY);
                 let mut exec = Exec {
                     stores: &mut self.stores,
                     db,
@@ -90,7 +92,7 @@ impl Plane {
                     exec.reply.error(error);
                     self.errors.replied(error.to_string().as_bytes());
                 }
-                self.settle_call(db, args, replicates);
+                self.settle_call(db, args, audience);
                 if reads(command) {
                     self.remember_script_keys();
                 }
@@ -117,14 +119,16 @@ impl Plane {
     }
 
     /// Deals with what a command of a script changed.
-    fn settle_call(&mut self, db: usize, args: &[&[u8]], replicates: bool) {
+    fn settle_call(&mut self, db: usize, args: &[&[u8]], audience: Option<Audience>) {
         let on = self.log.is_on();
-        if !replicates {
-            self.log.set_on(false);
+        match audience {
+            Some(audience) => self.log.set_audience(audience),
+            None => self.log.set_on(false),
         }
         let origin = self.scripts.job.as_ref().map(|job| job.origin);
         self.settle(db, args, origin);
         self.log.set_on(on);
+        self.log.set_audience(Audience::All);
     }
 
     /// A script of a client that tracks has read: all keys that it was called with count, as in Redis.
@@ -185,16 +189,15 @@ impl Plane {
 
     /// Whether the keys of a script's command are here.
     fn admit_keys(&mut self, request: &Request<'_>, command: &Command) -> Result<(), Error> {
-        if !command.spec.has_keys() || self.applying {
+        if !self.settings.cluster_enabled || !command.spec.has_keys() || self.applying {
             return Ok(());
         }
-        let cluster = self.settings.cluster_enabled;
         self.admit_open_slot(request, command)?;
         for index in command.key_indexes(request.args) {
             let slot = Slot::of_key(request.args[index]);
             let Some(job) = &mut self.scripts.job else { continue };
             let across = job.flags.any(Flags::COMPATIBLE) || job.flags.any(Flags::ALLOW_CROSS_SLOT);
-            if cluster && !across && *job.slot.get_or_insert(slot) != slot {
+            if !across && *job.slot.get_or_insert(slot) != slot {
                 return Err(Error::new("ERR Script attempted to access keys that do not hash to the same slot"));
             }
         }
@@ -207,7 +210,7 @@ impl Plane {
         let manner = Manner { write: command.spec.is(flag::WRITE), ..manner };
         let keys = command_keys(command, request.args);
         let Some(slot) = keys.first().map(|key| Slot::of_key(key)) else { return Ok(()) };
-        if !self.settings.cluster_enabled || self.routes.core(slot).is_some() {
+        if self.routes.core(slot).is_some() {
             return Ok(());
         }
         let down = !self.topology.cluster_ok() && self.topology.owner(slot).is_some();
