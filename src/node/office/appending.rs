@@ -119,6 +119,11 @@ impl AppendingDesk {
         self.state == State::Off
     }
 
+    /// Whether there is to be one whose first base is not there yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
     /// Adds commands on a database.
     fn append(&mut self, db: usize, commands: &[u8], stamps: bool) {
         if stamps {
