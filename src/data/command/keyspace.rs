@@ -7,7 +7,7 @@ use super::number::parse_i64;
 use crate::base::glob::{Case, matches};
 use crate::base::limits::SLOTS;
 use crate::contract::settings::Settings;
-use crate::data::store::{Store, cursor_at};
+use crate::data::store::{Store, Stretch, cursor_at};
 use crate::resp::{Error, Proto, Reply};
 
 /// The most keys one SCAN step looks at, whatever COUNT says, so that no client can stall a core with it.
@@ -132,7 +132,7 @@ pub fn scan(
     now: u64,
 ) -> (u64, KeyBatch) {
     let (mut batch, mut dead) = (KeyBatch::default(), Vec::new());
-    let next = store.scan(db, cursor, end, options.count, now, &mut dead, |key, handle| {
+    let next = store.scan(db, Stretch { cursor, end, count: options.count }, now, &mut dead, |key, handle| {
         if options.wants(key, || store.kind(handle).name()) {
             batch.push(key);
         }

@@ -110,10 +110,7 @@ impl Store {
             self.graveyard.bury_list(volatile);
             self.graveyard.bury_tables(tables);
         }
-        self.graveyard.bury_slabs(
-            std::mem::replace(&mut self.objects, super::Slab::new()),
-            std::mem::replace(&mut self.long_keys, super::Slab::new()),
-        );
+        self.graveyard.bury_slabs(std::mem::take(&mut self.objects), std::mem::take(&mut self.long_keys));
         (self.heap, self.bookkeeping) = (0, 0);
     }
 

@@ -49,7 +49,7 @@ pub use clock::AccessClock;
 pub use entry::Kind;
 pub use object::Object;
 pub use objects::{Collection, OtherType};
-pub use scan::{cursor_at, slot_of_cursor};
+pub use scan::{Stretch, cursor_at, slot_of_cursor};
 pub use snapshot::{Progress, Step};
 pub use stores::Stores;
 pub use tracking::{Cause, Change, Changes, Prefixes};

@@ -166,7 +166,16 @@ impl Model {
             });
             let scanned = {
                 let mut scanned = 0;
-                assert_eq!(store.scan(db, 0, 16384, usize::MAX, now, &mut Vec::new(), |_, _| scanned += 1), 0);
+                assert_eq!(
+                    store.scan(
+                        db,
+                        super::Stretch { cursor: 0, end: 16384, count: usize::MAX },
+                        now,
+                        &mut Vec::new(),
+                        |_, _| scanned += 1
+                    ),
+                    0
+                );
                 scanned
             };
             assert_eq!(scanned, self.0.keys().filter(|(of, _)| *of == db).count());

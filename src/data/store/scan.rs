@@ -35,15 +35,23 @@ pub fn slot_of_cursor(cursor: u64) -> usize {
     cursor as usize & (SLOTS - 1)
 }
 
+/// What of a store one call visits.
+pub struct Stretch {
+    /// Where to begin.
+    pub cursor: u64,
+    /// The slot before which to end.
+    pub end: usize,
+    /// How many keys, about.
+    pub count: usize,
+}
+
 impl Store {
-    /// Visits about `count` keys that are not past their deadline, from `cursor` on and before slot `end`; returns
-    /// where to go on, 0: nowhere. Those that are past it are added to `dead`.
+    /// Visits the keys of a stretch that are not past their deadline; returns where to go on, 0: nowhere. Those that are
+    /// past it are added to `dead`.
     pub fn scan(
         &self,
         db: usize,
-        cursor: u64,
-        end: usize,
-        count: usize,
+        Stretch { cursor, end, count }: Stretch,
         now: u64,
         dead: &mut Vec<Handle>,
         mut visit: impl FnMut(&[u8], Handle),
@@ -133,7 +141,9 @@ mod tests {
         for grow in [true, false] {
             let (mut seen, mut cursor, mut next) = (HashSet::new(), 0, 300);
             loop {
-                cursor = store.scan(0, cursor, SLOTS, 7, 1, &mut Vec::new(), |key, _| _ = seen.insert(key.to_vec()));
+                cursor = store.scan(0, Stretch { cursor, end: SLOTS, count: 7 }, 1, &mut Vec::new(), |key, _| {
+                    _ = seen.insert(key.to_vec())
+                });
                 if cursor == 0 {
                     break;
                 }
@@ -161,7 +171,8 @@ mod tests {
         for (start, end) in [(0, 5000), (5000, 10_000), (10_000, SLOTS)] {
             let mut cursor = cursor_at(start);
             loop {
-                cursor = store.scan(0, cursor, end, 10, 1, &mut Vec::new(), |key, _| seen.push(key.to_vec()));
+                cursor = store
+                    .scan(0, Stretch { cursor, end, count: 10 }, 1, &mut Vec::new(), |key, _| seen.push(key.to_vec()));
                 if cursor == 0 {
                     break;
                 }

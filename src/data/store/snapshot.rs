@@ -444,7 +444,7 @@ mod tests {
     fn change_element(store: &mut Store, hasher: KeyHasher, number: usize, member: u16, is_in: bool) {
         let name = format!("{{tag}}many:{number}").into_bytes();
         let (key, forms, text) = (hasher.key(&name), Forms { limits: &LIMITS, hasher }, format!("member {member}"));
-        let (text, end) = (text.as_bytes(), if member % 3 == 0 { End::Head } else { End::Tail });
+        let (text, end) = (text.as_bytes(), if member.is_multiple_of(3) { End::Head } else { End::Tail });
         match number % 5 {
             0 => put(store, &key, Set::new(), |set| {
                 set.insert(b"stays", forms);
@@ -474,7 +474,7 @@ mod tests {
             3 => put(store, &key, List::default(), |list| match is_in {
                 true => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
                 false if list.len() < 2 => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
-                false if member % 2 == 0 => _ = list.pop(end, |_| ()),
+                false if member.is_multiple_of(2) => _ = list.pop(end, |_| ()),
                 false => _ = list.set(member.into(), b"set", &ListLimits { fill: 3, large: 12 }),
             }),
             _ => put(store, &key, Stream::default(), |stream| change_stream(stream, text, member, is_in)),

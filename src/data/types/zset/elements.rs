@@ -78,6 +78,11 @@ impl Elements {
         self.elements.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.elements.len() == 0
+    }
+
     /// The one with this number.
     #[inline]
     pub fn get(&self, id: Id) -> &Element {
