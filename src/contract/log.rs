@@ -34,13 +34,27 @@ pub struct LogMark {
     pub number: u64,
 }
 
+/// Who is to have commands of the log: all, but where a script says otherwise (`redis.set_repl`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Replicas and the append-only log.
+    #[default]
+    All,
+    /// The append-only log.
+    Disk,
+    /// Replicas.
+    Replicas,
+}
+
 /// A part of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogPart {
-    /// Commands on one database, up to this byte.
+    /// Commands on one database and for the same audience, up to this byte.
     Commands {
         /// The database.
         db: usize,
+        /// Who is to have them.
+        to: Audience,
         /// One past their last byte.
         end: usize,
     },

@@ -15,6 +15,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long the start waits for an address that is in use. Of a process that was killed, the kernel closes what its rings
+/// had some ten milliseconds after it has gone, and whoever starts nodes may be quicker.
+const PREDECESSOR: Duration = Duration::from_secs(1);
 
 /// What one data core accepts on; true: connections are handed out to all cores.
 pub type Share = Vec<(OwnedFd, bool)>;
@@ -39,7 +44,7 @@ impl Listeners {
     /// # Errors
     /// Names the address that can't be had.
     pub fn open(config: &Config, cores: usize) -> Result<Listeners, StartError> {
-        let tcp = bind_all(config, cores)?;
+        let tcp = bind_all(config, cores, PREDECESSOR)?;
         let unix = match config.path("unixsocket") {
             Some(path) => Some((bind_unix(&path, config.number("unixsocketperm"))?, path)),
             None => None,
@@ -75,7 +80,7 @@ impl Listeners {
             // One that is not listening any more has what it should have.
             let _ = socket2::SockRef::from(&listener.socket).shutdown(Shutdown::Both);
         }
-        match bind_all(config, self.cores) {
+        match bind_all(config, self.cores, Duration::ZERO) {
             Ok(tcp) => self.tcp = tcp,
             Err(error) => {
                 for listener in &self.tcp {
@@ -96,7 +101,7 @@ impl Listeners {
     }
 }
 
-fn bind_all(config: &Config, cores: usize) -> Result<Vec<Listener>, StartError> {
+fn bind_all(config: &Config, cores: usize, patience: Duration) -> Result<Vec<Listener>, StartError> {
     let port: u16 = config.number("port");
     let backlog: i32 = config.number("tcp-backlog");
     let base: u16 = config.number("core-port-base");
@@ -104,13 +109,13 @@ fn bind_all(config: &Config, cores: usize) -> Result<Vec<Listener>, StartError> 
     for address in config.bind() {
         let address = String::from_utf8_lossy(address);
         if port != 0
-            && let Some(socket) = bind(&address, port, backlog)?
+            && let Some(socket) = bind(&address, port, backlog, patience)?
         {
             all.push(Listener { socket, core: 0, handed_out: true });
         }
         for core in (0..cores).filter(|_| base != 0) {
             let port = base.checked_add(core as u16).ok_or("core-port-base is too high for this many data cores")?;
-            if let Some(socket) = bind(&address, port, backlog)? {
+            if let Some(socket) = bind(&address, port, backlog, patience)? {
                 all.push(Listener { socket, core, handed_out: false });
             }
         }
@@ -119,9 +124,16 @@ fn bind_all(config: &Config, cores: usize) -> Result<Vec<Listener>, StartError> 
 }
 
 /// A listener; none if the address may be missing (`-::1`) and is.
-fn bind(address: &str, port: u16, backlog: i32) -> Result<Option<TcpListener>, StartError> {
+fn bind(address: &str, port: u16, backlog: i32, patience: Duration) -> Result<Option<TcpListener>, StartError> {
+    const PAUSE: Duration = Duration::from_millis(5);
     let (name, optional) = address.strip_prefix('-').map_or((address, false), |name| (name, true));
-    match try_bind(name, port, backlog) {
+    let end = Instant::now() + patience;
+    let mut bound = try_bind(name, port, backlog);
+    while matches!(&bound, Err(error) if error.kind() == io::ErrorKind::AddrInUse) && Instant::now() < end {
+        std::thread::sleep(PAUSE);
+        bound = try_bind(name, port, backlog);
+    }
+    match bound {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(format!(
@@ -158,7 +170,7 @@ pub fn bind_bus(config: &Config, port: u16) -> Result<Vec<TcpListener>, StartErr
     let mut listeners = Vec::new();
     for address in config.bind() {
         let address = String::from_utf8_lossy(address);
-        let Some(listener) = bind(&address, port, BACKLOG)? else { continue };
+        let Some(listener) = bind(&address, port, BACKLOG, PREDECESSOR)? else { continue };
         let socket = socket2::SockRef::from(&listener);
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_keepalive(&bus_links::keepalive())?;
@@ -210,6 +222,15 @@ mod tests {
         drop(taken);
         listeners.reopen(&config(format!("bind 127.0.0.1\nport {other}\n"))).unwrap();
         assert!(TcpStream::connect(("127.0.0.1", other)).is_ok() && TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+
+    #[test]
+    fn a_node_that_starts_waits_for_the_sockets_of_one_that_was_killed() {
+        let (taken, _second, port, _) = two_ports();
+        let starting =
+            std::thread::spawn(move || Listeners::open(&config(format!("bind 127.0.0.1\nport {port}\n")), 1));
+        drop(taken);
+        assert!(starting.join().unwrap().is_ok());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub mod upstream;
 
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::contract::log::{LogBatch, LogPart};
+use crate::contract::log::{Audience, LogBatch, LogPart};
 use crate::contract::standing::{Disk, Standing};
 use failover::Failover;
 use feed::{Piece, Target};
@@ -273,8 +273,8 @@ impl Replication {
             let mut start = 0;
             for part in &batch.parts {
                 match *part {
-                    LogPart::Commands { db, end } => {
-                        if !batch.of_replica {
+                    LogPart::Commands { db, to, end } => {
+                        if !batch.of_replica && to != Audience::Disk {
                             self.append_on(db, &batch.bytes[start..end]);
                         }
                         start = end;

@@ -467,7 +467,7 @@ fn a_client_waits_for_what_was_written_before_its_last_answer_and_for_no_more() 
     world.follow(1, 0);
     let write = |world: &mut World, made_ns: u64| {
         let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n".to_vec();
-        let parts = vec![LogPart::Commands { db: 0, end: bytes.len() }];
+        let parts = vec![LogPart::Commands { db: 0, to: Audience::All, end: bytes.len() }];
         let number = world.nodes[0].merge.done(CoreId(0)) + 1;
         let batch = LogBatch { core: CoreId(0), number, of_replica: false, made_ns, after: Vec::new(), bytes, parts };
         world.nodes[0].logged(Box::new(batch));

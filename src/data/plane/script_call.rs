@@ -11,6 +11,7 @@ use super::script::NO_ENGINE;
 use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::contract::log::Audience;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::Exec;
@@ -46,7 +47,7 @@ impl Plane {
     fn call_in(&mut self, bump: &Bump) -> Option<Vec<u8>> {
         let engine = self.scripts.engine.as_deref()?;
         let proto = if engine.reads_resp3() { Proto::Resp3 } else { Proto::Resp2 };
-        let replicates = engine.replicates() != 0;
+        let audience = engine.audience();
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(engine.arguments().iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let request = self.resolve(args, bump);
@@ -90,7 +91,7 @@ impl Plane {
                     exec.reply.error(error);
                     self.errors.replied(error.to_string().as_bytes());
                 }
-                self.settle_call(db, args, replicates);
+                self.settle_call(db, args, audience);
                 if reads(command) {
                     self.remember_script_keys();
                 }
@@ -117,14 +118,16 @@ impl Plane {
     }
 
     /// Deals with what a command of a script changed.
-    fn settle_call(&mut self, db: usize, args: &[&[u8]], replicates: bool) {
+    fn settle_call(&mut self, db: usize, args: &[&[u8]], audience: Option<Audience>) {
         let on = self.log.is_on();
-        if !replicates {
-            self.log.set_on(false);
+        match audience {
+            Some(audience) => self.log.set_audience(audience),
+            None => self.log.set_on(false),
         }
         let origin = self.scripts.job.as_ref().map(|job| job.origin);
         self.settle(db, args, origin);
         self.log.set_on(on);
+        self.log.set_audience(Audience::All);
     }
 
     /// A script of a client that tracks has read: all keys that it was called with count, as in Redis.

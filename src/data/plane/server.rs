@@ -121,7 +121,9 @@ fn scan_on(plane: &mut Plane, at: u32, part: ScanPart, mut found: KeyBatch) -> D
     let then: Next = Box::new(move |plane, at, answers| {
         let Some(Answer::Scan(next, keys)) = answers.into_iter().next() else { return Ok(Flow::Done) };
         found.append(&keys);
-        if next != 0 && keys.len() < part.count && core_of(plane, next) != core {
+        // A store that is locked would have to be waited for.
+        let is_free = !(plane.locked && core_of(plane, next) == plane.core());
+        if next != 0 && keys.len() < part.count && core_of(plane, next) != core && is_free {
             let part = ScanPart { cursor: next, count: part.count - keys.len(), ..part };
             return scan_on(plane, at, part, found);
         }

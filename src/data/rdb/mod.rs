@@ -17,7 +17,6 @@ mod encode;
 pub mod frozen;
 mod input;
 pub mod load;
-mod lzf;
 pub mod read;
 pub mod rewrite;
 mod stream;

@@ -5,6 +5,7 @@ use super::bridge::{Bridge, Resume, Suspend};
 use super::convert;
 use super::functions::{Defined, Registering};
 use crate::base::limits;
+use crate::contract::log::Audience;
 use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
@@ -171,9 +172,14 @@ impl Engine {
         self.bridge.resp3.get()
     }
 
-    /// Where what the script changes goes: bit 0 the file, bit 1 the replicas.
-    pub fn replicates(&self) -> u8 {
-        self.bridge.replicate.get()
+    /// Who is to have what the script changes, as it says (`redis.set_repl`); none: nobody.
+    pub fn audience(&self) -> Option<Audience> {
+        match self.bridge.replicate.get() {
+            0 => None,
+            1 => Some(Audience::Disk),
+            2 => Some(Audience::Replicas),
+            _ => Some(Audience::All),
+        }
     }
 
     /// The command that the script calls.

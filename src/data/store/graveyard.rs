@@ -151,7 +151,6 @@ impl Graveyard {
                     break;
                 }
             }
-            slab.shed();
             if slab.is_empty() {
                 self.slabs.pop();
             }
@@ -159,7 +158,6 @@ impl Graveyard {
         }
         if let Some(slab) = self.long_keys.last_mut() {
             (0..ENTRIES).for_each(|_| drop(slab.pop()));
-            slab.shed();
             if slab.is_empty() {
                 self.long_keys.pop();
             }

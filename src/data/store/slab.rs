@@ -1,8 +1,12 @@
 //! Things too large for a cell, each with a number that stays the same while it lives.
 
-/// A vector with a list of its free places.
+/// How many places are had at once. Growing adds a chunk and moves nothing, and leaves no more than a chunk unused.
+const CHUNK: usize = 1024;
+
+/// Chunks of places, with a list of the free ones.
 pub struct Slab<T> {
-    places: Vec<Place<T>>,
+    /// All but the last are full.
+    chunks: Vec<Vec<Place<T>>>,
     /// The first free place; NONE: there is none.
     free: u32,
 }
@@ -24,22 +28,38 @@ impl<T> Default for Slab<T> {
 impl<T> Slab<T> {
     /// An empty one, without memory.
     pub const fn new() -> Slab<T> {
-        Slab { places: Vec::new(), free: NONE }
+        Slab { chunks: Vec::new(), free: NONE }
     }
 
     /// Keeps `thing`; returns its number.
     pub fn insert(&mut self, thing: T) -> u32 {
         let place = Place::Taken(thing);
         if self.free == NONE {
-            assert!(self.places.len() < NONE as usize, "out of memory: four billion large values");
-            self.places.push(place);
-            return (self.places.len() - 1) as u32;
+            return self.append(place);
         }
         let number = self.free;
-        if let Place::Free(next) = std::mem::replace(&mut self.places[number as usize], place) {
+        if let Place::Free(next) = std::mem::replace(self.place_mut(number), place) {
             self.free = next;
         }
         number
+    }
+
+    fn append(&mut self, place: Place<T>) -> u32 {
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            // The first grows by itself: a store of a few things is to be small.
+            let room = if self.chunks.is_empty() { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(room));
+        }
+        let full = (self.chunks.len() - 1) * CHUNK;
+        let last = self.chunks.last_mut().expect("one was pushed if there was none");
+        let number = full + last.len();
+        assert!(number < NONE as usize, "out of memory: four billion large values");
+        last.push(place);
+        number as u32
+    }
+
+    fn place_mut(&mut self, number: u32) -> &mut Place<T> {
+        &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK]
     }
 
     /// Takes out what has `number`.
@@ -47,7 +67,8 @@ impl<T> Slab<T> {
     /// # Panics
     /// When there is none: numbers come from entries, which would be corrupt.
     pub fn remove(&mut self, number: u32) -> T {
-        match std::mem::replace(&mut self.places[number as usize], Place::Free(self.free)) {
+        let free = Place::Free(self.free);
+        match std::mem::replace(self.place_mut(number), free) {
             Place::Taken(thing) => {
                 self.free = number;
                 thing
@@ -58,7 +79,7 @@ impl<T> Slab<T> {
 
     /// What has `number`; panics like [`remove`](Slab::remove).
     pub fn get(&self, number: u32) -> &T {
-        match &self.places[number as usize] {
+        match &self.chunks[number as usize / CHUNK][number as usize % CHUNK] {
             Place::Taken(thing) => thing,
             Place::Free(_) => panic!("nothing has number {number}"),
         }
@@ -66,7 +87,7 @@ impl<T> Slab<T> {
 
     /// What has `number`, to change; panics like [`remove`](Slab::remove).
     pub fn get_mut(&mut self, number: u32) -> &mut T {
-        match &mut self.places[number as usize] {
+        match self.place_mut(number) {
             Place::Taken(thing) => thing,
             Place::Free(_) => panic!("nothing has number {number}"),
         }
@@ -74,7 +95,12 @@ impl<T> Slab<T> {
 
     /// Takes the last place off, whatever it holds. For a slab that is being dismantled: free places are not kept track of.
     pub fn pop(&mut self) -> Option<Option<T>> {
-        self.places.pop().map(|place| match place {
+        let last = self.chunks.last_mut()?;
+        let place = last.pop();
+        if last.is_empty() {
+            self.chunks.pop();
+        }
+        place.map(|place| match place {
             Place::Taken(thing) => Some(thing),
             Place::Free(_) => None,
         })
@@ -82,22 +108,19 @@ impl<T> Slab<T> {
 
     /// How many places there are, free ones too.
     pub fn places(&self) -> usize {
-        self.places.len()
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
     /// Whether no place is left.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
-    /// Gives memory back when the places take much less than is reserved. For the same.
-    pub fn shed(&mut self) {
-        super::graveyard::shed(&mut self.places);
+        self.chunks.is_empty()
     }
 
     /// Bytes of the places themselves.
     pub fn overhead(&self) -> usize {
-        self.places.capacity() * size_of::<Place<T>>()
+        let Some(last) = self.chunks.last() else { return 0 };
+        let places = (self.chunks.len() - 1) * CHUNK + last.capacity();
+        self.chunks.capacity() * size_of::<Vec<Place<T>>>() + places * size_of::<Place<T>>()
     }
 }
 
@@ -113,6 +136,18 @@ mod tests {
         assert_eq!(slab.remove(a), "a");
         assert_eq!([slab.insert("d"), slab.insert("e"), slab.insert("f")], [a, b, 3]);
         assert_eq!((*slab.get(a), *slab.get(b), *slab.get(c), *slab.get(3)), ("d", "e", "c", "f"));
+    }
+
+    #[test]
+    fn many_are_kept_in_chunks_and_none_is_left_when_all_were_taken_off() {
+        let mut slab = Slab::new();
+        let count = 3 * CHUNK as u32 + 5;
+        (0..count).for_each(|number| assert_eq!(slab.insert(number), number));
+        assert_eq!((slab.remove(CHUNK as u32), slab.insert(7)), (CHUNK as u32, CHUNK as u32));
+        assert!((0..count).all(|number| *slab.get(number) == if number == CHUNK as u32 { 7 } else { number }));
+        assert!(slab.overhead() < (4 * CHUNK + 100) * size_of::<Place<u32>>());
+        assert_eq!(std::iter::from_fn(|| slab.pop()).flatten().count(), count as usize);
+        assert!(slab.is_empty());
     }
 
     #[test]

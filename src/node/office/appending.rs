@@ -9,7 +9,7 @@
 use super::saving::{After, Purpose};
 use super::{NodeOffice, Then};
 use crate::base::limits;
-use crate::contract::log::{LogBatch, LogMark, LogPart};
+use crate::contract::log::{Audience, LogBatch, LogMark, LogPart};
 use crate::contract::settings::Fsync;
 use crate::contract::standing::{Disk, DiskError};
 use crate::cores::bus_core::Outgoing;
@@ -119,6 +119,11 @@ impl AppendingDesk {
         self.state == State::Off
     }
 
+    /// Whether there is to be one whose first base is not there yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
     /// Adds commands on a database.
     fn append(&mut self, db: usize, commands: &[u8], stamps: bool) {
         if stamps {
@@ -184,8 +189,8 @@ impl NodeOffice {
         let mut start = 0;
         for part in &batch.parts {
             match *part {
-                LogPart::Commands { db, end } => {
-                    if self.appending.accepts {
+                LogPart::Commands { db, to, end } => {
+                    if self.appending.accepts && to != Audience::Replicas {
                         self.appending.append(db, &batch.bytes[start..end], stamps);
                     }
                     start = end;

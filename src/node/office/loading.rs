@@ -410,8 +410,11 @@ impl NodeOffice {
         self.loading.load = None;
         self.loading.onto = Onto::Nothing;
         let (command, text) = match wanted {
+            Wanted::Start if self.config.flag("appendonly") => {
+                self.give_up(&format!("{reason}. Fatal error loading the DB, check server logs. Exiting."))
+            }
             Wanted::Start => {
-                log::error!("Error while reading what the node begins with: {reason}");
+                log::error!("Error while reading the snapshot: {reason}");
                 self.give_up(&format!(
                     "{reason}. Terminating server after rdb file reading failure. \
                      Fatal error loading the DB, check server logs. Exiting."

@@ -470,7 +470,7 @@ impl NodeOffice {
             (After::Answer(to, number), Err(_)) => refuse((to, number), "ERR", outgoing),
             (After::Reload(to, number), result) => self.saved_for_reload((to, number), result.is_ok(), outgoing),
             (After::End, Ok(())) => self.end(outgoing),
-            (After::End, Err(_)) => self.cannot_end(outgoing),
+            (After::End, Err(_)) => self.cannot_save(outgoing),
         }
     }
 

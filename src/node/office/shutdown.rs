@@ -158,20 +158,30 @@ impl NodeOffice {
     fn go_on_to_end(&mut self, outgoing: &mut Outgoing) {
         let Some(ending) = &mut self.ending else { return };
         ending.saving = true;
-        let save = ending.wishes.save;
+        let Wishes { save, force, .. } = ending.wishes;
         // What clients are told from now on could not be saved any more.
         self.pause_writes(Some(u64::MAX), outgoing);
         self.desk_of_replication.replication.report_lagging();
+        if self.appending.is_waiting() {
+            if !force {
+                return self.cannot_end("Writing initial AOF, can't exit.", outgoing);
+            }
+            log::warn!("Writing initial AOF. Exit anyway.");
+        }
         self.save_and_end(save, outgoing);
     }
 
     /// The data could not be saved.
-    pub(super) fn cannot_end(&mut self, outgoing: &mut Outgoing) {
+    pub(super) fn cannot_save(&mut self, outgoing: &mut Outgoing) {
         if self.ending.as_ref().is_some_and(|ending| ending.wishes.force) {
             log::warn!("Error trying to save the DB. Exit anyway.");
             return self.end(outgoing);
         }
-        log::warn!("Error trying to save the DB, can't exit.");
+        self.cannot_end("Error trying to save the DB, can't exit.", outgoing);
+    }
+
+    fn cannot_end(&mut self, reason: &str, outgoing: &mut Outgoing) {
+        log::warn!("{reason}");
         log::warn!("Errors trying to shut down the server. Check the logs for more information.");
         self.give_up_end(outgoing);
     }

@@ -73,7 +73,7 @@ fn stream(node: &mut Node) -> (Vec<u8>, Option<usize>) {
             let mut start = 0;
             for part in &batch.parts {
                 match *part {
-                    LogPart::Commands { db, end } => {
+                    LogPart::Commands { db, end, .. } => {
                         stream.extend(encode(&format!("SELECT {db}")));
                         stream.extend_from_slice(&batch.bytes[start..end]);
                         start = end;
