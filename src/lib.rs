@@ -45,7 +45,8 @@
 //! slot, 64-byte lines of them; the tables are our own (hashbrown serves the maps that are not hot). Because a store is a
 //! value, it can be *lent*: a command or transaction of a standalone node whose keys lie on several cores asks their cores
 //! for their stores in ascending order, so that two never wait for each other, executes while it holds them, and sends them
-//! home ([`data::plane::gather`]). In a cluster, where commands keep to one slot, a transaction borrows at most one.
+//! home ([`data::plane::gather`]). In a cluster, where commands keep to one slot, a transaction borrows at most one, but
+//! that a script may use keys of any slot of the node: it claims the other stores as it runs ([`data::plane::claim`]).
 //!
 //! # Where is ...
 //!
@@ -66,6 +67,7 @@
 //! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
+//! | how does a script use keys of other cores that it has not named? | [`data::plane::claim`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
 //! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
 //! | what does MONITOR see? | [`data::plane::monitor`] |
@@ -107,7 +109,9 @@
 //!   `data/script/bridge.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
-//! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.)
+//! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.) In a cluster,
+//! of two scripts that run at once and reach for keys of each other's cores which they have not named, the call of one is
+//! denied (TRYAGAIN), if neither was seen to do so before.
 //!
 //! # Not done yet
 //!

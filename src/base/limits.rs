@@ -164,6 +164,9 @@ pub const SCRIPT_MEMORY: usize = 1 << 30;
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
 pub const SCRIPT_STACK: usize = 4 << 20;
 
+/// Room that a reply on its way to or from a script has at first.
+pub const SCRIPT_REPLY: usize = 128;
+
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
 

@@ -46,6 +46,8 @@ impl Plane {
     pub(super) fn change_functions(&mut self, change: &Change) -> Result<Vec<u8>, Error> {
         self.engine()?;
         let Scripts { engine: Some(engine), libraries, .. } = &mut self.scripts else { return Ok(Vec::new()) };
+        // What the change before has left: on this core perhaps no script ever runs.
+        engine.collect_some();
         match change {
             Change::Load(code, replace) => return libraries.load(engine, code, *replace),
             Change::Delete(name) if !libraries.delete(name) => return Err(Error::new("ERR Library not found")),

@@ -6,9 +6,10 @@
 //!
 //! While replicas get the stream, a turn's replies wait until the bus core has given the turn's batch to their sockets
 //! ([`Plane::awaited_batch`]): without that, a primary killed under the load of 16 clients always lost a few of the writes
-//! that it had answered for. What it costs with one replica, on two busy virtual CPUs, a SET of 64 bytes each (means of
-//! runs in turn): PRICES
-//! Nothing without replicas.
+//! that it had answered for. The price of a SET of 64 bytes with one replica, on one data core and two virtual CPUs that
+//! others kept busy (means of three runs, without and with): one client 42 and 67 us of CPU, median 0.055 and 0.079 ms;
+//! 50 clients 10.4 and 11.8 us, 0.60 and 0.65 ms; 50 clients with 16 commands at a time 0.84 and 0.90 us. Without replicas
+//! it costs nothing.
 
 use super::Plane;
 use super::message::Message;

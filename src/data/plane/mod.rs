@@ -6,8 +6,9 @@
 //!
 //! Reading order: [`client`] (a connection), [`dispatch`] (bytes to commands to replies), [`hop`]
 //! (commands for other cores), [`ask`] (questions to other cores), [`gather`] (borrowing stores for
-//! commands that span cores), [`transaction`], [`blocking`], [`pubsub`]; then the families of commands that live here
-//! because they need more than a key: [`connection`], [`server`], [`introspection`].
+//! commands that span cores; [`claim`]: for scripts that run), [`transaction`], [`blocking`], [`pubsub`];
+//! then the families of commands that live here because they need more than a key: [`connection`],
+//! [`server`], [`introspection`].
 //!
 //! Invariants:
 //! - A command executes on stores that are here: this core's own, or borrowed ones. While this core's

@@ -28,7 +28,7 @@ use crate::base::limits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
 use crate::data::origin::Origin;
-use crate::data::route::{Manner, Route};
+use crate::data::route::{Manner, Route, Service};
 use crate::data::script::functions::{Defined, Libraries};
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
@@ -180,6 +180,7 @@ impl Plane {
             route => route,
         };
         match route {
+            Route::Here(Service::Whole) => self.execute_script(at, request, Vec::new()),
             Route::Here(service) => match self.check_keys(service, &command_keys(command, request.args)) {
                 Ok(()) => self.execute_script(at, request, Vec::new()),
                 Err(error) => self.refuse(at, request, error),
@@ -240,6 +241,7 @@ impl Plane {
             return self.return_script_batch(from, batch, &reply);
         }
         let began = (self.options.clock)();
+        self.now.mono_ns = began;
         let behalf = batch.behalf.take();
         let call = Call {
             behalf,
@@ -304,7 +306,8 @@ impl Plane {
                 (Origin { core: CoreId(from.0 as u8), client: entry.client }, entry.tracks)
             }
         };
-        let began_ns = (self.options.clock)();
+        // The clock was read when what came before was done.
+        let began_ns = self.now.mono_ns;
         let declared = !flags.any(Flags::COMPATIBLE);
         let job = Job {
             caller: call.caller,

@@ -11,6 +11,7 @@ use super::script::NO_ENGINE;
 use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
+use crate::base::limits;
 use crate::contract::log::Audience;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
@@ -71,7 +72,7 @@ impl Plane {
         let failed = match &command.run {
             Run::Keyed(handler) => {
                 let (db, now) = self.scripts.job.as_ref().map(|job| (job.db, job.began_ms))?;
-                let mut reply = Vec::new();
+                let mut reply = Vec::with_capacity(limits::SCRIPT_REPLY);
                 let mut exec = Exec {
                     stores: &mut self.stores,
                     db,
@@ -188,16 +189,15 @@ impl Plane {
 
     /// Whether the keys of a script's command are here.
     fn admit_keys(&mut self, request: &Request<'_>, command: &Command) -> Result<(), Error> {
-        if !command.spec.has_keys() || self.applying {
+        if !self.settings.cluster_enabled || !command.spec.has_keys() || self.applying {
             return Ok(());
         }
-        let cluster = self.settings.cluster_enabled;
         self.admit_open_slot(request, command)?;
         for index in command.key_indexes(request.args) {
             let slot = Slot::of_key(request.args[index]);
             let Some(job) = &mut self.scripts.job else { continue };
             let across = job.flags.any(Flags::COMPATIBLE) || job.flags.any(Flags::ALLOW_CROSS_SLOT);
-            if cluster && !across && *job.slot.get_or_insert(slot) != slot {
+            if !across && *job.slot.get_or_insert(slot) != slot {
                 return Err(Error::new("ERR Script attempted to access keys that do not hash to the same slot"));
             }
         }
@@ -210,7 +210,7 @@ impl Plane {
         let manner = Manner { write: command.spec.is(flag::WRITE), ..manner };
         let keys = command_keys(command, request.args);
         let Some(slot) = keys.first().map(|key| Slot::of_key(key)) else { return Ok(()) };
-        if !self.settings.cluster_enabled || self.routes.core(slot).is_some() {
+        if self.routes.core(slot).is_some() {
             return Ok(());
         }
         let down = !self.topology.cluster_ok() && self.topology.owner(slot).is_some();

@@ -143,15 +143,21 @@ impl Routes {
         here: CoreId,
         topology: &Topology,
     ) -> Route {
-        let service = match self.check(command, request, manner, topology) {
-            Ok(service) => service,
-            Err(error) => return Route::Refused(error),
+        let keys: Vec<&[u8]> = command.key_indexes(request.args).into_iter().map(|index| request.args[index]).collect();
+        let service = match self.one_slot(&keys, manner, topology) {
+            Ok(service) if command.spec.has_keys() => service,
+            Err(error) if command.spec.has_keys() => return Route::Refused(error),
+            _ => Service::Whole,
         };
+        let one = |core| if core == here { Route::Here(service) } else { Route::Hop(core) };
+        let mut cores = keys.iter().map(|key| self.owners.of(Slot::of_key(key)));
+        let first = cores.next();
+        if cores.all(|core| Some(core) == first) && !command.reaches_any_key(request.args) {
+            return first.map_or(Route::Here(service), one);
+        }
         let cores = self.cores_of(command, request.args);
         match (cores.len(), cores.first()) {
-            (0, _) => Route::Here(service),
-            (1, Some(core)) if *core == here => Route::Here(service),
-            (1, Some(core)) => Route::Hop(*core),
+            (1, Some(core)) => one(*core),
             _ => Route::Span(cores.into_iter().collect()),
         }
     }

@@ -209,7 +209,7 @@ impl Engine {
         self.running = Some(Coroutine::with_stack(stack, move |yielder, _| {
             bridge.enter(yielder, || {
                 let ended = run.call::<(bool, Value)>((function, keys, args));
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(limits::SCRIPT_REPLY);
                 match ended {
                     Ok((true, value)) if is_counted(&value) => match error_of(&value) {
                         Outcome::Error { text, .. } => Outcome::Error { text, position: None, counted: true },
@@ -264,9 +264,13 @@ impl Engine {
     fn collect(&mut self) {
         self.runs += 1;
         if self.runs.is_multiple_of(50) {
-            // All of it if there is little: what scripts take together stays near what they need.
-            (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
+            self.collect_some();
         }
+    }
+
+    /// A piece of garbage collection; all of it if there is little, so that what is taken stays near what is needed.
+    pub fn collect_some(&self) {
+        (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
     }
 
     /// KEYS and ARGV: globals of a script, parameters of a function.
