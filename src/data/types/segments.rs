@@ -142,7 +142,7 @@ mod tests {
             assert!(segments.pop().is_some());
             assert_eq!((segments.len(), segments.iter().count()), (left, left));
         }
-        assert!(segments.pop().is_none() && segments.heap_bytes() < 200);
+        assert!(segments.pop().is_none() && segments.heap_bytes() < 400);
     }
 
     proptest! {
