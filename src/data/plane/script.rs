@@ -384,15 +384,15 @@ impl Plane {
 
     /// Whether a script that says this of itself may run now.
     fn admit_script(&mut self, flags: Flags, read_only: bool) -> Result<(), Error> {
+        let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
+        if stale && !flags.any(Flags::ALLOW_STALE) && !self.applying {
+            return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
+        }
         if flags.any(Flags::COMPATIBLE) || self.applying {
             return Ok(());
         }
         if flags.any(Flags::NO_CLUSTER) && self.settings.cluster_enabled {
             return Err(Error::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
-        }
-        let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
-        if stale && !flags.any(Flags::ALLOW_STALE) {
-            return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
         }
         if !flags.any(Flags::NO_WRITES) {
             if self.standing.replica && self.settings.replica_read_only {
