@@ -123,7 +123,8 @@ fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     if !is_sync && number::parse_i64(request.args[2]).is_none() {
         let replica = &plane.clients[at].session.addr;
         log::warn!("Replica {replica} asks for synchronization but with a wrong offset");
-        return Err(Error::NotAnInteger);
+        // The bus core refuses it: it writes the log first, where whoever gets the error may look for the reason.
+        return plane.ask_bus(at, request.args);
     }
     let client = &mut plane.clients[at];
     let mut introduction = client.session.introduction.take().map(|said| *said).unwrap_or_default();

@@ -126,6 +126,9 @@ impl Scripts {
     pub(super) fn flush(&mut self) {
         self.known = Known::default();
         self.wide = Default::default();
+        if let (Some(engine), None) = (&self.engine, &self.job) {
+            engine.collect_forgotten();
+        }
     }
 }
 

@@ -269,8 +269,15 @@ impl Engine {
     }
 
     /// A piece of garbage collection; all of it if there is little, so that what is taken stays near what is needed.
-    pub fn collect_some(&self) {
-        (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true));
+    /// True: a round of it has come to its end.
+    pub fn collect_some(&self) -> bool {
+        (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true))
+    }
+
+    /// Collects what was just forgotten, if that does not take long: on this core perhaps no script runs any more.
+    pub fn collect_forgotten(&self) {
+        // What was marked before it was forgotten goes with the round after this.
+        (0..GC_STEPS).filter(|_| self.collect_some()).nth(1);
     }
 
     /// KEYS and ARGV: globals of a script, parameters of a function.

@@ -236,6 +236,10 @@ impl NodeOffice {
                 });
             }
             b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
+            b"psync" => {
+                self.drain.drain();
+                answer(from, number, &command, outgoing, |_| Err(Error::NotAnInteger));
+            }
             b"role" => answer(from, number, &command, outgoing, |reply| {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())

@@ -3,6 +3,7 @@
 //! A step towards the data cores is one message to each, or an order to core 0, which borrows the stores of the others.
 
 mod transfer;
+mod waiting;
 
 use super::connections::Connections;
 use super::shutdown::Ending;
@@ -489,50 +490,6 @@ impl NodeOffice {
         self.config.set_primary(primary.clone());
         self.desk_of_replication.pending.extend(command);
         self.with_replication(outgoing, |replication| replication.follow(primary));
-    }
-
-    /// WAIT, to which its core has added when the client got its last answer: what was written so far has come here before
-    /// all data cores have answered.
-    pub(super) fn wait(&mut self, from: Peer, number: u64, command: &BusCommand, outgoing: &mut Outgoing) {
-        let integer = |place: usize| std::str::from_utf8(&command.args[place]).ok().and_then(|text| text.parse().ok());
-        let (wanted, timeout): (i64, u64) = (integer(1).unwrap_or(0), integer(2).unwrap_or(0) as u64);
-        let wanted = usize::try_from(wanted).unwrap_or(0);
-        let answered = command.args.get(3).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        let answered = answered.unwrap_or(u64::MAX);
-        self.desk_of_replication.waiting.insert(command.client.0, (from, number));
-        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout, answered), outgoing);
-    }
-
-    /// All that the client wrote has been logged.
-    pub(super) fn wait_for_replicas(
-        &mut self,
-        client: ClientId,
-        wanted: usize,
-        timeout: u64,
-        answered: u64,
-        outgoing: &mut Outgoing,
-    ) {
-        if self.desk_of_replication.waiting.contains_key(&client.0) {
-            self.with_replication(outgoing, |replication| replication.wait(client.0, wanted, timeout, answered));
-        }
-    }
-
-    /// CLIENT UNBLOCK of one that waits for replicas.
-    pub(super) fn end_wait(&mut self, client: ClientId, with_error: bool, outgoing: &mut Outgoing) {
-        if !with_error {
-            return self.with_replication(outgoing, |replication| replication.end_wait(client.0));
-        }
-        if let Some((to, number)) = self.desk_of_replication.waiting.remove(&client.0) {
-            self.desk_of_replication.replication.wait_no_more(client.0);
-            let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-            outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
-        }
-    }
-
-    /// The client is gone that waited.
-    pub(super) fn wait_no_more(&mut self, client: ClientId) {
-        self.desk_of_replication.waiting.remove(&client.0);
-        self.desk_of_replication.replication.wait_no_more(client.0);
     }
 }
 
