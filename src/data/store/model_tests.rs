@@ -169,7 +169,7 @@ impl Model {
                 assert_eq!(
                     store.scan(
                         db,
-                        super::Stretch { cursor: 0, end: 16384, count: usize::MAX },
+                        Stretch { cursor: 0, end: 16384, count: usize::MAX },
                         now,
                         &mut Vec::new(),
                         |_, _| scanned += 1

@@ -188,7 +188,10 @@ mod tests {
         let (mut store, hasher) = store(1);
         store.set_string(0, &hasher.key(b"k"), b"", Deadline::Clear, 1);
         for cursor in [1, u64::MAX, 1 << 53, (1 << 53) - 1, u64::MAX << 14 | hasher.key(b"k").slot.index() as u64] {
-            assert_eq!(store.scan(0, cursor, SLOTS, usize::MAX, 1, &mut Vec::new(), |_, _| {}), 0);
+            assert_eq!(
+                store.scan(0, Stretch { cursor, end: SLOTS, count: usize::MAX }, 1, &mut Vec::new(), |_, _| {}),
+                0
+            );
         }
     }
 }

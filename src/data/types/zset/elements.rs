@@ -123,7 +123,7 @@ impl Elements {
             let Some(element) = self.elements.pop() else { break };
             self.outside = self.outside.saturating_sub(element.outside());
         }
-        self.len() > 0
+        !self.is_empty()
     }
 
     /// Bytes on the heap. O(1).
