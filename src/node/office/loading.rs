@@ -236,7 +236,7 @@ impl NodeOffice {
 
     fn source(&self, log: bool) -> std::io::Result<Source> {
         // What a replica deletes is its primary's to say.
-        let keep_expired = self.config.replica_of().is_some();
+        let keep_expired = self.starts_as_replica();
         let plan = Plan { keep_expired, ..plan(self.cores, self.saving.hasher) };
         let settings = Arc::new(self.config.settings());
         let bell = self.saving.bell.try_clone()?;

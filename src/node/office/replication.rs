@@ -202,7 +202,7 @@ impl NodeOffice {
             self.desk_of_replication.begun = true;
             let primary = self.config.replica_of();
             let primary = primary.map(|(host, port)| (String::from_utf8_lossy(host).into_owned(), port));
-            let replica = primary.is_some() || self.desk.as_ref().is_some_and(|desk| desk.cluster.is_replica());
+            let replica = self.starts_as_replica();
             self.with_replication(outgoing, |replication| replication.follow(primary));
             // A cluster's replica goes on from what it has itself, as one does that was a primary before.
             let configured = self.desk_of_replication.replication.is_replica() && !self.config.flag("cluster-enabled");
@@ -220,6 +220,11 @@ impl NodeOffice {
             replication.advance_failover(held);
         });
         self.drain.set_role(if self.desk_of_replication.replication.is_replica() { 'S' } else { 'M' });
+    }
+
+    /// Whether this node is a replica by its configuration, or by what its cluster knows of it.
+    pub(super) fn starts_as_replica(&self) -> bool {
+        self.config.replica_of().is_some() || self.desk.as_ref().is_some_and(|desk| desk.cluster.is_replica())
     }
 
     /// What INFO tells of it.
@@ -489,7 +494,10 @@ impl NodeOffice {
     ) {
         self.config.set_primary(primary.clone());
         self.desk_of_replication.pending.extend(command);
-        self.with_replication(outgoing, |replication| replication.follow(primary));
+        // What the node has itself is loaded first; then it asks to go on from there.
+        if self.desk_of_replication.begun {
+            self.with_replication(outgoing, |replication| replication.follow(primary));
+        }
     }
 }
 

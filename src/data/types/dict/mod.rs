@@ -10,7 +10,7 @@
 //! large   hash: u64 | key length: u32 | key | value       each a piece of its own, if key or value are long
 //! ```
 //!
-//! A copy shares what it is made of with the original until one of them changes it ([`segments`](super::segments)).
+//! A copy shares what it is made of with the original until one of them changes it (`segments`).
 //!
 //! [`scan`](Dict::scan) walks over the hashes themselves in the order of their reversed bits: there each bucket is one
 //! interval, however many buckets there are, so that an item present during a whole scan is visited exactly once.
