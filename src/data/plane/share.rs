@@ -7,7 +7,8 @@
 //!   have more evict as much as the others come to need;
 //! - without such a policy, what is too much is everybody's, in proportion.
 //!
-//! All of them together may be above the limit by what they have not told yet, [`limits::UNTOLD_MEMORY`] each.
+//! All of them together may be above the limit by what they have not told yet, [`limits::UNTOLD_MEMORY`] each, and by what
+//! the cores that have more have yet to evict.
 
 use super::Plane;
 use super::message::{Message, Notice};
@@ -55,7 +56,7 @@ impl Shares {
             let share = mine + room / cores;
             return if any_key { share.max(even) } else { share };
         }
-        // Of what is too much, as large a part as this is of all that `takers` have above `floor`.
+        // Of what is too much, the same part as `above` is of what all have above.
         let cut = |excess: u64, above: u64, all_above: u64| {
             mine - (u128::from(excess) * u128::from(above) / u128::from(all_above.max(1))) as u64
         };
