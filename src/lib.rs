@@ -105,7 +105,7 @@
 //! - No unbounded queue: what is full pushes back, at last to the client's socket, which is not read.
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
-//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`,
+//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`, `base/environment.rs`,
 //!   `data/script/bridge.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by

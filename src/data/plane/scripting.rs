@@ -6,6 +6,7 @@ use super::busy_script::{BUSY_FUNCTION, BUSY_SCRIPT, Kill};
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
 use super::script::Scripts;
+use crate::base::limits;
 use crate::data::command::{SessionHandler, help};
 use crate::data::script::known::Known;
 use crate::resp::Error;
@@ -126,7 +127,17 @@ impl Scripts {
     pub(super) fn flush(&mut self) {
         self.known = Known::default();
         self.wide = Default::default();
-        if let (Some(engine), None) = (&self.engine, &self.job) {
+        self.release_engine();
+    }
+
+    /// Gives the interpreter's memory back: all of it where no script runs and no library is there, unless that takes long.
+    /// The next script makes another one, as Redis does at once.
+    pub(super) fn release_engine(&mut self) {
+        let (Some(engine), None) = (&self.engine, &self.job) else { return };
+        let unused = self.known.is_empty() && self.libraries.libraries.is_empty();
+        if unused && engine.memory() <= limits::SCRIPT_MEMORY_TO_CLOSE {
+            self.engine = None;
+        } else {
             engine.collect_forgotten();
         }
     }

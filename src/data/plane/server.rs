@@ -6,7 +6,7 @@ use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
-use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
+use super::message::{Answer, Inquiry, Message, Notice, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
@@ -157,10 +157,25 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
         Box::new(move |plane, at| {
             let answers: Vec<Answer> = plane.answer_for_all(&Inquiry::Flush(scope));
             plane.stats.changed += counts(&answers) + 1;
+            if matches!(scope, Scope::All) && plane.settings.has_save_points {
+                plane.count_anew();
+            }
             plane.log_as_sent(plane.clients[at].session.db, &args);
             plane.reply(at).ok();
         }),
     ))
+}
+
+impl Plane {
+    /// FLUSHALL saves what it leaves where there are save points: nothing before it counts as unsaved then. All cores are
+    /// told before they have their stores back, so that they count what comes next.
+    fn count_anew(&mut self) {
+        self.stats.changed = 0;
+        let me = self.core().into();
+        for peer in self.data_cores().chain([self.bus()]).filter(|peer| *peer != me).collect::<Vec<_>>() {
+            self.send(peer, Message::Tell(Notice::CountAnew));
+        }
+    }
 }
 
 fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
