@@ -173,6 +173,12 @@ pub const SCRIPT_REPLY: usize = 128;
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
 
+/// Bytes of a command for the debugger of scripts.
+pub const DEBUGGER_INPUT: usize = 1 << 20;
+
+/// Milliseconds that a debugged script runs without a stop, where `busy-reply-threshold` says nothing.
+pub const DEBUGGER_LIMIT_MS: u64 = 5000;
+
 /// Nanoseconds a script thinks before others have their turn.
 pub const SCRIPT_SLICE_NS: u64 = 1_000_000;
 

@@ -451,7 +451,7 @@ impl Plane {
                     log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
                 }
             }
-            Notice::CountAnew => self.stats.changed = 0,
+            Notice::CountAnew(_) => self.stats.changed = 0,
             Notice::Script(body) => self.scripts.known.learn(body),
             Notice::WideScript(name) => {
                 self.scripts.wide.insert(&name);

@@ -339,7 +339,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
-            Message::Tell(Notice::CountAnew) => self.saving.facts.changed = 0,
+            Message::Tell(Notice::CountAnew(owed)) => self.count_anew(from, owed, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
