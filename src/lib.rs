@@ -67,6 +67,7 @@
 //! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
+//! | who talks to the debugger of scripts (`redis-cli --ldb`)? | [`data::plane::debugger`], `data/script/debugger.lua` |
 //! | how does a script use keys of other cores that it has not named? | [`data::plane::claim`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
 //! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
