@@ -116,7 +116,7 @@
 //!
 //! # Not done yet
 //!
-//! TLS, Unix sockets.
+//! TLS.
 #![warn(missing_docs)]
 
 pub mod base;
