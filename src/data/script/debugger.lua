@@ -207,36 +207,21 @@ local function set_longest(word)
 end
 
 local HELP = [[
-Redis Lua debugger help:
-[h]elp               Show this help.
-[s]tep               Run current line and stop again.
-[n]ext               Alias for step.
-[c]ontinue           Run till next breakpoint.
-[l]ist               List source code around current line.
-[l]ist [line]        List source code around [line].
-                     line = 0 means: current position.
-[l]ist [line] [ctx]  In this form [ctx] specifies how many lines
-                     to show before/after [line].
-[w]hole              List all source code. Alias for 'list 1 1000000'.
-[p]rint              Show all the local variables.
-[p]rint <var>        Show the value of the specified variable.
-                     Can also show global vars KEYS and ARGV.
-[b]reak              Show all breakpoints.
-[b]reak <line>       Add a breakpoint to the specified line.
-[b]reak -<line>      Remove breakpoint from the specified line.
-[b]reak 0            Remove all breakpoints.
-[t]race              Show a backtrace.
-[e]val <code>        Execute some Lua code (in a different callframe).
-[r]edis <cmd>        Execute a Redis command.
-[m]axlen [len]       Trim logged Redis replies and Lua var dumps to len.
-                     Specifying zero as <len> means unlimited.
-[a]bort              Stop the execution of the script. In sync
-                     mode dataset changes will be retained.
-
-Debugger functions you can call from Lua scripts:
-redis.debug()        Produce logs in the debugger console.
-redis.breakpoint()   Stop execution like if there was a breakpoint in the
-                     next line of code.
+Each command may be said by its first letter.
+help                   this text
+step, next             run this line, stop at the next one
+continue               run to the next breakpoint, or to the end
+abort                  end the script here; what it has written stays
+list [LINE [AROUND]]   the script around LINE (0: where it is), with AROUND lines on either side
+whole                  all of the script
+print [NAME]           the local variables, or one of them; KEYS and ARGV, too
+break                  which breakpoints there are
+break LINE ...         stop at LINE; -LINE: no more; 0: nowhere
+trace                  which function was called from where
+eval CODE              run some Lua; it does not see the script's local variables
+redis COMMAND          run a command as redis.call does
+maxlen [BYTES]         cut what is shown after so many bytes; 0: never
+In a script, redis.debug(value, ...) shows values, and redis.breakpoint() stops at the next line.
 ]]
 
 -- Does what the user says; true: the script goes on.
