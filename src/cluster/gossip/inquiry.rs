@@ -32,7 +32,8 @@ impl Cluster {
 
     /// Takes note of an answer that is overdue.
     pub(super) fn note_if_overdue(&mut self, node: NodeIx, now: Now) {
-        if self.nodes[node].waiting_since().is_some_and(|since| now.since(since) > self.overdue_ms()) {
+        let is_wanted = self.options.fast_failure_detection;
+        if is_wanted && self.nodes[node].waiting_since().is_some_and(|since| now.since(since) > self.overdue_ms()) {
             self.inquire(node);
         }
     }
@@ -40,7 +41,7 @@ impl Cluster {
     /// Another node waits for an answer of `node`. If this one has a say, it asks as well.
     pub(super) fn look_into(&mut self, node: NodeIx, now: Now) {
         let is_quiet = self.nodes[node].data_received.is_none_or(|at| now.since(at) > self.overdue_ms());
-        if is_quiet && self.is_idle(node) && self.is_voter(self.me) {
+        if self.options.fast_failure_detection && is_quiet && self.is_idle(node) && self.is_voter(self.me) {
             self.ping(node, now);
             self.inquire(node);
         }
