@@ -2,8 +2,8 @@
 //!
 //! By Redis's rules a node pings another one whose last answer is older than half the node timeout, and suspects it a node
 //! timeout after that ping. When a machine is lost, some voters ask it at once and others half a node timeout later, and
-//! until a majority suspects it one and a half node timeouts can pass. Here a voter that waits for an answer for longer than
-//! [`overdue_ms`](Cluster::overdue_ms) tells some others, in gossip entries, which have a field for it. Those that have not
+//! until a majority suspects it one and a half node timeouts can pass. Here a node that waits for an answer for longer than
+//! [`overdue_ms`](Cluster::overdue_ms) tells some voters, in gossip entries, which have a field for it. Those that have not
 //! heard of the node lately ping it too, and if they get no answer either tell others. Nobody is suspected sooner than a
 //! node timeout after it was last heard, nor for another node's word; and who answers is asked no more than it would have
 //! been a little later anyway.
@@ -22,7 +22,7 @@ const OVERDUE_MS: std::ops::RangeInclusive<u64> = 100..=500;
 /// Who answers at all has usually done so within this time.
 const ANSWERED_MS: u64 = 50;
 
-/// How many others one voter tells: enough that all know after a few rounds, whoever tells whom.
+/// How many voters one node tells: enough that all know after a few rounds, whoever tells whom.
 const TOLD: usize = 4;
 
 impl Cluster {
@@ -68,7 +68,7 @@ impl Cluster {
         let (due, later): (Vec<NodeIx>, _) = self.bus.inquired.iter().partition(|ix| has_waited(ix));
         self.bus.inquired = later;
         self.bus.overdue.extend(&due);
-        if due.is_empty() || !self.is_voter(self.me) {
+        if due.is_empty() {
             return;
         }
         let voters = self.slots.owners().filter(|ix| *ix != self.me && !due.contains(ix)).collect();

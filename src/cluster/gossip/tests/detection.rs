@@ -61,9 +61,9 @@ fn a_lost_machine_is_found_out_by_all_soon_after_the_node_timeout_and_finds_itse
         let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
         network.run(2500 * lost as u64);
         network.set(lost, Machine::Deaf);
-        let took = network.run_until(18_500, |network| all_say(network, lost, NodeFlags::FAIL));
+        let took = network.run_until(19_500, |network| all_say(network, lost, NodeFlags::FAIL));
         assert!(took > 15_000, "{took} ms");
-        network.run(18_500 - took);
+        network.run(19_500 - took);
         assert_eq!(network.members[lost].topology.as_ref().unwrap().down, Some(DownReason::Minority));
     }
 }
