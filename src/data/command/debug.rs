@@ -3,7 +3,7 @@
 use crate::contract::settings::Settings;
 use crate::data::key::Key;
 use crate::data::rdb::dump;
-use crate::data::store::{Object, Store, Value};
+use crate::data::store::{Store, Value};
 use crate::data::types::list::List;
 
 /// `DEBUG OBJECT key`: one line of `name:value` words, in Redis's order; none if there is no such key. No address is
@@ -15,7 +15,7 @@ pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, settings: &Setti
     let value = store.value(handle);
     let length = serialized_length(value, settings.rdb_compression);
     let details = match value {
-        Value::Object(Object::List(list)) => list_details(list, settings),
+        Value::List(list) => list_details(list, settings),
         _ => String::new(),
     };
     let idle = store.idle_seconds(handle, now);

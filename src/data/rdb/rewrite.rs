@@ -149,7 +149,7 @@ mod tests {
             write::select(&mut snapshot, *db);
             let key = key.as_bytes();
             let record =
-                write::Record { key, value: Value::Object(object), deadline: *deadline, idle: 0, frequency: 0 };
+                write::Record { key, value: object.value(), deadline: *deadline, idle: 0, frequency: 0 };
             write::record(&mut snapshot, &record, Style::default());
         }
         let (mut rewriter, mut out) = (Rewriter::new(hasher), Vec::new());

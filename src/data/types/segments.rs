@@ -5,6 +5,7 @@
 //! snapshot has a large collection as it was, while the collection goes on changing. Invariants: all segments but the
 //! only one have `SEGMENT` places, and places behind the last element hold `T::default()`.
 
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Elements of one segment: few, since a write may have to copy one.
@@ -15,13 +16,14 @@ const COUNTS: usize = 2 * size_of::<usize>();
 /// See the module's description.
 #[derive(Clone, Debug)]
 pub struct Segments<T> {
-    segments: Vec<Arc<[T]>>,
+    /// Most collections have one.
+    segments: SmallVec<[Arc<[T]>; 1]>,
     len: usize,
 }
 
 impl<T> Default for Segments<T> {
     fn default() -> Self {
-        Segments { segments: Vec::new(), len: 0 }
+        Segments { segments: SmallVec::new(), len: 0 }
     }
 }
 
@@ -34,18 +36,15 @@ impl<T: Clone + Default> Segments<T> {
 
     /// Bytes it has on the heap, without those of its elements.
     pub fn heap_bytes(&self) -> usize {
-        self.segments.capacity() * size_of::<Arc<[T]>>() + self.segments.len() * COUNTS + self.places() * size_of::<T>()
+        let list = if self.segments.spilled() { self.segments.capacity() * size_of::<Arc<[T]>>() } else { 0 };
+        list + self.segments.len() * COUNTS + self.places() * size_of::<T>()
     }
 
     /// Adds an element.
     pub fn push(&mut self, element: T) {
         if self.len == self.places() {
             match &*self.segments {
-                [] => {
-                    // Most collections have one segment.
-                    self.segments.reserve_exact(1);
-                    self.segments.push(places(1, std::iter::empty()));
-                }
+                [] => self.segments.push(places(1, std::iter::empty())),
                 [only] if only.len() < SEGMENT => self.resize_only(2 * self.len),
                 _ => self.segments.push(places(SEGMENT, std::iter::empty())),
             }
