@@ -2,8 +2,8 @@
 //!
 //! Each step is bounded: some hundred entries, or a megabyte given back to the system.
 
-use super::table::SlotTable;
 use super::outside::Outside;
+use super::table::SlotTable;
 use super::{Object, Slab, Store};
 use crate::base::limits;
 use crate::data::rdb::frozen::Frozen;

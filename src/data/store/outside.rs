@@ -1,10 +1,10 @@
 //! The values that are too large for a cell, or no strings: a slab for each type, since an entry tells the type of its value.
 //! Millions of small collections are to take no more than they must, and each slab's places are as small as its type.
 
+use super::Value;
 use super::entry::Kind;
 use super::object::Object;
 use super::slab::Slab;
-use super::Value;
 use crate::data::types::{hash::Hash, list::List, set::Set, stream::Stream, zset::Zset};
 use std::sync::Arc;
 

@@ -59,7 +59,9 @@ impl Intset {
 
     /// How many integers it has.
     pub fn len(&self) -> usize {
-        self.bytes.get(4..HEADER).map_or(0, |count| u32::from_le_bytes([count[0], count[1], count[2], count[3]]) as usize)
+        self.bytes
+            .get(4..HEADER)
+            .map_or(0, |count| u32::from_le_bytes([count[0], count[1], count[2], count[3]]) as usize)
     }
 
     /// Whether it has none.
