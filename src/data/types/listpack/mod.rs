@@ -220,7 +220,7 @@ impl Listpack {
 
     /// Adds the entries of `other` at the end.
     pub fn append(&mut self, other: &Listpack) {
-        let entries = &other.bytes[HEADER..other.end()];
+        let entries = &other.as_bytes()[HEADER..other.end()];
         let added = Encoded { head: [0; 9], head_len: 0, body: entries, back: [0; 5], back_len: 0 };
         self.splice(self.end(), 0, &added, other.len() as isize);
     }
