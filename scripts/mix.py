@@ -130,7 +130,7 @@ class Mix:
             ("ZADD", key, *pairs), ("ZADD", key, *pairs), ("ZADD", key, r.choice(("NX", "XX", "GT", "LT")), *pairs), ("ZINCRBY", key, 3, self.member()), ("ZREM", key, *self.members()), ("ZPOPMIN", key, r.randrange(8)), ("ZPOPMAX", key),
             ("ZRANGEBYSCORE", key, low, high), ("ZRANGESTORE", key, self.key("zset"), 0, r.randrange(100)), ("ZREMRANGEBYSCORE", key, low, high), ("ZREMRANGEBYRANK", key, 0, 3),
             (r.choice(("ZUNIONSTORE", "ZINTERSTORE")), key, len(others), *others, "AGGREGATE", r.choice(("MIN", "MAX"))), ("ZDIFFSTORE", key, len(others), *others), ("ZDIFF", len(others), *others),
-            ("ZMPOP", len(others), *others, "MIN", "COUNT", 3), ("ZRANK", key, self.member()), ("ZCARD", key), ("ZRANDMEMBER", key, 4), ("ZSCAN", key, 0), ("ZREMRANGEBYLEX", key, "[m1", "[m2"),
+            ("ZMPOP", len(others), *others, "MIN", "COUNT", 3), ("ZRANK", key, self.member()), ("ZCARD", key), ("ZRANDMEMBER", key, 4), ("ZSCAN", key, 0), ("ZLEXCOUNT", key, "-", "+"),
         )
 
     def make_hash(self):

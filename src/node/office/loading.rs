@@ -215,7 +215,10 @@ impl NodeOffice {
     fn load_wanted(&mut self, outgoing: &mut Outgoing) {
         let Some(wanted) = self.loading.wanted.take() else { return };
         let log = matches!(wanted, Wanted::Log(..)) || wanted == Wanted::Start && self.config.flag("appendonly");
-        match self.source(log) {
+        // What a replica deletes is its primary's to say. And a node that reloads has replicas and a log, which are told
+        // when it deletes the key itself: were it just not there, they would apply what is written next to the old value.
+        let keep_expired = self.starts_as_replica() || matches!(wanted, Wanted::Snapshot(..));
+        match self.source(log, keep_expired) {
             Ok(source) => {
                 let facts = LoadFacts { began: clock::unix_us() / 1_000_000, ..LoadFacts::default() };
                 self.loading.load = Some(Load {
@@ -234,9 +237,7 @@ impl NodeOffice {
         }
     }
 
-    fn source(&self, log: bool) -> std::io::Result<Source> {
-        // What a replica deletes is its primary's to say.
-        let keep_expired = self.starts_as_replica();
+    fn source(&self, log: bool, keep_expired: bool) -> std::io::Result<Source> {
         let plan = Plan { keep_expired, ..plan(self.cores, self.saving.hasher) };
         let settings = Arc::new(self.config.settings());
         let bell = self.saving.bell.try_clone()?;
