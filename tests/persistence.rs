@@ -108,5 +108,5 @@ fn a_key_that_expires_before_a_reload_does_not_take_what_is_written_after_it_wit
     drop(client);
     kill(&mut node);
     node.restart(&args(&["--data-cores", "3"]));
-    assert_eq!(node.connect().run("HKEYS hash").text(), "[new]");
+    assert_eq!(node.connect().run("HKEYS hash").strings(), ["new"]);
 }
