@@ -478,7 +478,8 @@ impl NodeOffice {
             self.appending.failing.clone().map(DiskError::Log)
         };
         let loading = self.is_loading_data();
-        let disk = Disk { logs: log && !loading, durable: log && !loading, loading, error };
+        let brief = self.is_loading_briefly();
+        let disk = Disk { logs: log && !loading, durable: log && !loading, loading, brief, error };
         self.with_replication(outgoing, |replication| replication.set_disk(disk));
     }
 
