@@ -39,9 +39,6 @@ pub const FLUSH_OUTPUT: usize = 1024 * 1024;
 /// Memory of the per-turn arena that is kept from turn to turn.
 pub const KEEP_ARENA: usize = 4 * 1024 * 1024;
 
-/// Milliseconds that clients wait at the start for data to be loaded, before they are told that it is.
-pub const START_PATIENCE_MS: u64 = 500;
-
 /// Messages taken from one other thread in a turn.
 pub const MESSAGES_PER_TURN: usize = 64;
 

@@ -30,8 +30,6 @@ pub struct Disk {
     pub durable: bool,
     /// Whether the data is being loaded.
     pub loading: bool,
-    /// Whether that may be over in a moment, for which clients wait.
-    pub brief: bool,
     /// Why writes are refused, if they are.
     pub error: Option<DiskError>,
 }

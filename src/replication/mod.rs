@@ -329,8 +329,7 @@ impl Replication {
             waits: Waits::Nobody,
         };
         let until_told = if self.is_settled() { Waits::Nobody } else { self.standing.waits };
-        standing.waits =
-            if self.disk.brief { Waits::Everybody } else { standing.opens_to(&self.standing).max(until_told) };
+        standing.waits = standing.opens_to(&self.standing).max(until_told);
         if standing != self.standing {
             self.standing = standing.clone();
             self.standing_asked += 1;

@@ -62,6 +62,8 @@ pub mod any_command;
 mod blocking_tests;
 #[cfg(test)]
 mod claim_tests;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::message::{Answer, Message, Order};
 use crate::base::limits;
 use crate::contract::introduction::without;
 use crate::contract::settings::EvictionPolicy;
-use crate::contract::standing::{Disk, DiskError, Standing, Waits};
+use crate::contract::standing::{Disk, DiskError, Standing};
 use crate::data::command::Command;
 use crate::data::command::spec::flag;
 use crate::data::rdb::write::{Style, Usage};
@@ -37,9 +37,8 @@ fn disk_error(error: &DiskError) -> Error {
 impl Plane {
     /// There is something to load before this core serves, or not: it need not be told that by the bus core.
     pub fn begin_loading(&mut self, loads: bool) {
-        let disk = Disk { loading: loads, brief: loads, ..Disk::default() };
-        let waits = if loads { Waits::Everybody } else { Waits::Nobody };
-        self.standing = Arc::new(Standing { loading: loads, waits, disk, ..Standing::default() });
+        let disk = Disk { loading: loads, ..Disk::default() };
+        self.standing = Arc::new(Standing { loading: loads, disk, ..Standing::default() });
         self.refresh();
     }
 

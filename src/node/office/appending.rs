@@ -478,8 +478,7 @@ impl NodeOffice {
             self.appending.failing.clone().map(DiskError::Log)
         };
         let loading = self.is_loading_data();
-        let brief = self.is_loading_briefly();
-        let disk = Disk { logs: log && !loading, durable: log && !loading, loading, brief, error };
+        let disk = Disk { logs: log && !loading, durable: log && !loading, loading, error };
         self.with_replication(outgoing, |replication| replication.set_disk(disk));
     }
 

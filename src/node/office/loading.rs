@@ -10,7 +10,7 @@
 
 use super::appending::{self, State, ok};
 use super::saving::{After, plan, refuse};
-use super::{NodeOffice, Then, answer, now};
+use super::{NodeOffice, Then, answer};
 use crate::base::limits;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
@@ -72,8 +72,6 @@ pub struct LoadingDesk {
     onto: Onto,
     /// Whether the log that was loaded at the start is being opened.
     opening: bool,
-    /// Until when clients wait for the data of the start; then they are told that it is being loaded.
-    patient_until: Option<u64>,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -104,11 +102,6 @@ impl LoadingDesk {
         LoadingDesk { wanted: begins.then_some(Wanted::Start), ..LoadingDesk::default() }
     }
 
-    /// Whether it is not yet worth a word that the data of the start is not there.
-    fn is_brief(&self) -> bool {
-        !self.started && self.patient_until.is_none_or(|time| now().mono_ms < time)
-    }
-
     /// What INFO tells.
     pub fn facts(&self) -> Option<LoadFacts> {
         let load = self.load.as_ref().filter(|load| !matches!(load.wanted, Wanted::Snapshot(..)));
@@ -120,11 +113,6 @@ impl NodeOffice {
     /// Whether something is being loaded, or is to be.
     pub(super) fn is_loading(&self) -> bool {
         self.loading.wanted.is_some() || self.loading.load.is_some() || !self.loading.started
-    }
-
-    /// Whether clients wait for it, as it may be over in a moment. Redis's one thread answers nobody meanwhile.
-    pub(super) fn is_loading_briefly(&self) -> bool {
-        self.is_loading_data() && self.loading.is_brief()
     }
 
     /// Whether nothing is to be answered from the data because of that.
@@ -193,15 +181,15 @@ impl NodeOffice {
     /// The node's regular work: begins to load what it has at its start.
     pub(super) fn tick_loading(&mut self, outgoing: &mut Outgoing) {
         let desk = &mut self.loading;
-        if desk.started {
+        if desk.started || desk.load.is_some() || desk.opening {
             return;
         }
-        if desk.wanted.is_none() && desk.load.is_none() && !desk.opening {
-            desk.started = true;
-            return self.data_is_there(outgoing);
+        desk.started = desk.wanted.is_none();
+        if desk.started {
+            self.data_is_there(outgoing);
+        } else {
+            self.tell_disk(outgoing);
         }
-        desk.patient_until.get_or_insert_with(|| now().mono_ms + limits::START_PATIENCE_MS);
-        self.tell_disk(outgoing);
     }
 
     /// Begins to load what is wanted, if all data cores go by that.
