@@ -98,6 +98,8 @@ impl Plane {
             }
             if self.clients[at].hold.is_none() {
                 self.run_input(at, bump);
+            } else if self.talks_to_debugger(at) {
+                self.told_debugger(at, bump);
             } else {
                 self.limit_input(at);
             }
