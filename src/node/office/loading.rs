@@ -70,6 +70,8 @@ pub struct LoadingDesk {
     quiet: Option<(bool, (Peer, u64))>,
     /// What it does with the data that is there.
     onto: Onto,
+    /// Whether the log that was loaded at the start is being opened.
+    opening: bool,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -178,13 +180,15 @@ impl NodeOffice {
 
     /// The node's regular work: begins to load what it has at its start.
     pub(super) fn tick_loading(&mut self, outgoing: &mut Outgoing) {
-        if !self.loading.started && self.loading.load.is_none() {
-            self.loading.started = self.loading.wanted.is_none();
-            if self.loading.started {
-                self.data_is_there(outgoing);
-            } else {
-                self.tell_disk(outgoing);
-            }
+        let desk = &mut self.loading;
+        if desk.started || desk.load.is_some() || desk.opening {
+            return;
+        }
+        desk.started = desk.wanted.is_none();
+        if desk.started {
+            self.data_is_there(outgoing);
+        } else {
+            self.tell_disk(outgoing);
         }
     }
 
@@ -375,6 +379,7 @@ impl NodeOffice {
                     log::info!("DB loaded from append only file: {seconds:.3} seconds");
                     self.adopt_log(directory);
                     self.open_log();
+                    self.loading.opening = true;
                     // Nobody is served before there is a log.
                     return;
                 }
@@ -389,7 +394,7 @@ impl NodeOffice {
 
     /// The log that the node goes on with is open.
     pub(super) fn log_is_open(&mut self, outgoing: &mut Outgoing) {
-        self.loading.started = true;
+        (self.loading.opening, self.loading.started) = (false, true);
         self.data_is_there(outgoing);
     }
 
