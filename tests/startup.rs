@@ -21,6 +21,9 @@ fn a_port_in_use_is_refused() {
     let first = Node::start(&[]);
     let port = first.port().to_string();
     assert_refused(&["--port", &port], &["address already in use", &port]);
+    // Redis's test programs, for which a node with `PID:` in its log has its port, try another one at these words.
+    let log = Node::refused(&["--port", &port]).1;
+    assert!(log.contains("Failed listening on port") && !log.contains(" PID: "), "{log}");
     assert_eq!(first.connect().call(&["PING"]), "+PONG\r\n");
 }
 

@@ -65,7 +65,6 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
-    greet(&config, cores);
     open_files::adjust(&mut config);
     let listeners = Listeners::open(&config, cores)?;
     let shares = listeners.shares()?;
@@ -76,6 +75,7 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
         Some(_) => listeners::bind_bus(&config, cluster_options(&config, cores).own_bus_port())?,
         None => Vec::new(),
     };
+    greet(&config, cores);
     let facts = Arc::new(facts(&config, &mut random));
     let hasher = KeyHasher::new(random.next_u64());
     let mut registry = Registry::new();
@@ -321,7 +321,7 @@ fn facts(config: &Config, random: &mut Xoshiro256PlusPlus) -> NodeFacts {
     }
 }
 
-/// The first words in the log. Redis's own test programs wait for `PID:` in them.
+/// The first words in the log of a node that has its ports. Redis's own test programs wait for `PID:` in them.
 fn greet(config: &Config, cores: usize) {
     let port: u16 = config.number("port");
     let mode = if config.flag("cluster-enabled") { "cluster" } else { "standalone" };

@@ -138,7 +138,8 @@ fn bind(address: &str, port: u16, backlog: i32, patience: Duration) -> Result<Op
         Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(format!(
             "Could not create server TCP listening socket {name}:{port}: bind: {error}. \
-             Cure: stop what uses the port, or choose another with --port"
+             Cure: stop what uses the port, or choose another with --port. \
+             Failed listening on port {port} (TCP), aborting."
         )
         .into()),
     }

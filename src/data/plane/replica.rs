@@ -126,6 +126,10 @@ fn psync(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
         // The bus core refuses it: it writes the log first, where whoever gets the error may look for the reason.
         return plane.ask_bus(at, request.args);
     }
+    if plane.locked {
+        // In Redis nobody comes between two commands of a transaction: not a replica, either, that one of them sent away.
+        return Ok(Flow::Retry(Hold::Store));
+    }
     let client = &mut plane.clients[at];
     let mut introduction = client.session.introduction.take().map(|said| *said).unwrap_or_default();
     introduction.ip = super::ask::host_of(&client.session.addr).to_owned();

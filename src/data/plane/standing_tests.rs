@@ -1,7 +1,7 @@
-//! How clients meet a standing that not all cores go by yet.
+//! How clients meet a standing that not all cores go by yet, and replicas a transaction that is not over.
 
 use super::message::{Inquiry, Message, Peer};
-use super::testing::Node;
+use super::testing::{Node, encode};
 use crate::contract::settings::Settings;
 use crate::contract::standing::{Standing, Waits};
 use std::sync::Arc;
@@ -55,4 +55,19 @@ fn a_new_primary_has_no_core_write_what_another_would_not_log() {
     };
     assert!(node.logs.iter().all(|batches| logged(batches) > 0));
     node.assert_at_rest();
+}
+
+#[test]
+fn a_replica_that_comes_in_the_midst_of_a_transaction_waits_for_its_end() {
+    let mut node = Node::new(2, 1, Settings::default());
+    let replica = node.connect(1);
+    let departs =
+        |node: &Node| node.planes[1].clients.get(replica.client).is_none_or(|client| client.departure.is_some());
+    node.planes[1].locked = true;
+    node.send(replica, &encode("PSYNC ? -1"));
+    assert!(!departs(&node));
+    node.planes[1].locked = false;
+    node.settle();
+    assert!(departs(&node));
+    assert!(node.take_replies(replica).is_empty());
 }
