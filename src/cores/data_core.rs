@@ -163,7 +163,7 @@ impl DataCore {
         {
             self.complete(completion)?;
         }
-        self.take_messages()?;
+        self.take_messages(started)?;
         self.open_doors_in_time(started);
         self.plane.end_waits();
         let mut more = self.plane.has_leftovers();
@@ -329,7 +329,7 @@ impl DataCore {
     }
 
     /// Takes what other threads sent, a bounded number from each.
-    fn take_messages(&mut self) -> io::Result<()> {
+    fn take_messages(&mut self, started: u64) -> io::Result<()> {
         for peer in 0..self.port.nodes() {
             for _ in 0..limits::MESSAGES_PER_TURN {
                 let Some(message) = self.port.pop(peer) else { break };
@@ -344,6 +344,12 @@ impl DataCore {
                     Message::Tell(Notice::Logged(number)) => self.withheld.logged(number),
                     Message::Tell(Notice::HoldWrites(full)) => self.log_full = full,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
+                    Message::Apply(batch) => {
+                        self.plane.message(Peer(peer as u16), Message::Apply(batch), &self.bump);
+                        if clock::monotonic_ns().saturating_sub(started) > limits::APPLY_NS {
+                            break;
+                        }
+                    }
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
                 }
                 if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {

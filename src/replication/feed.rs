@@ -8,8 +8,8 @@ use crate::base::ids::CoreId;
 use crate::resp::parse::{self, Args, Limits, ParseState, Parsed, Span};
 use std::sync::Arc;
 
-/// Bytes from which a piece is not made longer.
-const PIECE: usize = 128 * 1024;
+/// Bytes from which a piece is not made longer: some hundred commands, which a core executes in one go.
+const PIECE: usize = 16 * 1024;
 
 /// Arguments of most commands: so many are looked at without a list on the heap.
 const FEW: usize = 8;
