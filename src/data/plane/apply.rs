@@ -84,8 +84,9 @@ impl Plane {
                 like = command.filter(|command| !command.is_subcommand);
                 self.request(command, args, bump)
             }));
-            if requests.len() > 1 && !self.locked {
-                self.prefetch(commands[0].0, requests);
+            let db = commands[0].0;
+            if requests.len() > 1 && !self.locked && db < self.settings.databases {
+                self.prefetch(db, requests);
             }
             let mut timed = 0;
             for (index, (request, (db, _, follows))) in requests.iter().zip(commands).enumerate() {
@@ -164,6 +165,7 @@ impl Plane {
     /// come before those of the next command. All stores are here.
     fn apply_script(&mut self, db: usize, args: &[&[u8]], command: &'static Command) -> Result<(), Error> {
         let call = Call {
+            debugging: None,
             caller: Caller::Primary,
             args,
             command,

@@ -194,4 +194,9 @@ local function load_library(f)
     return ok, problem
 end
 
-return { run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G }
+-- What the debugger works with.
+local tools = { libraries.redis, G, proxies, compile, problem_of }
+
+return {
+    run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G, tools = tools,
+}

@@ -227,6 +227,14 @@ impl Store {
         self.header(handle).kind()
     }
 
+    /// How many lines of a database's tables have 0, 1 ... entries, and last, how many keys have deadlines.
+    pub fn table_lines(&self, db: usize) -> Vec<u64> {
+        let database = &self.databases[db];
+        let mut counts = database.line_counts(self.arena.memory()).to_vec();
+        counts.push(database.volatile.len() as u64);
+        counts
+    }
+
     /// An entry's key.
     #[inline]
     pub fn key_of(&self, handle: Handle) -> &[u8] {

@@ -41,6 +41,16 @@ pub enum Entry<'l> {
     Bytes(&'l [u8]),
 }
 
+/// An entry as it lies there.
+pub struct RawEntry<'l> {
+    /// Its value.
+    pub value: Entry<'l>,
+    /// Its bytes.
+    pub entry: std::ops::Range<usize>,
+    /// How many of them, at the end, are their length.
+    pub back: usize,
+}
+
 impl<'l> Entry<'l> {
     /// The value as text; an integer is written to `buffer`.
     pub fn text<'t>(self, buffer: &'t mut itoa::Buffer) -> &'t [u8]
@@ -291,6 +301,20 @@ impl Listpack {
     /// Its entries in order; from the end too.
     pub fn iter(&self) -> Iter<'_> {
         Iter { listpack: self, front: HEADER, back: self.end() }
+    }
+
+    /// Its entries as they lie there.
+    pub fn raw_entries(&self) -> impl Iterator<Item = RawEntry<'_>> {
+        let mut at = HEADER;
+        std::iter::from_fn(move || {
+            (at < self.end()).then(|| {
+                let (value, length) = self.decode(at);
+                let back = back_length_len(length);
+                let entry = at..at + length + back;
+                at = entry.end;
+                RawEntry { value, entry, back }
+            })
+        })
     }
 
     fn told_count(&self) -> u16 {
