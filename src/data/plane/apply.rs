@@ -74,15 +74,11 @@ impl Plane {
         for commands in batch.commands.chunks(AHEAD) {
             arena.reset();
             let bump = &arena;
-            let mut like: Option<&'static Command> = None;
             let requests = bump.alloc_slice_fill_iter(commands.iter().map(|(_, count, _)| {
                 let (args, rest) = spans.split_at(*count);
                 spans = rest;
                 let args: &[&[u8]] = bump.alloc_slice_fill_iter(args.iter().map(|span| span.of(&batch.stream)));
-                // As in a client's pipeline, one command mostly follows another of its kind.
-                let command = like.filter(|command| command.is_called(args[0])).or_else(|| self.registry.find(args));
-                like = command.filter(|command| !command.is_subcommand);
-                self.request(command, args, bump)
+                self.resolve(args, bump)
             }));
             let db = commands[0].0;
             if requests.len() > 1 && !self.locked && db < self.settings.databases {

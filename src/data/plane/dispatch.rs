@@ -293,12 +293,7 @@ impl Plane {
     }
 
     #[inline(always)]
-    pub(super) fn request<'a>(
-        &self,
-        command: Option<&'static Command>,
-        args: &'a [&'a [u8]],
-        bump: &'a Bump,
-    ) -> Request<'a> {
+    fn request<'a>(&self, command: Option<&'static Command>, args: &'a [&'a [u8]], bump: &'a Bump) -> Request<'a> {
         let key = command.and_then(|command| command.first_key(args)).map(|index| self.options.hasher.key(args[index]));
         Request { command, args, key, bump, outcome: Cell::new(Outcome::Not) }
     }
