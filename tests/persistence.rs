@@ -92,6 +92,44 @@ fn a_log_with_a_torn_end_is_loaded_as_far_as_it_goes_or_refused() {
 }
 
 #[test]
+fn a_clusters_replica_that_starts_again_loads_what_it_has_before_it_asks_its_primary() {
+    let args = args_of_cluster();
+    let (primary, mut replica) = (Node::start(&args), Node::start(&args));
+    Node::form_cluster(&[&primary, &replica], 1);
+    let mut client = primary.connect();
+    let name = client.run("CLUSTER MYID").strings().remove(0);
+    assert_eq!(replica.connect().run(&format!("CLUSTER REPLICATE {name}")), "+OK\r\n");
+    let stands = |node: &Node| {
+        let info = node.connect().run("INFO replication");
+        (info.contains("role:slave"), info.contains("master_link_status:up"))
+    };
+    eventually("the replica has its primary's data", || stands(&replica) == (true, true));
+    // What is past its deadline is there until the primary says that it is gone.
+    assert_eq!(client.run("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK\r\n");
+    client.run("SET dead v PX 1");
+    for number in 0..100 {
+        client.run(&format!("SET key:{number} {number}"));
+    }
+    assert_eq!(client.run("WAIT 1 0"), ":1\r\n");
+    replica.terminate();
+    primary.signal("STOP");
+    eventually("the primary says nothing", || primary.stands_still());
+
+    replica.restart(&args);
+    assert_eq!(replica.connect().run("DBSIZE"), ":101\r\n");
+    assert_eq!(stands(&replica), (true, false));
+    primary.signal("CONT");
+    eventually("the replica follows its primary", || stands(&replica) == (true, true));
+    let stats = client.run("INFO stats");
+    assert!(stats.contains("sync_full:1\r\nsync_partial_ok:1\r\n"), "{}", stats.text());
+}
+
+fn args_of_cluster() -> Vec<&'static str> {
+    let durable = ["--save", "3600 1", "--enable-debug-command", "yes"];
+    [&["--cluster-enabled", "yes", "--repl-diskless-sync-delay", "0", "--data-cores", "2"][..], &durable].concat()
+}
+
+#[test]
 fn a_key_that_expires_before_a_reload_does_not_take_what_is_written_after_it_with_it() {
     let mut node = Node::start(&args(&["--data-cores", "2", "--appendfsync", "always"]));
     let mut client = node.connect();

@@ -48,6 +48,9 @@ pub const MESH_CAPACITY: usize = 1024;
 /// Pieces of its primary's stream that a replica's cores have to execute at a time.
 pub const PIECES_UNDER_WAY: usize = 16;
 
+/// Nanoseconds after which a turn takes no more pieces of the primary's stream: clients want to read meanwhile.
+pub const APPLY_NS: u64 = 300_000;
+
 /// Bytes of its primary's stream, not handed to the cores yet, from which a replica does not read on.
 pub const LINK_INPUT: usize = 1024 * 1024;
 

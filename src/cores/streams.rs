@@ -222,3 +222,38 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
     };
     or(read, write).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+
+    /// Hears nothing: no task of a stream has its turn in these tests.
+    #[derive(Clone)]
+    struct Deaf;
+
+    impl Listener for Deaf {
+        fn stream_opened(&self, _: LinkId) {}
+        fn stream_received(&self, _: LinkId, _: &[u8]) {}
+        fn stream_sent(&self, _: LinkId, _: usize) {}
+        fn stream_ended(&self, _: LinkId, _: &str) {}
+    }
+
+    #[test]
+    fn what_a_replica_is_sent_is_in_its_socket_before_anything_else_is_done() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut replica = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = OwnedFd::from(listener.accept().unwrap().0);
+        glommio::LocalExecutor::default().run(async move {
+            let (mut streams, link) = (Streams::default(), LinkId(1));
+            streams.carry_out(StreamCommand::Adopt(link, ours, true), &Deaf);
+            let sent = streams.carry_out(StreamCommand::Send(link, b"written".to_vec()), &Deaf);
+            assert_eq!(sent, Some((link, 7)));
+            let mut bytes = [0; 7];
+            replica.read_exact(&mut bytes).unwrap();
+            assert_eq!(&bytes, b"written");
+            streams.close_all();
+        });
+    }
+}

@@ -8,8 +8,11 @@ use crate::base::ids::CoreId;
 use crate::resp::parse::{self, Args, Limits, ParseState, Parsed, Span};
 use std::sync::Arc;
 
-/// Bytes from which a piece is not made longer.
-const PIECE: usize = 128 * 1024;
+/// Bytes from which a piece is not made longer: some hundred commands, which a core executes in one go.
+const PIECE: usize = 16 * 1024;
+
+/// Arguments of most commands: so many are looked at without a list on the heap.
+const FEW: usize = 8;
 
 /// Who executes a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +144,16 @@ impl Feed {
 
     /// Takes the command whose arguments begin at span `first`. Returns what came before it, if it has to stand alone.
     fn take(&mut self, first: usize, target: &impl Fn(&[&[u8]]) -> Target) -> Option<Piece> {
-        let args: Vec<&[u8]> = self.spans[first..].iter().map(|span| span.of(&self.bytes)).collect();
+        let spans = &self.spans[first..];
+        let (mut few, many): ([&[u8]; FEW], Vec<&[u8]>);
+        let args = if spans.len() <= FEW {
+            few = [&[]; FEW];
+            few.iter_mut().zip(spans).for_each(|(arg, span)| *arg = span.of(&self.bytes));
+            &few[..spans.len()]
+        } else {
+            many = spans.iter().map(|span| span.of(&self.bytes)).collect();
+            &many
+        };
         let is = |name: &[u8]| args[0].eq_ignore_ascii_case(name);
         let mut said = None;
         if is(b"SELECT") && args.len() == 2 {
@@ -155,7 +167,7 @@ impl Feed {
             self.wants_ack = args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK"));
         } else if !is(b"PING") {
             let follows = self.in_transaction && self.commands.len() > self.whole.commands;
-            said = Some(Command { target: target(&args), db: self.db, args: args.len(), follows });
+            said = Some(Command { target: target(args), db: self.db, args: args.len(), follows });
         }
         match said {
             Some(command) => self.commands.push(command),

@@ -17,15 +17,27 @@ pub struct Clocked {
 }
 
 impl Plane {
-    /// Counts and times commands that were executed one after the other since the last reading of the clock.
+    /// Counts and times commands of client `at`, and notes one that was slow.
     pub(super) fn account(&mut self, at: u32, requests: &[Request<'_>]) {
         if requests.is_empty() {
             return;
         }
+        let elapsed = self.count(requests);
+        if let [request] = requests
+            && let Some(command) = request.command
+            && matches!(request.outcome.get(), Outcome::Done | Outcome::Failed)
+        {
+            self.note_slowness(at, command, request.args, elapsed / 1000);
+        }
+    }
+
+    /// Counts and times commands that were executed one after the other since the last reading of the clock; how many
+    /// nanoseconds ago that was.
+    pub(super) fn count(&mut self, requests: &[Request<'_>]) -> u64 {
         let now = (self.options.clock)();
         let elapsed = now.saturating_sub(self.now.mono_ns);
         self.now.mono_ns = now;
-        let each = elapsed / requests.len() as u64;
+        let each = elapsed / requests.len().max(1) as u64;
         let track = self.settings.latency_tracking;
         let kind = |request: &Request<'_>| (request.command.map(Command::id), request.outcome.get());
         for run in requests.chunk_by(|a, b| kind(a) == kind(b)) {
@@ -34,12 +46,7 @@ impl Plane {
                 self.commands.called(id, run.len() as u64, each, outcome == Outcome::Failed, track);
             }
         }
-        if let [request] = requests
-            && let Some(command) = request.command
-            && matches!(request.outcome.get(), Outcome::Done | Outcome::Failed)
-        {
-            self.note_slowness(at, command, request.args, elapsed / 1000);
-        }
+        elapsed
     }
 
     /// A command of client `at` begins to wait for others. One that waits for a command of its own (EXEC) does not: that

@@ -5,17 +5,24 @@
 //! is one unit of this node's log as well.
 
 use super::Plane;
+use super::dispatch::{Outcome, Request};
 use super::functions;
 use super::log::Unit;
 use super::message::{Inquiry, Message, Notice, Peer, Scope};
 use super::script::{Call, Caller, Ended};
 use crate::data::command::{Command, Run, keyspace};
-use crate::data::exec::Exec;
+use crate::data::exec::{Exec, Handler};
 use crate::data::route::Manner;
 use crate::resp::parse::Span;
 use crate::resp::{Error, Proto, Reply};
 use bumpalo::Bump;
 use std::sync::Arc;
+
+/// Commands whose keys are looked for together: memory is slow.
+const AHEAD: usize = 16;
+
+/// Memory for so many commands, at first.
+const ARENA: usize = 16 * 1024;
 
 /// Commands for one core, or for all.
 #[derive(Default)]
@@ -33,7 +40,7 @@ pub struct ApplyBatch {
 
 impl Plane {
     /// Executes a batch and sends it back.
-    pub(super) fn apply(&mut self, from: Peer, batch: Box<ApplyBatch>, bump: &Bump) {
+    pub(super) fn apply(&mut self, from: Peer, batch: Box<ApplyBatch>) {
         if self.pause.is_some() || !self.paused_applies.is_empty() {
             // CLIENT PAUSE holds for the primary too, as in Redis.
             self.paused_applies.push((from, batch));
@@ -43,70 +50,92 @@ impl Plane {
             self.stalled.push((from, Message::Apply(batch)));
             return;
         }
-        self.apply_here(&batch, bump);
+        self.apply_here(&batch);
         self.send(from, Message::Applied(batch));
     }
 
     /// Executes the batches that waited for the end of a pause.
-    pub(super) fn apply_after_pause(&mut self, bump: &Bump) {
+    pub(super) fn apply_after_pause(&mut self) {
         if self.pause.is_none() {
             for (from, batch) in std::mem::take(&mut self.paused_applies) {
-                self.apply(from, batch, bump);
+                self.apply(from, batch);
             }
         }
     }
 
     /// Executes a batch on the stores that are here.
-    pub(super) fn apply_here(&mut self, batch: &ApplyBatch, bump: &Bump) {
+    pub(super) fn apply_here(&mut self, batch: &ApplyBatch) {
         for (_, store) in self.stores.iter_mut() {
             store.clock.at_zero = self.now.unix_ms;
         }
         self.applying = true;
-        let mut first = 0;
-        let mut args: Vec<&[u8]> = Vec::new();
-        for (number, (db, count, follows)) in batch.commands.iter().enumerate() {
-            if !follows && batch.commands.get(number + 1).is_some_and(|(.., follows)| *follows) {
-                self.log.resume(Unit::default());
+        let (mut spans, mut number) = (batch.spans.as_slice(), 0);
+        let mut arena = Bump::with_capacity(ARENA);
+        for commands in batch.commands.chunks(AHEAD) {
+            arena.reset();
+            let bump = &arena;
+            let requests = bump.alloc_slice_fill_iter(commands.iter().map(|(_, count, _)| {
+                let (args, rest) = spans.split_at(*count);
+                spans = rest;
+                let args: &[&[u8]] = bump.alloc_slice_fill_iter(args.iter().map(|span| span.of(&batch.stream)));
+                self.resolve(args, bump)
+            }));
+            let db = commands[0].0;
+            if requests.len() > 1 && !self.locked && db < self.settings.databases {
+                self.prefetch(db, requests);
             }
-            let spans = &batch.spans[first..first + count];
-            first += count;
-            args.clear();
-            args.extend(spans.iter().map(|span| span.of(&batch.stream)));
-            if let Err(error) = self.apply_command(*db, &args, bump) {
-                let name = String::from_utf8_lossy(args[0]).into_owned();
-                log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
-                self.send(self.bus(), Message::Tell(Notice::CannotApply(batch.window, name)));
+            let mut timed = 0;
+            for (index, (request, (db, _, follows))) in requests.iter().zip(commands).enumerate() {
+                number += 1;
+                let goes_on = batch.commands.get(number).is_some_and(|(.., follows)| *follows);
+                if goes_on && !follows {
+                    self.log.resume(Unit::default());
+                }
+                let alone = !request.is_quick();
+                if alone {
+                    self.count(&requests[timed..index]);
+                    timed = index;
+                }
+                self.apply_or_tell(batch.window, *db, request);
+                if alone {
+                    self.count(&requests[timed..=index]);
+                    timed = index + 1;
+                }
+                if !goes_on {
+                    self.log.end_unit();
+                }
             }
-            if batch.commands.get(number + 1).is_none_or(|(.., follows)| !follows) {
-                self.log.end_unit();
-            }
+            self.count(&requests[timed..]);
         }
         self.applying = false;
     }
 
-    fn apply_command(&mut self, db: usize, args: &[&[u8]], bump: &Bump) -> Result<(), Error> {
-        self.stats.commands += 1;
-        let result = match self.registry.find(args) {
+    /// Executes a command, and tells the bus core if that can't be done.
+    fn apply_or_tell(&mut self, window: u64, db: usize, request: &Request<'_>) {
+        let result = self.apply_command(db, request);
+        request.outcome.set(if result.is_ok() { Outcome::Done } else { Outcome::Failed });
+        if let Err(error) = result {
+            let name = String::from_utf8_lossy(request.args[0]).into_owned();
+            log::warn!("== CRITICAL == This replica can't execute its primary's command '{name}': {error}");
+            self.send(self.bus(), Message::Tell(Notice::CannotApply(window, name)));
+        }
+    }
+
+    fn apply_command(&mut self, db: usize, request: &Request<'_>) -> Result<(), Error> {
+        let args = request.args;
+        match request.command {
             _ if db >= self.settings.databases => Err(Error::new("ERR DB index is out of range")),
             Some(command) if !command.spec.arity_fits(args.len()) => Err(Error::Arity(command.spec.full_name().into())),
             Some(command) => match &command.run {
-                Run::Keyed(_) => self.apply_keyed(db, args, command, bump),
+                Run::Keyed(handler) => self.apply_keyed(db, request, *handler),
                 Run::Session(_) | Run::Node(_) => self.apply_to_node(db, args, command),
                 Run::Script => self.apply_script(db, args, command),
             },
             None => Err(self.registry.refusal(args)),
-        };
-        if let Some(command) = self.registry.find(args) {
-            let now = (self.options.clock)();
-            let elapsed = now.saturating_sub(self.now.mono_ns);
-            self.now.mono_ns = now;
-            self.commands.called(command.id(), 1, elapsed, result.is_err(), self.settings.latency_tracking);
         }
-        result
     }
 
-    fn apply_keyed(&mut self, db: usize, args: &[&[u8]], command: &Command, bump: &Bump) -> Result<(), Error> {
-        let Run::Keyed(handler) = &command.run else { return Ok(()) };
+    fn apply_keyed(&mut self, db: usize, request: &Request<'_>, handler: Handler) -> Result<(), Error> {
         let mut reply = std::mem::take(&mut self.unwanted);
         reply.clear();
         let mut exec = Exec {
@@ -117,14 +146,14 @@ impl Plane {
             settings: &self.settings,
             hasher: self.options.hasher,
             effects: &mut self.effects,
-            scratch: bump,
+            scratch: request.bump,
             may_block: false,
             woken: None,
-            routed: None,
+            routed: request.key,
         };
-        let result = handler(&mut exec, args);
+        let result = handler(&mut exec, request.args);
         self.unwanted = reply;
-        self.settle(db, args, None);
+        self.settle(db, request.args, None);
         result
     }
 

@@ -104,6 +104,7 @@ impl Plane {
     /// Asks the bus core to execute a command, and passes its reply on.
     pub fn ask_bus(&mut self, at: u32, args: &[&[u8]]) -> Result<Flow, Error> {
         let keys = self.transacting(at).then(|| self.keys_for_bus(args));
+        let answered_ns = self.clients[at].answered_at();
         let session = &self.clients[at].session;
         let command = super::message::BusCommand {
             args: args.iter().map(|arg| arg.to_vec()).collect(),
@@ -112,6 +113,7 @@ impl Plane {
             local: session.local,
             reached: host_of(&session.laddr).to_owned(),
             keys,
+            answered_ns,
         };
         let next: Next = Box::new(|plane, at, answers| match answers.into_iter().next() {
             Some(Answer::Reply(reply)) => {
@@ -423,7 +425,7 @@ impl Plane {
             Message::Tell(Notice::Taken(taken)) => self.note_taken(CoreId(from.0 as u8), taken),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
-            Message::Apply(batch) => self.apply(from, batch, bump),
+            Message::Apply(batch) => self.apply(from, batch),
             Message::Report(number, report) => self.reported(number, report, bump),
             // The driver, or the bus core, takes these.
             Message::Adopt(_) | Message::Listen(_) | Message::Errand(..) => {}

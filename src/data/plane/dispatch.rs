@@ -77,7 +77,7 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     /// Whether it can't take long, so that it needs no clock of its own.
-    fn is_quick(&self) -> bool {
+    pub(super) fn is_quick(&self) -> bool {
         self.command.is_none_or(|command| command.quick)
     }
 }
@@ -201,7 +201,7 @@ impl Plane {
                 self.request(command, args, bump)
             });
             if count > 1 && !self.locked {
-                self.prefetch(at, requests);
+                self.prefetch(self.clients[at].session.db, requests);
             }
             // Execute. Quick commands are timed together, others each for itself.
             let mut timed = 0;
@@ -300,8 +300,7 @@ impl Plane {
 
     /// Brings nearer what the requests will look at: tables, lines of tables, entries. (That of a key of another core
     /// is looked for in vain, which harms nobody.)
-    fn prefetch(&self, at: u32, requests: &[Request<'_>]) {
-        let db = self.clients[at].session.db;
+    pub(super) fn prefetch(&self, db: usize, requests: &[Request<'_>]) {
         let store = self.stores.home();
         let keys = || requests.iter().filter_map(|request| request.key.as_ref());
         keys().for_each(|key| store.prefetch_slot(db, key.slot));

@@ -42,8 +42,10 @@ pub struct Counters {
     pub output_buffer_limit_disconnections: u64,
     /// Clients closed for `maxmemory-clients`.
     pub evicted_clients: u64,
-    /// The longest turn, ns.
+    /// The longest turn, ns; with what other threads took of the CPU meanwhile.
     pub longest_turn_ns: u64,
+    /// The most CPU that a turn took, ns; measured while `latency-monitor-threshold` is not 0.
+    pub longest_turn_cpu_ns: u64,
     /// The longest turn by the store's own work (expiry, eviction, freeing), ns.
     pub longest_upkeep_ns: u64,
     /// Turns of the loop.
@@ -300,8 +302,16 @@ impl Counters {
         self.output_buffer_limit_disconnections += other.output_buffer_limit_disconnections;
         self.evicted_clients += other.evicted_clients;
         self.longest_turn_ns = self.longest_turn_ns.max(other.longest_turn_ns);
+        self.longest_turn_cpu_ns = self.longest_turn_cpu_ns.max(other.longest_turn_cpu_ns);
         self.longest_upkeep_ns = self.longest_upkeep_ns.max(other.longest_upkeep_ns);
         self.turns += other.turns;
+    }
+
+    /// A turn is over; the CPU it took, if that was measured.
+    pub fn took_turn(&mut self, wall_ns: u64, cpu_ns: Option<u64>) {
+        self.turns += 1;
+        self.longest_turn_ns = self.longest_turn_ns.max(wall_ns);
+        self.longest_turn_cpu_ns = self.longest_turn_cpu_ns.max(cpu_ns.unwrap_or(0));
     }
 }
 

@@ -216,7 +216,7 @@ impl Plane {
                     self.clock_out(client.index);
                 }
             }
-            Purpose::Order(number, order) => self.carry_out(number, *order, bump),
+            Purpose::Order(number, order) => self.carry_out(number, *order),
             Purpose::Work(client, work) => {
                 work(self, client.index);
                 self.clock_out(client.index);

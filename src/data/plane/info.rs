@@ -280,6 +280,7 @@ fn coreslot(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "hops", figures.counters.hops);
     field(out, "loop_turns", figures.counters.turns);
     field(out, "longest_turn_usec", figures.counters.longest_turn_ns / 1000);
+    field(out, "longest_turn_cpu_usec", figures.counters.longest_turn_cpu_ns / 1000);
     field(out, "longest_upkeep_usec", figures.counters.longest_upkeep_ns / 1000);
     for (core, (clients, commands, keys, bytes)) in figures.cores.iter().enumerate() {
         field(out, &format!("core{core}"), format!("clients={clients},commands={commands},keys={keys},bytes={bytes}"));

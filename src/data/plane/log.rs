@@ -317,6 +317,11 @@ impl Plane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::settings::Settings;
+    use crate::contract::standing::Standing;
+    use crate::data::plane::message::{Inquiry, Peer};
+    use crate::data::plane::testing::Node;
+    use std::sync::Arc;
 
     fn text(batch: &LogBatch) -> String {
         String::from_utf8_lossy(&batch.bytes).replace("\r\n", " ")
@@ -356,6 +361,23 @@ mod tests {
         let to = |part: &LogPart| if let LogPart::Commands { to, .. } = part { Some(*to) } else { None };
         let parts: Vec<_> = log.take(1).unwrap().parts.iter().filter_map(to).collect();
         assert_eq!(parts, [Audience::All, Audience::Disk, Audience::All]);
+    }
+
+    #[test]
+    fn replies_wait_for_the_batch_of_their_turn_while_replicas_follow() {
+        let mut node = Node::new(1, 1, Settings::default());
+        let client = node.connect(0);
+        let standings = [(false, 0), (true, 2), (false, 0), (true, 4)];
+        for (number, (followed, awaited)) in standings.into_iter().enumerate() {
+            let standing = Standing { log: true, followed, ..Standing::default() };
+            node.bus_says(Peer(0), Message::Ask(0, Inquiry::Stand(Arc::new(standing))));
+            node.settle();
+            node.call(client, "SET key value");
+            assert_eq!((node.logs[0].len(), node.planes[0].awaited_batch()), (number + 1, awaited));
+            // Who reads sees what may yet be lost: that reply waits as well.
+            node.call(client, "GET key");
+            assert_eq!(node.planes[0].awaited_batch(), awaited);
+        }
     }
 
     #[test]

@@ -335,6 +335,8 @@ pub struct BusCommand {
     /// Inside a transaction, which holds every store so that nobody else can count: how many keys there are, for a
     /// command on one slot in that slot.
     pub keys: Option<u64>,
+    /// When all was done that the client has been answered for; `u64::MAX`: just now.
+    pub answered_ns: u64,
 }
 
 /// An answer.

@@ -67,8 +67,7 @@ fn wait(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {
     // A transaction waits for nobody: it is told how it stands.
     let [wanted, timeout] =
         if plane.transacting(at) { [b"0".as_slice(); 2] } else { [request.args[1], request.args[2]] };
-    let answered = plane.clients[at].answered_at().to_string();
-    plane.ask_bus(at, &[b"WAIT", wanted, timeout, answered.as_bytes()])
+    plane.ask_bus(at, &[b"WAIT", wanted, timeout])
 }
 
 fn replconf(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

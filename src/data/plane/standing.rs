@@ -12,7 +12,6 @@ use crate::data::rdb::write::{Style, Usage};
 use crate::data::script::functions::Policy;
 use crate::data::store::Store;
 use crate::resp::Error;
-use bumpalo::Bump;
 use std::sync::Arc;
 
 /// Whether the control plane answers this command, and it changes nothing: it has no data to wait for. Redis, whose one
@@ -120,7 +119,7 @@ impl Plane {
     }
 
     /// Carries out an order: all stores are here.
-    pub(super) fn carry_out(&mut self, number: u64, order: Order, bump: &Bump) {
+    pub(super) fn carry_out(&mut self, number: u64, order: Order) {
         match order {
             Order::Cut(snapshot) => self.cut(snapshot),
             Order::Replace(stores, functions) => {
@@ -138,7 +137,7 @@ impl Plane {
                 return self.send(self.bus(), Message::Answer(number, answer));
             }
             Order::Apply(batch) => {
-                self.apply_here(&batch, bump);
+                self.apply_here(&batch);
                 self.send(self.bus(), Message::Applied(batch));
                 return;
             }

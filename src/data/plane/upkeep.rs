@@ -87,7 +87,7 @@ impl Plane {
         if !self.is_paused() {
             self.release_held(bump);
         }
-        self.apply_after_pause(bump);
+        self.apply_after_pause();
         if self.cron_paused {
             return self.idle_work();
         }

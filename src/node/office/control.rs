@@ -19,7 +19,6 @@ use crate::cores::bus_links::LinkCommand;
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope};
 use crate::node::saver::{Outlives, Saver};
 use crate::resp::{Error, Reply};
-use crate::slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -258,21 +257,17 @@ impl NodeOffice {
             Action::SaveConfig | Action::WriteConfig => {}
             Action::StopReplication => self.replicate(None, outgoing),
             Action::Replicate { ip, port } => self.replicate(Some((ip, port)), outgoing),
-            Action::FlushAll => self.ask_all(&Inquiry::Flush(Scope::All), Then::Nothing, outgoing),
+            Action::FlushAll => self.empty(&Inquiry::Flush(Scope::All), outgoing),
             Action::PublishTopology(topology) => {
                 self.ask_all(&Inquiry::Adopt(None, Some(topology)), Then::Nothing, outgoing);
             }
             Action::Connect { link, ip, port } => outgoing.links.push(LinkCommand::Connect { link, ip, port }),
             Action::Send(link, packet) => outgoing.links.push(LinkCommand::Send(link, packet)),
             Action::Close(link) => outgoing.links.push(LinkCommand::Close(link)),
-            Action::DropSlots(slots) => self.drop_slots(slots, outgoing),
+            Action::DropSlots(slots) => self.empty(&Inquiry::DropSlots(slots.into()), outgoing),
             Action::PauseWrites(until) => self.pause_writes(until, outgoing),
             Action::Deliver { sharded, channel, message } => self.deliver(sharded, &channel, &message, outgoing),
         }
-    }
-
-    fn drop_slots(&mut self, slots: Vec<Slot>, outgoing: &mut Outgoing) {
-        self.ask_all(&Inquiry::DropSlots(slots.into()), Then::Nothing, outgoing);
     }
 
     fn deliver(&mut self, sharded: bool, channel: &[u8], message: &[u8], outgoing: &mut Outgoing) {

@@ -69,7 +69,7 @@ enum Then {
     Hold(Held),
     /// The data cores go by the standing they were told.
     Stood,
-    /// All keys are deleted, so that a snapshot can take their place.
+    /// What was to be deleted is, so that a snapshot can take its place.
     Emptied,
     /// That client waits for so many replicas, so many ms; when it got its last answer.
     Wait(ClientId, usize, u64, u64),

@@ -50,8 +50,8 @@ pub struct ReplicationDesk {
     loader: Option<SnapshotLoader>,
     /// The database that is selected behind the snapshot that is being put in place.
     replacing: Option<(u64, usize)>,
-    /// How many times the data cores were told to delete all keys and have not all done so, and the snapshot that waits
-    /// for them: a late one would empty the new stores.
+    /// How many times the data cores were told to delete keys and have not all done so, and the snapshot that waits for
+    /// them: a late one would empty the new stores.
     emptying: usize,
     loaded: Option<Box<Loaded>>,
     /// A snapshot for replicas that must be told its length first.
@@ -126,7 +126,11 @@ pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> 
         // It may use keys that it does not name.
         return Target::Several;
     }
-    let positions = if command.spec.arity_fits(args.len()) { command.key_indexes(args) } else { Vec::new() };
+    let fits = command.spec.arity_fits(args.len());
+    if command.single_key > 0 && fits {
+        return Target::Core(owners.of(Slot::of_key(args[usize::from(command.single_key)])));
+    }
+    let positions = if fits { command.key_indexes(args) } else { Vec::new() };
     let cores: BTreeSet<CoreId> =
         positions.into_iter().map(|position| owners.of(Slot::of_key(args[position]))).collect();
     match (cores.len(), cores.first(), &command.run) {
@@ -321,10 +325,7 @@ impl NodeOffice {
                 outgoing.streams.push(StreamCommand::Close(link));
             }
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
-            Action::Empty => {
-                desk.emptying += 1;
-                self.ask_all(&Inquiry::Flush(Scope::All), Then::Emptied, outgoing);
-            }
+            Action::Empty => self.empty(&Inquiry::Flush(Scope::All), outgoing),
             Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),
             Action::CountKeys => self.ask_all(&Inquiry::Size(Scope::All), Then::Counted, outgoing),
             Action::HoldWrites(hold) => self.pause_writes(hold.then_some(u64::MAX), outgoing),

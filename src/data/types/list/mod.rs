@@ -189,7 +189,7 @@ impl List {
             List::One(pack) => (Some(NodeRef::Packed(pack)), None, start),
             List::Many(list) => {
                 let (at, inside) = list.locate(start).unwrap_or((list.nodes.len(), 0));
-                (None, Some(list.nodes.range(at..)), inside)
+                (None, Some(list.nodes.focus().narrow(at..).into_iter()), inside)
             }
         };
         let nodes = one.into_iter().chain(many.into_iter().flatten().map(Node::view));
@@ -203,7 +203,7 @@ impl List {
             List::Many(list) => {
                 let last = list.len.checked_sub(skip + 1).and_then(|last| list.locate(last));
                 let (end, inside) = last.map_or((0, 0), |(at, inside)| (at + 1, list.nodes[at].count() - 1 - inside));
-                (None, Some(list.nodes.range(..end)), inside)
+                (None, Some(list.nodes.focus().narrow(..end).into_iter()), inside)
             }
         };
         let nodes = one.into_iter().chain(many.into_iter().flatten().map(Node::view).rev());

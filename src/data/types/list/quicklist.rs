@@ -1,17 +1,19 @@
 //! A list of more than one node.
 //!
-//! Invariants: no node is empty; `len` and `content` are the sums over all nodes.
+//! The nodes are a persistent vector: a copy of the list, as a snapshot makes one, costs the same whatever their number,
+//! and who changes the list then copies the few places on the way to the node that changes. Invariants: no node is empty;
+//! `len` and `content` are the sums over all nodes.
 
 use super::node::Node;
 use super::{End, Limits};
 use crate::data::types::listpack::Entry;
-use std::collections::VecDeque;
+use imbl::Vector;
 
 /// See the module's description.
 #[derive(Clone, Debug, Default)]
 pub struct Quicklist {
     /// In order.
-    pub nodes: VecDeque<Node>,
+    pub nodes: Vector<Node>,
     /// How many elements there are.
     pub len: usize,
     /// Bytes the nodes have on the heap.
@@ -21,14 +23,14 @@ pub struct Quicklist {
 impl Quicklist {
     /// A list of one node.
     pub fn new(node: Node) -> Quicklist {
-        let mut list = Quicklist { nodes: VecDeque::with_capacity(2), ..Quicklist::default() };
+        let mut list = Quicklist::default();
         list.put(0, node);
         list
     }
 
     /// Bytes it has on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.content
+        self.nodes.len() * size_of::<Node>() + self.content
     }
 
     /// Which node has the element with index `index`, and its index there.
@@ -145,11 +147,22 @@ impl Quicklist {
             at += 1;
         }
         self.len -= whole;
-        self.nodes.drain(first..at).for_each(dead);
+        self.cut(first, at).into_iter().for_each(dead);
         if count > 0 {
             self.change(first, |node| node.delete(inside, count));
         }
-        self.shrink();
+    }
+
+    /// Takes nodes out. At the ends that needs no joining of what is left.
+    fn cut(&mut self, first: usize, end: usize) -> Vector<Node> {
+        if end == self.nodes.len() {
+            self.nodes.split_off(first)
+        } else if first == 0 {
+            let rest = self.nodes.split_off(end);
+            std::mem::replace(&mut self.nodes, rest)
+        } else {
+            self.nodes.slice(first..end)
+        }
     }
 
     /// Deletes at most `limit` elements that are `text`, from that end on; returns how many.
@@ -168,7 +181,6 @@ impl Quicklist {
             *content -= if stays { 0 } else { node.heap_bytes() };
             stays
         });
-        self.shrink();
         deleted
     }
 
@@ -183,11 +195,10 @@ impl Quicklist {
             self.len -= node.count();
             self.content -= node.heap_bytes();
         }
-        self.shrink();
         !self.nodes.is_empty()
     }
 
-    /// Adds a node; those behind it move.
+    /// Adds a node.
     pub fn put(&mut self, at: usize, node: Node) {
         self.len += node.count();
         self.content += node.heap_bytes();
@@ -195,11 +206,9 @@ impl Quicklist {
     }
 
     fn take(&mut self, at: usize) {
-        if let Some(node) = self.nodes.remove(at) {
-            self.len -= node.count();
-            self.content -= node.heap_bytes();
-        }
-        self.shrink();
+        let node = self.nodes.remove(at);
+        self.len -= node.count();
+        self.content -= node.heap_bytes();
     }
 
     /// Changes a node, if there is one at `at`, and keeps count.
@@ -222,18 +231,9 @@ impl Quicklist {
     }
 
     fn merge(&mut self, at: usize, limits: &Limits) {
-        let Some(next) = self.nodes.remove(at + 1) else { return };
-        self.len -= next.count();
-        self.content -= next.heap_bytes();
-        if !self.change(at, |node| node.merge(&next, limits)) {
-            self.put(at + 1, next);
-        }
-    }
-
-    /// Gives back room for nodes when most of it is empty.
-    fn shrink(&mut self) {
-        if self.nodes.capacity() > 4 * self.nodes.len() + 8 {
-            self.nodes.shrink_to(2 * self.nodes.len());
+        let Some(next) = self.nodes.get(at + 1).cloned() else { return };
+        if self.change(at, |node| node.merge(&next, limits)) {
+            self.take(at + 1);
         }
     }
 }

@@ -92,7 +92,7 @@ proptest! {
             prop_assert_eq!(contents(&list), Vec::from(model.clone()));
             if let List::Many(many) = &list {
                 let fresh: usize = many.nodes.iter().map(Node::heap_bytes).sum();
-                prop_assert_eq!(many.heap_bytes(), fresh + many.nodes.capacity() * size_of::<Node>());
+                prop_assert_eq!(many.heap_bytes(), fresh + many.nodes.len() * size_of::<Node>());
                 prop_assert!(many.nodes.iter().all(|node| node.count() > 0 && node.count() == node.view().elements().count()));
             }
             for (at, element) in model.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The stream: entries by id in nodes (`node`), and its groups of consumers (`group`).
 //!
-//! A node's key is the id that its first entry had when it was made; entries are only added at the end. A node without
+//! The nodes are a persistent map: a copy of the stream, as a snapshot makes one, costs the same whatever their number, but
+//! for its groups. A node's key is the id that its first entry had when it was made; entries are only added at the end. A node without
 //! entries is gone. Invariants: `length` is the sum of the nodes' entries; `first_id` is the id of the first of them.
 
 mod group;
@@ -14,8 +15,10 @@ pub use group::{Consumer, ConsumerNumber, Group, Pending};
 pub use id::Id;
 pub use node::{Node, View};
 
+use imbl::OrdMap;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
 /// When a node is full.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ pub enum Keep {
 /// A stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stream {
-    nodes: BTreeMap<Id, Node>,
+    nodes: OrdMap<Id, Arc<Node>>,
     length: u64,
     first_id: Id,
     /// The last id that was given to an entry.
@@ -80,7 +83,8 @@ impl Stream {
     /// Frees at most about `budget` nodes and pending entries; whether any are left.
     pub fn release(&mut self, budget: usize) -> bool {
         for _ in 0..budget {
-            let Some((_, node)) = self.nodes.pop_last() else { break };
+            let Some(&(key, _)) = self.nodes.get_max() else { break };
+            let Some(node) = self.nodes.remove(&key) else { break };
             self.node_bytes -= node.heap_bytes() + NODE_BYTES;
         }
         if let Some(mut group) = self.groups.last_entry()
@@ -114,20 +118,20 @@ impl Stream {
     /// The node behind the one with this key, or the first, and its key.
     pub fn node_after(&self, key: Option<Id>) -> Option<(Id, &Node)> {
         let after = key.map_or(Bound::Unbounded, Bound::Excluded);
-        self.nodes.range((after, Bound::Unbounded)).next().map(|(key, node)| (*key, node))
+        self.nodes.range((after, Bound::Unbounded)).next().map(|(key, node)| (*key, &**node))
     }
 
     /// A stream out of a dump: its nodes, which are well-formed; `length` as told. None: that does not add up.
     pub fn from_nodes(nodes: Vec<(Id, Node)>, length: u64) -> Option<Stream> {
         let mut stream = Stream::default();
         for (key, node) in nodes {
-            let follows = stream.nodes.last_key_value().is_none_or(|(last, _)| *last < key);
+            let follows = stream.nodes.get_max().is_none_or(|(last, _)| *last < key);
             if !follows || node.live() == 0 {
                 return None;
             }
             stream.length += node.live() as u64;
             stream.node_bytes += node.heap_bytes() + NODE_BYTES;
-            stream.nodes.insert(key, node);
+            stream.nodes.insert(key, Arc::new(node));
         }
         stream.find_first();
         (stream.length == length).then_some(stream)
@@ -136,23 +140,25 @@ impl Stream {
     /// Adds an entry with an id greater than `last_id`; `pairs`: names and values in turn.
     pub fn push(&mut self, id: Id, pairs: &[&[u8]], limits: NodeLimits) {
         let bytes: usize = pairs.iter().map(|text| text.len()).sum();
-        let open = self.nodes.last_entry().filter(|node| {
-            let (entries, size) = (node.get().all(), node.get().heap_bytes());
+        let last = self.nodes.get_max().filter(|(_, node)| {
+            let (entries, size) = (node.all(), node.heap_bytes());
             (limits.entries == 0 || entries < limits.entries)
                 && (limits.bytes == 0 || size + bytes < limits.bytes)
-                && node.get().listpack().may_add(bytes)
+                && node.listpack().may_add(bytes)
         });
-        match open {
-            Some(mut node) => {
-                let (key, before) = (*node.key(), node.get().heap_bytes());
-                node.get_mut().push(key, id, pairs);
-                self.node_bytes = self.node_bytes - before + node.get().heap_bytes();
+        let last = last.map(|(key, _)| *key);
+        match last.and_then(|key| Some((key, self.nodes.get_mut(&key)?))) {
+            Some((key, node)) => {
+                let before = node.heap_bytes();
+                let node = Arc::make_mut(node);
+                node.push(key, id, pairs);
+                self.node_bytes = self.node_bytes - before + node.heap_bytes();
             }
             None => {
                 let mut node = Node::new(pairs);
                 node.push(id, id, pairs);
                 self.node_bytes += node.heap_bytes() + NODE_BYTES;
-                self.nodes.insert(id, node);
+                self.nodes.insert(id, Arc::new(node));
             }
         }
         self.length += 1;
@@ -200,8 +206,9 @@ impl Stream {
 
     /// Deletes an entry; false: there is none with this id.
     pub fn delete(&mut self, id: Id) -> bool {
-        let Some((&key, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
+        let Some((&key, node)) = self.nodes.get_prev_mut(&id) else { return false };
         let before = node.heap_bytes();
+        let node = Arc::make_mut(node);
         if !node.delete(key, id) {
             return false;
         }
@@ -219,7 +226,7 @@ impl Stream {
     }
 
     fn find_first(&mut self) {
-        let first = self.nodes.first_key_value().and_then(|(key, node)| node.entries(*key).next());
+        let first = self.nodes.get_min().and_then(|(key, node)| node.entries(*key).next());
         self.first_id = first.map_or(Id::ZERO, |view| view.id);
     }
 
@@ -228,18 +235,18 @@ impl Stream {
     /// ones they leave `max_deleted_id` as it is.
     pub fn trim(&mut self, keep: Keep, whole_nodes: bool, limit: u64) -> u64 {
         let mut deleted = 0;
-        while let Some(mut first) = self.nodes.first_entry() {
-            let (key, count) = (*first.key(), first.get().live() as u64);
+        while let Some((key, first)) = self.nodes.get_min() {
+            let (key, count) = (*key, first.live() as u64);
             let excess = match keep {
                 Keep::Length(length) => self.length.saturating_sub(length),
-                Keep::From(id) => first.get().entries(key).take_while(|view| view.id < id).count() as u64,
+                Keep::From(id) => first.entries(key).take_while(|view| view.id < id).count() as u64,
             };
             if excess == 0 || limit > 0 && deleted + count > limit {
                 break;
             }
             if excess >= count {
-                let node = first.remove();
-                self.node_bytes -= node.heap_bytes() + NODE_BYTES;
+                self.node_bytes -= first.heap_bytes() + NODE_BYTES;
+                self.nodes.remove(&key);
                 self.length -= count;
                 deleted += count;
                 continue;
@@ -247,12 +254,13 @@ impl Stream {
             if whole_nodes {
                 break;
             }
-            let before = first.get().heap_bytes();
-            let ids: Vec<Id> = first.get().entries(key).take(excess as usize).map(|view| view.id).collect();
+            let before = first.heap_bytes();
+            let ids: Vec<Id> = first.entries(key).take(excess as usize).map(|view| view.id).collect();
+            let Some(first) = self.nodes.get_mut(&key).map(Arc::make_mut) else { break };
             for id in ids {
-                first.get_mut().delete(key, id);
+                first.delete(key, id);
             }
-            self.node_bytes = self.node_bytes - before + first.get().heap_bytes();
+            self.node_bytes = self.node_bytes - before + first.heap_bytes();
             self.length -= excess;
             deleted += excess;
             break;

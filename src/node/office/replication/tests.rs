@@ -8,7 +8,7 @@ use crate::contract::settings::Settings;
 use crate::contract::standing::Standing;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
-use crate::data::plane::message::{Inquiry, Message, Notice, Order, Peer};
+use crate::data::plane::message::{Inquiry, Message, Notice, Order, Peer, Scope};
 use crate::data::plane::testing::{Node, encode};
 use crate::data::rdb::load::{Loader, Plan};
 use crate::data::store::Progress;
@@ -153,6 +153,38 @@ fn a_replica_logs_a_transaction_of_its_primary_as_one() {
     assert!(text.contains("SELECT 0 SET a 1 MULTI INCR a SELECT 1 INCR a EXEC"), "{text}");
     assert!(text.contains("MULTI SET b 1 SET c 1 EXEC"), "{text}");
     assert_eq!(text.matches("MULTI").count(), 2, "{text}");
+}
+
+/// How many of ten keys there are if all data cores are told to delete theirs and get new stores right then, or, if that
+/// waits, when all have done so.
+fn keys_left(seed: u64, waits: bool) -> String {
+    let mut primary = node(2, seed, false);
+    let client = primary.connect(0);
+    for key in 0..10 {
+        primary.call(client, &format!("SET {key} value"));
+    }
+    primary.bus_says(Peer(0), Message::Order(1, Box::new(Order::Cut(7))));
+    primary.settle();
+    for core in 0..2 {
+        primary.bus_says(Peer(core), Message::Tell(Notice::MakePart(7)));
+    }
+    primary.settle();
+    let mut replica = node(2, seed, true);
+    for core in 0..2 {
+        replica.bus_says(Peer(core), Message::Ask(2, Inquiry::Flush(Scope::All)));
+    }
+    if waits {
+        replica.settle();
+    }
+    load(&mut replica, &mut primary);
+    let client = replica.connect(0);
+    replica.call(client, "DBSIZE")
+}
+
+#[test]
+fn new_stores_keep_their_keys_if_they_come_after_all_cores_have_deleted_the_old_ones() {
+    assert!((0..50).all(|seed| keys_left(seed, true) == ":10\r\n"));
+    assert!((0..50).any(|seed| keys_left(seed, false) != ":10\r\n"), "why the office waits");
 }
 
 proptest! {

@@ -3,11 +3,11 @@
 use crate::cores::bus_core::Outgoing;
 use crate::cores::clock;
 use crate::cores::streams::StreamCommand;
-use crate::data::plane::message::{Message, Order, Peer};
+use crate::data::plane::message::{Inquiry, Message, Order, Peer};
 use crate::data::rdb::load::Plan;
 use crate::data::store::Store;
 use crate::node::loader::SnapshotLoader;
-use crate::node::office::NodeOffice;
+use crate::node::office::{NodeOffice, Then};
 use crate::resp::Error;
 use crate::slot::owner::OwnerMap;
 use std::sync::Arc;
@@ -70,7 +70,14 @@ impl NodeOffice {
         }
     }
 
-    /// All data cores have deleted all keys.
+    /// Has the data cores delete what `inquiry` says. They hear of it by another way than of stores that take the place of
+    /// theirs, so these wait until all have done it.
+    pub(in crate::node::office) fn empty(&mut self, inquiry: &Inquiry, outgoing: &mut Outgoing) {
+        self.desk_of_replication.emptying += 1;
+        self.ask_all(inquiry, Then::Emptied, outgoing);
+    }
+
+    /// All data cores have deleted what they were told to.
     pub(in crate::node::office) fn emptied(&mut self, outgoing: &mut Outgoing) {
         self.desk_of_replication.emptying -= 1;
         self.put_in_place(outgoing);

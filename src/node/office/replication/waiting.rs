@@ -7,8 +7,7 @@ use crate::node::office::{NodeOffice, Then};
 use crate::resp::Error;
 
 impl NodeOffice {
-    /// WAIT, to which its core has added when the client got its last answer: what was written so far has come here before
-    /// all data cores have answered.
+    /// WAIT: what its client has written so far has come here before all data cores have answered.
     pub(in crate::node::office) fn wait(
         &mut self,
         from: Peer,
@@ -19,10 +18,8 @@ impl NodeOffice {
         let integer = |place: usize| std::str::from_utf8(&command.args[place]).ok().and_then(|text| text.parse().ok());
         let (wanted, timeout): (i64, u64) = (integer(1).unwrap_or(0), integer(2).unwrap_or(0) as u64);
         let wanted = usize::try_from(wanted).unwrap_or(0);
-        let answered = command.args.get(3).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        let answered = answered.unwrap_or(u64::MAX);
         self.desk_of_replication.waiting.insert(command.client.0, (from, number));
-        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout, answered), outgoing);
+        self.ask_all(&Inquiry::Barrier, Then::Wait(command.client, wanted, timeout, command.answered_ns), outgoing);
     }
 
     /// All that the client wrote has been logged.
