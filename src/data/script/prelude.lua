@@ -1,5 +1,5 @@
 -- Makes the sandbox that scripts run in. Called once with the functions that Rust provides; returns how to run a
--- script or a function, how to compile one, and the table of the globals.
+-- script or a function, and how to compile one.
 --
 -- Stock Lua 5.1 has no read-only tables. What scripts share is therefore reached through proxies: an empty table whose
 -- metatable reads from the real one and refuses writes. Functions that go around metatables are wrapped.
@@ -182,7 +182,10 @@ local function located(problem)
     return problem
 end
 
-local function run(f) return xpcall(f, located) end
+local function run(f, keys, args)
+    G.KEYS, G.ARGV = keys, args
+    return xpcall(f, located)
+end
 local function run_function(f, keys, args)
     return xpcall(function() return f(keys, args) end, located)
 end
@@ -194,4 +197,4 @@ local function load_library(f)
     return ok, problem
 end
 
-return { run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G }
+return { run = run, run_function = run_function, load_library = load_library, compile = compile }
