@@ -23,6 +23,15 @@ HOW_TO_GET_MEMTIER = """memtier_benchmark is not installed; redis-benchmark is u
   then put it on PATH, or set MEMTIER=/where/it/is/memtier_benchmark"""
 
 
+def split_cpus(text_server, text_load):
+    """CPUs for the servers and for the load: half each unless told; the same single CPU for both if there is but one."""
+    own = sorted(os.sched_getaffinity(0))
+    half = max(1, len(own) // 2)
+    server = [int(cpu) for cpu in text_server.split(",")] if text_server else own[:half]
+    load = [int(cpu) for cpu in text_load.split(",")] if text_load else [c for c in own if c not in server] or own
+    return server, load
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What one run asks for."""

@@ -26,11 +26,11 @@ def in_order(result, key):
     return list(dict.fromkeys(row[key] for row in result["results"]))
 
 
-def print_table(result):
-    """The medians as text. The ruler for CPU is valkey where it was measured, else the last server."""
+def print_table(result, ruler=None):
+    """The medians as text. The ruler for CPU, unless told, is valkey where it was measured, else the last server."""
     figures = medians(result)
     servers = in_order(result, "server")
-    ruler = next((server for server in servers if server.startswith("valkey")), servers[-1])
+    ruler = ruler or next((server for server in servers if server.startswith("valkey")), servers[-1])
     print(f"\nload: {result['load_generator']}, {result['options']['mode']}; median of {result['options']['rounds']} rounds")
     print(f"{'':12s} {'':26s} {'CPU us/req':>10s} {'x ' + ruler.split()[0]:>16s} {'req/s':>11s} {'p50 ms':>8s} {'p99 ms':>8s} {'p99.9':>8s}")
     for cores in in_order(result, "cores"):

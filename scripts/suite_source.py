@@ -75,11 +75,6 @@ def suite_folder():
         unit = folder / "tests/unit/introspection.tcl"
         ours = "\n            ".join(IMMUTABLE)
         unit.write_text(unit.read_text().replace("            rdbchecksum\n", f"            rdbchecksum\n            {ours}\n", 1))
-        # A server that is only to survive the debugger of scripts is asked outside of any test: without one, all that
-        # follows would not be reached.
-        unit = folder / "tests/unit/scripting.tcl"
-        debugged = "    r script debug sync\n    r eval {return 'hello'} 0\n    r eval {return 'hello'} 0\n"
-        unit.write_text(unit.read_text().replace(debugged, ""))
         (folder / "ready").touch()
     for tool in ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"):
         link = folder / "src" / tool
@@ -98,7 +93,7 @@ def run_as_redis_server(suite, program, directives=()):
     first = directives[0].split()[0]
     lines = "\n".join(f"echo {shlex.quote(line)}" for line in directives)
     server.write_text(
-        f'#!/bin/sh\nif [ -f "$1" ] && ! grep -q "^{first} " "$1"; then\n{{\n{lines}\n}} >> "$1"\nfi\n'
-        f'exec {shlex.quote(program)} "$@"\n'
+        f'#!/bin/bash\nif [ -f "$1" ] && ! grep -q "^{first} " "$1"; then\n{{\n{lines}\n}} >> "$1"\nfi\n'
+        f'exec -a "$0" {shlex.quote(program)} "$@"\n'
     )
     server.chmod(0o755)

@@ -67,6 +67,7 @@
 //! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
 //! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
+//! | who talks to the debugger of scripts (`redis-cli --ldb`)? | [`data::plane::debugger`], `data/script/debugger.lua` |
 //! | how does a script use keys of other cores that it has not named? | [`data::plane::claim`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
 //! | who may use which command? | [`data::acl`]; where that is asked: `data/plane/acl.rs`; who changes it: `node/office/acl.rs` |
@@ -105,7 +106,7 @@
 //! - No unbounded queue: what is full pushes back, at last to the client's socket, which is not read.
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
-//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`,
+//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`, `base/environment.rs`,
 //!   `data/script/bridge.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
@@ -115,7 +116,7 @@
 //!
 //! # Not done yet
 //!
-//! TLS, Unix sockets.
+//! TLS.
 #![warn(missing_docs)]
 
 pub mod base;

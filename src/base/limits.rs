@@ -161,6 +161,9 @@ const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
 /// Bytes of memory that the scripts of one core may take together.
 pub const SCRIPT_MEMORY: usize = 1 << 30;
 
+/// The most memory of an interpreter that is closed at once when nothing is left of its scripts: some milliseconds.
+pub const SCRIPT_MEMORY_TO_CLOSE: usize = 4 << 20;
+
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
 pub const SCRIPT_STACK: usize = 4 << 20;
 
@@ -169,6 +172,12 @@ pub const SCRIPT_REPLY: usize = 128;
 
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;
+
+/// Bytes of a command for the debugger of scripts.
+pub const DEBUGGER_INPUT: usize = 1 << 20;
+
+/// Milliseconds that a debugged script runs without a stop, where `busy-reply-threshold` says nothing.
+pub const DEBUGGER_LIMIT_MS: u64 = 5000;
 
 /// Nanoseconds a script thinks before others have their turn.
 pub const SCRIPT_SLICE_NS: u64 = 1_000_000;

@@ -1,6 +1,7 @@
 //! Names and numbers everything else is built on. Imports nothing of ours; owned by no thread.
 
 pub mod double;
+pub mod environment;
 pub mod glob;
 pub mod heap;
 pub mod ids;

@@ -86,6 +86,8 @@ pub struct Settings {
     pub port: u16,
     /// Logical databases; 1 in a cluster.
     pub databases: usize,
+    /// Whether there are save points (`save`).
+    pub has_save_points: bool,
     /// Refuse clients from outside when no password and no bind is given.
     pub protected_mode: bool,
     /// Clients the node accepts, all cores together.
@@ -219,6 +221,7 @@ impl Default for Settings {
             cluster_enabled: false,
             port: 6379,
             databases: 16,
+            has_save_points: false,
             protected_mode: true,
             maxclients: 10_000,
             timeout: 0,

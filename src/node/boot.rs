@@ -12,6 +12,7 @@ use super::office::{self, AppendingDesk, ClusterDesk, Desks, LoadingDesk, NodeOf
 use super::open_files;
 use super::pid_file::PidFile;
 use super::saver::Saver;
+use super::title::Title;
 use crate::base::heap;
 use crate::base::ids::CoreId;
 use crate::base::limits;
@@ -50,16 +51,17 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
     heap::join_what_is_freed();
+    let title = Title::claim();
     std::env::set_current_dir(config.dir())?;
     let drain = node_log::init(&config)?;
-    let result = start(config, drain);
+    let result = start(config, drain, title);
     if let Err(error) = &result {
         node_log::last_words(&error.to_string());
     }
     result
 }
 
-fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
+fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartError> {
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     let cores = config.data_cores(cpus.len().max(1)).clamp(1, limits::MAX_CORES);
     let mut random = Xoshiro256PlusPlus::seed_from_u64(os_seed()?);
@@ -144,7 +146,8 @@ fn start(mut config: Config, drain: LogDrain) -> Result<(), StartError> {
     let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);
     let loading = LoadingDesk::new(loads);
     let desks = Desks { cluster: desk, replication, saving, appending, loading, courier };
-    let office = NodeOffice::new(config, users, desks, listeners, cores, drain);
+    title.show(&config);
+    let office = NodeOffice::new(config, users, desks, listeners, cores, drain, title);
     bus_core::run(
         bus_core::Parts {
             office: Box::new(office),

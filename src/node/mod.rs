@@ -13,3 +13,4 @@ pub mod open_files;
 pub mod pid_file;
 pub mod saver;
 pub mod snapshot_file;
+pub mod title;

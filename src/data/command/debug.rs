@@ -3,8 +3,12 @@
 use crate::contract::settings::Settings;
 use crate::data::key::Key;
 use crate::data::rdb::dump;
-use crate::data::store::{Object, Store, Value};
+use crate::data::store::{Store, Value};
+use crate::data::types::hash::Hash;
 use crate::data::types::list::List;
+use crate::data::types::listpack::Listpack;
+use crate::resp::Error;
+use std::fmt::Write;
 
 /// `DEBUG OBJECT key`: one line of `name:value` words, in Redis's order; none if there is no such key. No address is
 /// told, only that there is one.
@@ -15,7 +19,7 @@ pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, settings: &Setti
     let value = store.value(handle);
     let length = serialized_length(value, settings.rdb_compression);
     let details = match value {
-        Value::Object(Object::List(list)) => list_details(list, settings),
+        Value::List(list) => list_details(list, settings),
         _ => String::new(),
     };
     let idle = store.idle_seconds(handle, now);
@@ -47,6 +51,70 @@ fn list_details(list: &List, settings: &Settings) -> String {
     )
 }
 
+/// `DEBUG LISTPACK key`: the parts of the value's listpack, as lines of text.
+///
+/// # Errors
+/// When there is no such key, or it has no listpack.
+pub fn listpack_text(store: &mut Store, db: usize, key: &Key<'_>) -> Result<String, Error> {
+    let handle = store.peek(db, key, 0).ok_or(Error::NoSuchKey)?;
+    let pack = match store.value(handle) {
+        Value::Hash(Hash::Listpack(pack)) => Some(pack),
+        Value::Zset(zset) => zset.listpack(),
+        _ => None,
+    };
+    pack.map(describe_listpack).ok_or(Error::new("ERR Not a listpack encoded object."))
+}
+
+fn describe_listpack(pack: &Listpack) -> String {
+    /// As much of a text is shown.
+    const SHOWN: usize = 40;
+    let mut text = format!("{{total bytes {}}} {{num entries {}}}", pack.as_bytes().len(), pack.len());
+    for (index, raw) in pack.raw_entries().enumerate() {
+        let (bytes, value) = (&pack.as_bytes()[raw.entry.clone()], raw.value.to_vec());
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}|")).collect();
+        let shown = value[..value.len().min(SHOWN)].escape_ascii();
+        let more = if value.len() > SHOWN { "..." } else { "" };
+        // To a `String` it always succeeds.
+        let _ = write!(
+            text,
+            "\n{{index: {index}, offset: {}, hdr+entrylen+backlen: {}, backlen: {}, bytes: {hex} [str]{shown}{more}}}",
+            raw.entry.start,
+            bytes.len(),
+            raw.back,
+        );
+    }
+    text + "\n{end}"
+}
+
+/// `DEBUG HTSTATS`: how many lines of all tables have 0, 1 ... entries, and how many keys have deadlines.
+pub fn table_text(lines: &[u64], deadlines: u64) -> String {
+    const EMPTY: &str = "No stats available for empty dictionaries\n";
+    let mut text = "[Dictionary HT]\nHash table 0 stats (main hash table):\n".to_owned();
+    let (size, entries) = (lines.iter().sum::<u64>(), (0..).zip(lines).map(|(each, count)| each * count).sum::<u64>());
+    if entries == 0 {
+        text += EMPTY;
+    } else {
+        let used = size - lines[0];
+        let average = entries as f64 / used as f64;
+        let longest = lines.iter().rposition(|count| *count > 0).unwrap_or(0);
+        let _ = write!(
+            text,
+            " table size: {size}\n number of elements: {entries}\n different slots: {used}\n max chain length: {longest}\n \
+             avg chain length (counted): {average:.2}\n avg chain length (computed): {average:.2}\n Chain length \
+             distribution:\n"
+        );
+        for (each, count) in lines.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let _ = writeln!(text, "   {each}: {count} ({:.2}%)", *count as f64 / size as f64 * 100.0);
+        }
+    }
+    text += "[Expires HT]\nHash table 0 stats (main hash table):\n";
+    match deadlines {
+        0 => text + EMPTY,
+        // They are a list, not a table.
+        _ => text + &format!(" number of elements: {deadlines}\n"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +126,25 @@ mod tests {
         assert_eq!(lengths, [1, 2, 2, 3, 5, 11, 6]);
         // Redis's own LZF comes to 203, and to 13 for the short text, which is not compressed here.
         assert_eq!((length(&[b'x'; 16_384]), length(&[b'x'; 64])), (199, 66));
+    }
+
+    #[test]
+    fn a_listpack_is_described_entry_by_entry() {
+        let mut pack = Listpack::new();
+        pack.push_back(b"hello");
+        pack.push_back(b"1");
+        assert_eq!(
+            describe_listpack(&pack),
+            "{total bytes 16} {num entries 2}\n\
+             {index: 0, offset: 6, hdr+entrylen+backlen: 7, backlen: 1, bytes: 85|68|65|6c|6c|6f|06| [str]hello}\n\
+             {index: 1, offset: 13, hdr+entrylen+backlen: 2, backlen: 1, bytes: 01|01| [str]1}\n{end}"
+        );
+    }
+
+    #[test]
+    fn the_lines_of_tables_are_told_as_chains() {
+        let text = table_text(&[1, 2, 0, 1], 0);
+        assert!(text.contains(" table size: 4\n number of elements: 5\n different slots: 3\n max chain length: 3\n"));
+        assert!(text.contains("   1: 2 (50.00%)\n   3: 1 (25.00%)\n") && text.ends_with("for empty dictionaries\n"));
     }
 }

@@ -132,6 +132,7 @@ impl Plane {
     /// come before those of the next command. All stores are here.
     fn apply_script(&mut self, db: usize, args: &[&[u8]], command: &'static Command) -> Result<(), Error> {
         let call = Call {
+            debugging: None,
             caller: Caller::Primary,
             args,
             command,

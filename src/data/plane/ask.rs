@@ -348,6 +348,11 @@ impl Plane {
                 let line = crate::data::command::debug::object_line(store, *db, &key, &self.settings, now);
                 Answer::Strings(line.into_iter().map(String::into_bytes).collect())
             }
+            Inquiry::DebugListpack { db, key } => {
+                let text = crate::data::command::debug::listpack_text(store, *db, &self.options.hasher.key(key));
+                Answer::Reply(text.map(String::into_bytes))
+            }
+            Inquiry::TableLines(db) => Answer::Counts(store.table_lines(*db)),
             Inquiry::Digest => Answer::Digests((0..store.databases()).map(|db| digest::database(store, db)).collect()),
             Inquiry::DigestValues(db, keys) => {
                 let mut digest = |key: &[u8]| {
@@ -446,6 +451,7 @@ impl Plane {
                     log::error!("Core {} can't follow a change of functions: {error}", self.core().0);
                 }
             }
+            Notice::CountAnew(_) => self.stats.changed = 0,
             Notice::Script(body) => self.scripts.known.learn(body),
             Notice::WideScript(name) => {
                 self.scripts.wide.insert(&name);
@@ -486,6 +492,8 @@ impl Inquiry {
                 | Inquiry::CheckKeys(..)
                 | Inquiry::Watch(..)
                 | Inquiry::DebugObject { .. }
+                | Inquiry::DebugListpack { .. }
+                | Inquiry::TableLines(_)
                 | Inquiry::Digest
                 | Inquiry::DigestValues(..)
                 | Inquiry::Populate(_)

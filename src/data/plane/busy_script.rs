@@ -6,7 +6,7 @@
 use super::Plane;
 use super::hop::HopBatch;
 use super::message::{Message, Notice, Peer};
-use super::script::Scripts;
+use super::script::{Job, Scripts};
 use crate::resp::Error;
 use bumpalo::Bump;
 use std::sync::Arc;
@@ -80,7 +80,8 @@ impl Plane {
     pub(super) fn warn_of_script(&mut self, bump: &Bump) {
         let now = (self.options.clock)();
         let threshold = self.settings.busy_reply_threshold;
-        let Some(job) = self.scripts.job.as_mut().filter(|job| !job.busy && threshold > 0) else { return };
+        let may_be = |job: &Job| !job.busy && threshold > 0 && job.session.is_none();
+        let Some(job) = self.scripts.job.as_deref_mut().filter(|job| may_be(job)) else { return };
         let elapsed_ms = now.saturating_sub(job.began_ns) / 1_000_000;
         if elapsed_ms < threshold {
             return;
@@ -156,6 +157,7 @@ impl Plane {
             engine.kill();
             log::warn!("Lua script killed by user with SCRIPT KILL.");
         }
+        self.debugger_goes_on();
         Kill::Done
     }
 }

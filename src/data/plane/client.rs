@@ -5,6 +5,7 @@
 //! replies that can be written at once go straight to the turn's outbox and never pass through here.
 
 use super::blocking::Waiting;
+use super::debugger::Debugging;
 use super::pubsub::Subscriptions;
 use super::replica::Departure;
 use super::tracking::{Mode, Tracking};
@@ -146,6 +147,8 @@ pub struct Session {
     pub clocked: Option<Box<super::account::Clocked>>,
     /// How it tracks keys.
     pub tracking: Option<Box<Tracking>>,
+    /// How its scripts are debugged, if they are.
+    pub debugging: Option<Debugging>,
 }
 
 /// One connection.
@@ -225,6 +228,7 @@ impl Session {
             subscriptions: None,
             clocked: None,
             tracking: None,
+            debugging: None,
         }
     }
 

@@ -101,7 +101,9 @@ fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
             Ok(set_in_stores(plane, at, request, move |store| store.trusts_checksums = on))
         }
         (b"quicklist-packed-threshold", [size]) => packed_threshold(plane, at, request, size),
-        (b"quicklist" | b"listpack" | b"stringmatch-len", _) => {
+        (b"listpack", [key]) => listpack(plane, at, key),
+        (b"htstats", [db]) => table_stats(plane, at, db),
+        (b"quicklist" | b"htstats-key" | b"stringmatch-len", _) => {
             Err(Error::new("ERR this DEBUG subcommand has no meaning in coreslot"))
         }
         (b"segfault" | b"panic", []) | (b"config-rewrite-force-all", []) | (b"drop-cluster-packet-filter", [_]) => {
@@ -145,6 +147,10 @@ const HELP: &[&str] = &[
     "    Drop all packets that match the filtered type. Set to -1 allow all packets.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
+    "HTSTATS <dbid>",
+    "    Return hash table statistics of the specified database.",
+    "LISTPACK <key>",
+    "    Show low level info about the listpack encoding of <key>, in the log.",
     "LOADAOF",
     "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "LOG <message>",
@@ -217,6 +223,40 @@ fn object(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
     });
     let inquiry = Inquiry::DebugObject { db, key: Arc::from(key) };
     plane.ask_then(at, std::iter::once(owner.into()), inquiry, next)
+}
+
+/// DEBUG LISTPACK: told in the log.
+fn listpack(plane: &mut Plane, at: u32, key: &[u8]) -> Result<Flow, Error> {
+    let db = plane.clients[at].session.db;
+    let owner = plane.routes.owners().of(Slot::of_key(key));
+    let next: Next = Box::new(|plane, at, answers| {
+        if let Some(Answer::Reply(text)) = answers.into_iter().next() {
+            String::from_utf8_lossy(&text?).lines().for_each(|line| log::warn!("{line}"));
+            plane.reply(at).simple("Listpack structure printed in the log");
+        }
+        Ok(Flow::Done)
+    });
+    plane.ask_then(at, std::iter::once(owner.into()), Inquiry::DebugListpack { db, key: Arc::from(key) }, next)
+}
+
+/// DEBUG HTSTATS: the tables of all cores together. What Redis calls a slot is a line of a table here, its chain the
+/// entries in it.
+fn table_stats(plane: &mut Plane, at: u32, db: &[u8]) -> Result<Flow, Error> {
+    let db = number::parse_i64(db).ok_or(Error::NotAnInteger)?;
+    let db = usize::try_from(db).ok().filter(|db| *db < plane.settings.databases);
+    let db = db.ok_or(Error::new("ERR Out of range database"))?;
+    let finish: Finish = Box::new(|plane, at, answers| {
+        let counts = answers.into_iter().filter_map(|answer| match answer {
+            Answer::Counts(counts) => Some(counts),
+            _ => None,
+        });
+        let sums = counts.reduce(|sums, counts| sums.iter().zip(counts).map(|(sum, count)| sum + count).collect());
+        if let Some([lines @ .., deadlines]) = sums.as_deref() {
+            let text = crate::data::command::debug::table_text(lines, *deadlines);
+            plane.reply(at).verbatim(text.as_bytes());
+        }
+    });
+    plane.ask(at, plane.data_cores(), Inquiry::TableLines(db), finish)
 }
 
 /// From which size on the elements of lists get nodes of their own.

@@ -8,6 +8,7 @@ use super::client::{Hold, ReplyMode};
 use super::redirect::command_keys;
 use super::{Action, Plane, connection};
 use crate::base::limits;
+use crate::contract::standing::Waits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
@@ -97,6 +98,8 @@ impl Plane {
             }
             if self.clients[at].hold.is_none() {
                 self.run_input(at, bump);
+            } else if self.talks_to_debugger(at) {
+                self.told_debugger(at, bump);
             } else {
                 self.limit_input(at);
             }
@@ -351,6 +354,9 @@ impl Plane {
 
     /// Everything that can stand between a command and its execution, in Redis's order.
     fn dispatch_in_order(&mut self, at: u32, request: &Request<'_>) -> Flow {
+        if self.standing.waits == Waits::Everybody {
+            return Flow::Retry(Hold::Pause);
+        }
         let Some(command) = request.command else {
             if connection::is_http(request.args) {
                 self.abort_http(at);

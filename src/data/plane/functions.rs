@@ -44,6 +44,11 @@ pub enum Change {
 impl Plane {
     /// Changes the libraries of this core.
     pub(super) fn change_functions(&mut self, change: &Change) -> Result<Vec<u8>, Error> {
+        if let Change::Flush = change {
+            self.scripts.libraries = Default::default();
+            self.scripts.release_engine();
+            return Ok(Vec::new());
+        }
         self.engine()?;
         let Scripts { engine: Some(engine), libraries, .. } = &mut self.scripts else { return Ok(Vec::new()) };
         // What the change before has left: on this core perhaps no script ever runs.
@@ -51,8 +56,7 @@ impl Plane {
         match change {
             Change::Load(code, replace) => return libraries.load(engine, code, *replace),
             Change::Delete(name) if !libraries.delete(name) => return Err(Error::new("ERR Library not found")),
-            Change::Delete(_) => {}
-            Change::Flush => *libraries = Default::default(),
+            Change::Delete(_) | Change::Flush => {}
             Change::Restore(codes, policy) => libraries.restore(engine, codes, *policy)?,
         }
         Ok(Vec::new())

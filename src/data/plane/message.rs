@@ -185,6 +185,15 @@ pub enum Inquiry {
         /// The key.
         key: Arc<[u8]>,
     },
+    /// DEBUG LISTPACK: what it tells of the key.
+    DebugListpack {
+        /// Which database.
+        db: usize,
+        /// The key.
+        key: Arc<[u8]>,
+    },
+    /// DEBUG HTSTATS of a database: how many lines have 0, 1 ... entries, and how many keys have deadlines.
+    TableLines(usize),
     /// DEBUG DIGEST.
     Digest,
     /// DEBUG DIGEST-VALUE: the digests of those of the keys that belong here.
@@ -408,6 +417,9 @@ pub enum Notice {
     MakePart(u64),
     /// FLUSHALL was executed: the bus core may want to save that.
     FlushedAll,
+    /// FLUSHALL was executed where there are save points: what has changed is counted from now on. For the bus core, the
+    /// client of the sender that is to be answered when that is saved, and the place of its reply.
+    CountAnew(Option<(ClientRef, u32)>),
     /// The snapshot under way is wanted no more.
     EndSnapshot,
     /// The sender could not execute this command of the piece with that number, for the bus core.

@@ -27,6 +27,7 @@ pub mod client;
 pub mod client_filter;
 pub mod connection;
 pub mod debug;
+pub mod debugger;
 pub mod dispatch;
 pub mod figures;
 pub mod functions;
@@ -46,6 +47,7 @@ mod redirect;
 pub mod replica;
 pub mod script;
 pub mod script_call;
+mod script_lookup;
 pub mod scripting;
 pub mod server;
 pub mod share;
@@ -58,10 +60,14 @@ pub mod weight;
 
 #[cfg(any(test, fuzzing))]
 pub mod any_command;
+#[cfg(any(test, fuzzing))]
+pub mod any_payload;
 #[cfg(test)]
 mod blocking_tests;
 #[cfg(test)]
 mod claim_tests;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]
@@ -71,7 +77,7 @@ mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
-use crate::contract::standing::Standing;
+use crate::contract::standing::{Standing, Waits};
 use crate::contract::topology::Topology;
 use crate::data::acl::{DenialLog, Users};
 use crate::data::command::stats::{CommandStats, ErrorStats};
@@ -422,10 +428,10 @@ impl Plane {
 
     /// Whether clients' writes, at least, are held back.
     fn is_paused(&self) -> bool {
-        self.pause.is_some() || self.failover_pause.is_some()
+        self.pause.is_some() || self.failover_pause.is_some() || self.standing.waits != Waits::Nobody
     }
 
-    /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
+    /// Works out what follows from `locked`, `pause`, `standing` and the settings; call after any change of them.
     fn refresh(&mut self) {
         let Standing { log, replica, good_replicas, .. } = *self.standing;
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };

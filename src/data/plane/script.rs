@@ -18,18 +18,19 @@ use super::acl::Behalf;
 use super::busy_script::Slow;
 use super::claim::WideScripts;
 use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
+use super::debugger::{self, Debugging};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
 use super::log::Unit;
-use super::message::{Message, Notice, Peer};
+use super::message::{Message, Peer};
 use super::redirect::command_keys;
+use super::script_lookup::Prepared;
 use crate::base::ids::CoreId;
 use crate::base::limits;
-use crate::data::command::spec::flag;
-use crate::data::command::{Command, number};
+use crate::data::command::Command;
 use crate::data::origin::Origin;
 use crate::data::route::{Manner, Route, Service};
-use crate::data::script::functions::{Defined, Libraries};
+use crate::data::script::functions::Libraries;
 use crate::data::script::known::{Flags, Known};
 use crate::data::script::{Engine, Invocation, Step, engine};
 use crate::resp::{Error, Proto, Reply};
@@ -114,6 +115,8 @@ pub(super) struct Job {
     pub(super) awaits: Option<&'static Command>,
     /// The number under which it has claimed stores.
     pub(super) claim: Option<u64>,
+    /// The session of its debugger.
+    pub(super) session: Option<debugger::Session>,
 }
 
 /// A script as a command asks for it.
@@ -134,6 +137,8 @@ pub struct Call<'a> {
     pub behalf: Option<Box<Behalf>>,
     /// The stores it has borrowed.
     pub cores: Vec<CoreId>,
+    /// How it is debugged, if it is.
+    pub debugging: Option<Debugging>,
 }
 
 /// A script that is done.
@@ -146,7 +151,7 @@ pub(super) struct Ended {
 impl Scripts {
     /// Whether a script has used up its slice of time and wants another.
     pub fn wants_time(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.awaits.is_none() && job.claim.is_none())
+        self.job.as_ref().is_some_and(|job| job.awaits.is_none() && job.claim.is_none() && !job.is_stopped())
     }
 
     /// Bytes of memory the interpreter has.
@@ -174,9 +179,13 @@ impl Plane {
     pub(super) fn script(&mut self, at: u32, request: &Request<'_>, command: &'static Command) -> Flow {
         let (here, cores) = (self.core(), self.options.cores);
         let manner = self.script_manner(at, request.args, command);
+        let debugged = self.debugging(at).is_some();
+        if debugged && let Err(error) = Plane::admit_debugged(request) {
+            return self.refuse(at, request, error);
+        }
         let route = match self.routes.route(command, request, manner, here, &self.topology) {
             Route::Refused(error) => Route::Refused(error),
-            _ if cores > 1 && self.is_wide(request.args, command) => Route::Span(self.all_cores()),
+            _ if cores > 1 && (debugged || self.is_wide(request.args, command)) => Route::Span(self.all_cores()),
             route => route,
         };
         match route {
@@ -213,18 +222,24 @@ impl Plane {
         let client = &self.clients[at];
         let (caller, db, proto) = (Caller::Client(client.reference), client.session.db, client.session.proto);
         let manner = self.script_manner(at, request.args, command);
-        let behalf = self.behalf_of(at);
+        let (behalf, debugging) = (self.behalf_of(at), self.debugging(at));
         request.outcome.set(Outcome::Done);
-        let (reply, failed) =
-            match self.begin_script(Call { caller, args: request.args, command, db, proto, manner, behalf, cores }) {
-                Ok(Some(ended)) => (ended.reply, ended.failed),
-                Ok(None) => return Flow::Wait,
-                Err((_, error)) => (self.error_reply(&error, proto), true),
-            };
+        let call = Call { caller, args: request.args, command, db, proto, manner, behalf, cores, debugging };
+        let (reply, failed) = match self.begin_script(call) {
+            Ok(Some(ended)) => (ended.reply, ended.failed),
+            Ok(None) => return Flow::Wait,
+            Err((_, error)) => {
+                let told = debugging.map_or_else(Vec::new, |_| debugger::no_session());
+                ([told, self.error_reply(&error, proto)].concat(), true)
+            }
+        };
         if failed {
             request.outcome.set(Outcome::Failed);
         }
         self.reply(at).raw(&reply);
+        if debugging.is_some() {
+            self.say_goodbye(at);
+        }
         self.serve_ready(request.bump);
         Flow::Done
     }
@@ -252,6 +267,7 @@ impl Plane {
             proto: entry.proto,
             manner: entry.manner,
             cores: Vec::new(),
+            debugging: None,
         };
         let (caller, reply, failed) = match self.begin_script(call) {
             Ok(Some(ended)) => (ended.job.caller, ended.reply, ended.failed),
@@ -335,84 +351,23 @@ impl Plane {
             in_transaction,
             awaits: None,
             claim: None,
+            session: call.debugging.map(debugger::Session::new),
         };
         let Some(engine) = self.scripts.engine.as_deref_mut() else { return Err((job.caller, Error::new(NO_ENGINE))) };
+        if job.session.is_some() {
+            let threshold = self.settings.busy_reply_threshold;
+            let limit = if threshold > 0 { threshold } else { limits::DEBUGGER_LIMIT_MS };
+            if let Err(error) = engine.begin_debugging(call.args[1], limit) {
+                return Err((job.caller, Error::new(format!("ERR {error}"))));
+            }
+            log::warn!("Lua debugging session started");
+        }
         self.scripts.begun = self.scripts.begun.wrapping_add(1);
         let slice_ends = if self.applying { u64::MAX } else { began_ns + limits::SCRIPT_SLICE_NS };
         let invocation = Invocation { function, is_function, keys, args: argv, proto: job.proto, slice_ends };
         let step = engine.start(invocation);
         self.scripts.job = Some(Box::new(job));
         Ok(self.drive(step))
-    }
-
-    /// Finds the script that a command calls.
-    fn prepare_script<'a>(&mut self, args: &'a [&'a [u8]], command: &Command) -> Result<Prepared<'a>, Error> {
-        let name = command.spec.full_name();
-        let (read_only, is_function) = (name.ends_with("_ro"), name.starts_with("fcall"));
-        self.engine()?;
-        if is_function {
-            let found = self.scripts.libraries.function(args[1]).cloned();
-            let function = found.ok_or(Error::new("ERR Function not found"))?;
-            let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
-            self.admit_script(function.flags, read_only)?;
-            let Defined { name, function, flags, .. } = function;
-            return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
-        }
-        let (keys, argv) = split_arguments(args, Error::NotAnInteger)?;
-        let Scripts { engine, known, .. } = &mut self.scripts;
-        let Some(engine) = engine.as_deref() else { return Err(Error::new(NO_ENGINE)) };
-        let (sha, new) = if name.starts_with("evalsha") {
-            (known.find(args[1]).map(|(sha, _)| sha).ok_or(Error::new(NO_SCRIPT))?, false)
-        } else {
-            known.load(engine, args[1])?
-        };
-        let (function, flags) = known.function(engine, &sha)?;
-        if new {
-            self.teach(args[1]);
-        }
-        self.admit_script(flags, read_only)?;
-        Ok(Prepared { function, flags, name: sha.to_vec(), keys, argv, read_only, is_function })
-    }
-
-    /// Tells the other cores of a script.
-    fn teach(&mut self, body: &[u8]) {
-        let body: Arc<[u8]> = body.into();
-        for peer in self.data_cores().filter(|peer| *peer != self.core().into()).collect::<Vec<_>>() {
-            self.send(peer, Message::Tell(Notice::Script(body.clone())));
-        }
-    }
-
-    /// Whether a script that says this of itself may run now.
-    fn admit_script(&mut self, flags: Flags, read_only: bool) -> Result<(), Error> {
-        let stale = self.standing.replica && !self.standing.link_up && !self.settings.replica_serve_stale_data;
-        if stale && !flags.any(Flags::ALLOW_STALE) && !self.applying {
-            return Err(Error::new("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."));
-        }
-        if flags.any(Flags::COMPATIBLE) || self.applying {
-            return Ok(());
-        }
-        if flags.any(Flags::NO_CLUSTER) && self.settings.cluster_enabled {
-            return Err(Error::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
-        }
-        if !flags.any(Flags::NO_WRITES) {
-            if self.standing.replica && self.settings.replica_read_only {
-                return Err(Error::new("READONLY You can't write against a read only replica."));
-            }
-            if read_only {
-                return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
-            }
-            self.admit_to_disk()?;
-            if self.lacks_replicas {
-                return Err(Error::NotEnoughReplicas);
-            }
-        }
-        let may_be_short = flags.any(Flags::ALLOW_OOM) || flags.any(Flags::NO_WRITES);
-        if !may_be_short && self.lacks_room(flag::DENYOOM, &[self.core()]) {
-            return Err(Error::new(
-                "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-            ));
-        }
-        Ok(())
     }
 
     /// The interpreter, made when it is first needed.
@@ -433,6 +388,12 @@ impl Plane {
             let outcome = match step {
                 Step::Done(outcome) => outcome,
                 Step::Slice => return self.stand_still(),
+                Step::Stop if self.stopped_in_debugger() => return self.stand_still(),
+                Step::Stop => {
+                    let slice_ends = (self.options.clock)() + limits::SCRIPT_SLICE_NS;
+                    step = self.scripts.engine.as_deref_mut()?.go_on(slice_ends);
+                    continue;
+                }
                 Step::Check => {
                     let reply = self.check_call();
                     step = self.scripts.engine.as_deref_mut()?.reply(reply);
@@ -444,17 +405,18 @@ impl Plane {
                     continue;
                 }
             };
-            let job = self.scripts.job.take()?;
+            let mut job = self.scripts.job.take()?;
             if job.busy {
                 self.script_is_slow_no_more();
             }
+            let told = self.end_session(&mut job);
             if !job.in_transaction {
                 let unit = self.log.suspend();
                 self.log.end(unit);
             }
             self.clients.remove_script_client();
             let (reply, failed) = self.script_reply(&job, outcome);
-            return Some(Ended { job, reply, failed });
+            return Some(Ended { job, reply: [told, reply].concat(), failed });
         }
     }
 
@@ -518,6 +480,9 @@ impl Plane {
             Caller::Batch(from, batch) => self.return_script_batch(from, batch, &reply),
             Caller::Client(client) if self.clients.get(client).is_some() => {
                 self.reply(client.index).raw(&reply);
+                if job.session.is_some() {
+                    self.say_goodbye(client.index);
+                }
                 self.go_on(client.index, bump);
             }
             Caller::Client(_) | Caller::Primary => {}
@@ -545,7 +510,7 @@ impl Plane {
         self.go_on_with_script(Step::Call, bump);
     }
 
-    fn go_on_with_script(&mut self, step: Step, bump: &Bump) {
+    pub(super) fn go_on_with_script(&mut self, step: Step, bump: &Bump) {
         if let Some(ended) = self.drive(step) {
             self.script_ended_late(ended, bump);
         }
@@ -575,31 +540,4 @@ impl Plane {
     }
 }
 
-/// A script found, and what to run it with.
-struct Prepared<'a> {
-    function: mlua::Function,
-    flags: Flags,
-    name: Vec<u8>,
-    keys: &'a [&'a [u8]],
-    argv: &'a [&'a [u8]],
-    read_only: bool,
-    is_function: bool,
-}
-
-/// Some arguments of a command.
-type Words<'a> = &'a [&'a [u8]];
-
-/// KEYS and ARGV of EVAL and its kin.
-fn split_arguments<'a>(args: &'a [&'a [u8]], not_a_number: Error) -> Result<(Words<'a>, Words<'a>), Error> {
-    let count = number::parse_i64(args[2]).ok_or(not_a_number)?;
-    if count > args.len() as i64 - 3 {
-        return Err(Error::new("ERR Number of keys can't be greater than number of args"));
-    }
-    if count < 0 {
-        return Err(Error::new("ERR Number of keys can't be negative"));
-    }
-    Ok(args[3..].split_at(count as usize))
-}
-
-const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 pub(super) const NO_ENGINE: &str = "ERR there is no interpreter";

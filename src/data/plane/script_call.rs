@@ -72,6 +72,10 @@ impl Plane {
         let failed = match &command.run {
             Run::Keyed(handler) => {
                 let (db, now) = self.scripts.job.as_ref().map(|job| (job.db, job.began_ms))?;
+                let undone = self.scripts.job.as_ref().is_some_and(|job| job.is_undone());
+                if undone {
+                    self.remember_keys(db, args, command);
+                }
                 let mut reply = Vec::with_capacity(limits::SCRIPT_REPLY);
                 let mut exec = Exec {
                     stores: &mut self.stores,
@@ -91,6 +95,9 @@ impl Plane {
                     exec.reply.truncate(0);
                     exec.reply.error(error);
                     self.errors.replied(error.to_string().as_bytes());
+                }
+                if undone {
+                    self.forget_effects();
                 }
                 self.settle_call(db, args, audience);
                 if reads(command) {
@@ -162,6 +169,7 @@ impl Plane {
             return Err(Error::new("ERR Can not execute the command on a stale replica"));
         }
         self.admit_in_script(request, command)?;
+        self.admit_undone(command)?;
         let Some(job) = &self.scripts.job else { return Err(Error::new(NO_ENGINE)) };
         let (wrote, flags) = (job.wrote, job.flags);
         if job.read_only && command.spec.flags() & (flag::WRITE | flag::MAY_REPLICATE) != 0 {

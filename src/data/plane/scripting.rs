@@ -3,9 +3,11 @@
 use super::Plane;
 use super::ask::Finish;
 use super::busy_script::{BUSY_FUNCTION, BUSY_SCRIPT, Kill};
+use super::debugger::Debugging;
 use super::dispatch::{Flow, Request};
 use super::message::{Answer, Inquiry};
 use super::script::Scripts;
+use crate::base::limits;
 use crate::data::command::{SessionHandler, help};
 use crate::data::script::known::Known;
 use crate::resp::Error;
@@ -59,13 +61,15 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Erro
     plane.ask(at, plane.data_cores(), Inquiry::FlushScripts, finish)
 }
 
-fn debug(_: &mut Plane, _: u32, request: &Request<'_>) -> Result<Flow, Error> {
-    match request.args[2].to_ascii_lowercase().as_slice() {
-        b"no" | b"yes" | b"sync" => {
-            Err(Error::new("ERR coreslot has no debugger for scripts: use redis.log, or a redis-server to debug with"))
-        }
-        _ => Err(Error::new("ERR Use SCRIPT DEBUG YES/SYNC/NO")),
-    }
+fn debug(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
+    plane.clients[at].session.debugging = match request.args[2].to_ascii_lowercase().as_slice() {
+        b"no" => None,
+        b"yes" => Some(Debugging::Undone),
+        b"sync" => Some(Debugging::Kept),
+        _ => return Err(Error::new("ERR Use SCRIPT DEBUG YES/SYNC/NO")),
+    };
+    plane.reply(at).ok();
+    Ok(Flow::Done)
 }
 
 fn script_help(plane: &mut Plane, at: u32, _: &Request<'_>) -> Result<Flow, Error> {
@@ -126,7 +130,17 @@ impl Scripts {
     pub(super) fn flush(&mut self) {
         self.known = Known::default();
         self.wide = Default::default();
-        if let (Some(engine), None) = (&self.engine, &self.job) {
+        self.release_engine();
+    }
+
+    /// Gives the interpreter's memory back: all of it where no script runs and no library is there, unless that takes long.
+    /// The next script makes another one, as Redis does at once.
+    pub(super) fn release_engine(&mut self) {
+        let (Some(engine), None) = (&self.engine, &self.job) else { return };
+        let unused = self.known.is_empty() && self.libraries.libraries.is_empty();
+        if unused && engine.memory() <= limits::SCRIPT_MEMORY_TO_CLOSE {
+            self.engine = None;
+        } else {
             engine.collect_forgotten();
         }
     }

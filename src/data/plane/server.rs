@@ -6,7 +6,7 @@ use super::ask::{Finish, Next};
 use super::dispatch::{Flow, Request};
 use super::figures::Figures;
 use super::info;
-use super::message::{Answer, Inquiry, Peer, ScanPart, Scope};
+use super::message::{Answer, Inquiry, Message, Notice, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
 use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
@@ -158,9 +158,29 @@ fn flush(plane: &mut Plane, at: u32, request: &Request<'_>, scope: Scope) -> Don
             let answers: Vec<Answer> = plane.answer_for_all(&Inquiry::Flush(scope));
             plane.stats.changed += counts(&answers) + 1;
             plane.log_as_sent(plane.clients[at].session.db, &args);
-            plane.reply(at).ok();
+            if !(matches!(scope, Scope::All) && plane.settings.has_save_points && plane.saves_what_is_left(at)) {
+                plane.reply(at).ok();
+            }
         }),
     ))
+}
+
+impl Plane {
+    /// FLUSHALL saves what it leaves where there are save points, and is answered then, as in Redis: nothing before it counts
+    /// as unsaved. All cores are told before they have their stores back, so that they count what comes next. False: it
+    /// is part of a transaction, which does not wait.
+    fn saves_what_is_left(&mut self, at: u32) -> bool {
+        let waits = !self.transacting(at);
+        let client = &mut self.clients[at];
+        let owed = waits.then(|| (client.reference, client.owe()));
+        self.stats.changed = 0;
+        let me = self.core().into();
+        for peer in self.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
+            self.send(peer, Message::Tell(Notice::CountAnew(None)));
+        }
+        self.send(self.bus(), Message::Tell(Notice::CountAnew(owed)));
+        waits
+    }
 }
 
 fn swapdb(plane: &mut Plane, at: u32, request: &Request<'_>) -> Done {

@@ -269,6 +269,7 @@ impl Plane {
 
     /// Forgets a client.
     pub(super) fn forget_client(&mut self, at: u32) {
+        self.leave_debugger(at);
         self.leave_queues(at);
         self.end_transaction(at);
         self.forget_watches(at);
@@ -284,6 +285,7 @@ impl Plane {
 
     /// A client sends no more: it is closed, but not before it has what it asked for.
     pub fn input_ended(&mut self, at: u32) {
+        self.leave_debugger(at);
         let client = &mut self.clients[at];
         client.ended = true;
         if self.may_close(at) {

@@ -7,9 +7,10 @@
 //!
 //! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs.
 
-#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on.
+#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on; one function of Lua's.
 
 use corosensei::Yielder;
+use mlua::{Lua, Table};
 use std::cell::{Cell, RefCell};
 use std::ptr;
 
@@ -21,6 +22,8 @@ pub enum Suspend {
     Check,
     /// It has used up its slice of time.
     Slice,
+    /// It is debugged: its user is to be told what lies in the bridge, and to say what is next.
+    Stop,
 }
 
 /// What a script goes on with.
@@ -29,6 +32,8 @@ pub enum Resume {
     GoOn,
     /// The command's reply, in RESP.
     Reply(Vec<u8>),
+    /// What the user of the debugger says; none: what is no command.
+    Words(Option<Vec<Vec<u8>>>),
 }
 
 /// A command on its way out of a script. Its memory is used again by the next one.
@@ -67,6 +72,8 @@ pub struct Bridge {
     yielder: Cell<*const Yielder<Resume, Suspend>>,
     /// The command a script calls.
     pub arguments: RefCell<Arguments>,
+    /// What the debugger tells its user.
+    pub lines: RefCell<Vec<Vec<u8>>>,
     /// Whether the script is to end at once.
     pub killed: Cell<bool>,
     /// Whether the script reads replies as RESP3 (`redis.setresp`).
@@ -89,6 +96,7 @@ impl Bridge {
         Bridge {
             yielder: Cell::new(ptr::null()),
             arguments: RefCell::default(),
+            lines: RefCell::default(),
             killed: Cell::new(false),
             resp3: Cell::new(false),
             replicate: Cell::new(3),
@@ -129,6 +137,20 @@ impl Bridge {
         // (`Engine::running`), on one thread, since neither is `Send`.
         Some(unsafe { &*yielder }.suspend(why))
     }
+}
+
+/// Lua's own `debug` library, which no script may see.
+pub fn debug_library(lua: &Lua) -> mlua::Result<Table> {
+    // SAFETY: `luaopen_debug` is a function of this interpreter that wants no arguments and a few places of its stack, which
+    // `exec_raw` has made sure of; it leaves one table there, and may fail, in protected mode.
+    let library: Table = unsafe {
+        lua.exec_raw((), |state| {
+            mlua::ffi::luaopen_debug(state);
+        })
+    }?;
+    // It has made itself a global, too.
+    lua.globals().raw_set("debug", mlua::Value::Nil)?;
+    Ok(library)
 }
 
 #[cfg(test)]

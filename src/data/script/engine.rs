@@ -3,6 +3,7 @@
 use super::api;
 use super::bridge::{Bridge, Resume, Suspend};
 use super::convert;
+use super::debugger::Debugger;
 use super::functions::{Defined, Registering};
 use crate::base::limits;
 use crate::contract::log::Audience;
@@ -44,6 +45,8 @@ pub enum Step {
     Check,
     /// A pause; then [`Engine::go_on`].
     Slice,
+    /// To tell the user of its debugger [`Engine::lines`], and [`Engine::obey`]; [`Engine::go_on`] if nobody is there.
+    Stop,
     /// Nothing more.
     Done(Outcome),
 }
@@ -66,8 +69,11 @@ pub struct Invocation<'a> {
 
 /// See the module's header.
 pub struct Engine {
-    lua: Lua,
-    bridge: Rc<Bridge>,
+    pub(super) lua: Lua,
+    pub(super) bridge: Rc<Bridge>,
+    /// What the debugger works with, and that.
+    pub(super) tools: Table,
+    pub(super) debugger: Option<Debugger>,
     run: Function,
     run_function: Function,
     compile: Function,
@@ -95,8 +101,32 @@ impl Engine {
         let registering = Registering::default();
         let native = api::native(&lua, &bridge, &registering, deprecated)?;
         let sandbox: Table = lua.load(include_str!("prelude.lua")).set_name("=sandbox").call(native)?;
-        let hooked = bridge.clone();
-        lua.set_hook(HookTriggers::new().every_nth_instruction(limits::SCRIPT_INSTRUCTIONS), move |_, _| {
+        // What the compiler of the prelude left.
+        lua.gc_collect()?;
+        // Many cores have many interpreters: none waits until it has twice what it needs.
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(110)));
+        let engine = Engine {
+            run: sandbox.get("run")?,
+            run_function: sandbox.get("run_function")?,
+            compile: sandbox.get("compile")?,
+            load_library: sandbox.get("load_library")?,
+            tools: sandbox.get("tools")?,
+            debugger: None,
+            registering,
+            bridge,
+            running: None,
+            stack: None,
+            runs: 0,
+            lua,
+        };
+        engine.watch()?;
+        Ok(engine)
+    }
+
+    /// Has scripts look at the clock now and then.
+    pub(super) fn watch(&self) -> mlua::Result<()> {
+        let hooked = self.bridge.clone();
+        self.lua.set_hook(HookTriggers::new().every_nth_instruction(limits::SCRIPT_INSTRUCTIONS), move |_, _| {
             if !hooked.killed.get() && hooked.is_inside() && (hooked.clock)() >= hooked.slice_ends.get() {
                 hooked.suspend(Suspend::Slice);
             }
@@ -108,22 +138,6 @@ impl Engine {
                 return Err(mlua::Error::runtime("Script killed by user with SCRIPT KILL..."));
             }
             Ok(VmState::Continue)
-        })?;
-        // What the compiler of the prelude left.
-        lua.gc_collect()?;
-        // Many cores have many interpreters: none waits until it has twice what it needs.
-        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(110)));
-        Ok(Engine {
-            run: sandbox.get("run")?,
-            run_function: sandbox.get("run_function")?,
-            compile: sandbox.get("compile")?,
-            load_library: sandbox.get("load_library")?,
-            registering,
-            bridge,
-            running: None,
-            stack: None,
-            runs: 0,
-            lua,
         })
     }
 
@@ -242,7 +256,7 @@ impl Engine {
         self.bridge.killed.set(true);
     }
 
-    fn resume(&mut self, with: Resume) -> Step {
+    pub(super) fn resume(&mut self, with: Resume) -> Step {
         let Some(running) = &mut self.running else {
             return Step::Done(Outcome::Reply(b"$-1\r\n".to_vec()));
         };
@@ -250,6 +264,7 @@ impl Engine {
             CoroutineResult::Yield(Suspend::Call) => Step::Call,
             CoroutineResult::Yield(Suspend::Check) => Step::Check,
             CoroutineResult::Yield(Suspend::Slice) => Step::Slice,
+            CoroutineResult::Yield(Suspend::Stop) => Step::Stop,
             CoroutineResult::Return(outcome) => {
                 self.stack = self.running.take().map(Coroutine::into_stack);
                 self.collect();
@@ -363,6 +378,7 @@ mod tests {
             ),
             Step::Check => "check".into(),
             Step::Slice => "slice".into(),
+            Step::Stop => "stop".into(),
         }
     }
 

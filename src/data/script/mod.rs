@@ -19,6 +19,7 @@
 pub mod api;
 pub mod bridge;
 pub mod convert;
+pub mod debugger;
 pub mod engine;
 pub mod functions;
 pub mod known;

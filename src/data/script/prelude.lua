@@ -1,5 +1,5 @@
 -- Makes the sandbox that scripts run in. Called once with the functions that Rust provides; returns how to run a
--- script or a function, and how to compile one.
+-- script or a function, how to compile one, and what the debugger works with.
 --
 -- Stock Lua 5.1 has no read-only tables. What scripts share is therefore reached through proxies: an empty table whose
 -- metatable reads from the real one and refuses writes. Functions that go around metatables are wrapped.
@@ -197,4 +197,9 @@ local function load_library(f)
     return ok, problem
 end
 
-return { run = run, run_function = run_function, load_library = load_library, compile = compile }
+-- What the debugger works with.
+local tools = { libraries.redis, G, proxies, compile, problem_of }
+
+return {
+    run = run, run_function = run_function, load_library = load_library, compile = compile, tools = tools,
+}

@@ -77,6 +77,17 @@ impl Database {
         self.slot_tables(slot, 0).flat_map(move |(_, table)| table.iter(memory))
     }
 
+    /// How many lines of its tables have 0, 1 ... entries.
+    pub fn line_counts(&self, memory: &[u8]) -> [u64; PLACES + 1] {
+        let mut counts = [0; PLACES + 1];
+        for slot in 0..self.tables.len() {
+            for (_, table) in self.slot_tables(slot, 0) {
+                (0..table.lines()).for_each(|line| counts[table.in_line(memory, line).count()] += 1);
+            }
+        }
+        counts
+    }
+
     /// Adds an entry.
     pub fn insert(
         &mut self,
@@ -150,7 +161,7 @@ impl Database {
         let mut tables = self.tables;
         let mut divided = self.divided;
         while let Some(parts) = divided.pop() {
-            tables.extend(parts.map(Parts::into_tables).unwrap_or_default());
+            tables.extend(parts.into_tables());
         }
         (tables, self.volatile)
     }

@@ -15,6 +15,7 @@ impl Config {
             cluster_enabled,
             port: self.number("port"),
             databases: if cluster_enabled { 1 } else { self.number("databases") },
+            has_save_points: matches!(self.value("save"), Value::Save(points) if !points.is_empty()),
             protected_mode: self.flag("protected-mode"),
             maxclients: self.number("maxclients"),
             timeout: self.number("timeout"),

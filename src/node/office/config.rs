@@ -81,6 +81,7 @@ impl NodeOffice {
     /// Puts into effect what the bus core itself goes by.
     fn reconfigured(&mut self, outgoing: &mut Outgoing) {
         self.drain.configure(&self.config);
+        self.title.show(&self.config);
         let replication = super::replication::options(&self.config);
         self.with_replication(outgoing, |desk| desk.configure(replication));
         self.reconfigure_log(outgoing);

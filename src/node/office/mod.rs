@@ -22,6 +22,7 @@ use super::config::Config;
 use super::courier::Courier;
 use super::listeners::Listeners;
 use super::log::LogDrain;
+use super::title::Title;
 use crate::base::ids::ClientId;
 use crate::cluster::command::Inquiry as Wanted;
 use crate::cluster::now::Now;
@@ -123,6 +124,7 @@ pub struct NodeOffice {
     ending: Option<Ending>,
     signals: Signals,
     drain: LogDrain,
+    title: Title,
     oom_score: oom_score::OomScore,
     obeying: obeying::ObeyingDesk,
     pending: HashMap<u64, Pending>,
@@ -140,6 +142,7 @@ impl NodeOffice {
         listeners: Listeners,
         cores: usize,
         drain: LogDrain,
+        title: Title,
     ) -> Self {
         let Desks { cluster: desk, replication: desk_of_replication, saving, appending, loading, courier } = desks;
         NodeOffice {
@@ -158,6 +161,7 @@ impl NodeOffice {
             ending: None,
             signals: Signals::default(),
             drain,
+            title,
             oom_score: oom_score::OomScore::default(),
             obeying: obeying::ObeyingDesk::default(),
             pending: HashMap::new(),
@@ -236,10 +240,7 @@ impl NodeOffice {
                 });
             }
             b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
-            b"psync" => {
-                self.drain.drain();
-                answer(from, number, &command, outgoing, |_| Err(Error::NotAnInteger));
-            }
+            b"psync" => answer(from, number, &command, outgoing, |_| Err(Error::NotAnInteger)),
             b"role" => answer(from, number, &command, outgoing, |reply| {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())
@@ -335,6 +336,7 @@ impl Office for NodeOffice {
             Message::Snapshot(part) => self.part_made(part, outgoing),
             Message::Depart(departure) => self.arrived(*departure, outgoing),
             Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
+            Message::Tell(Notice::CountAnew(owed)) => self.count_anew(from, owed, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
@@ -372,7 +374,6 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
-        self.drain.drain();
         self.courier.tick();
         self.hand_out_parts(outgoing);
         self.tick_loading(outgoing);
@@ -392,7 +393,6 @@ impl Office for NodeOffice {
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
-        self.drain.drain();
         self.look_after_loader(outgoing);
         self.look_after_files(outgoing);
         self.look_after_loading(outgoing);
@@ -401,6 +401,10 @@ impl Office for NodeOffice {
             outgoing.push((to, Message::Report(number, report)));
         }
         self.proceed(outgoing);
+    }
+
+    fn before_sending(&mut self) {
+        self.drain.drain();
     }
 
     fn stream_opened(&mut self, link: StreamId, outgoing: &mut Outgoing) {

@@ -14,6 +14,7 @@ use crate::base::limits;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::{clock, wake::Bell};
 use crate::data::key::KeyHasher;
+use crate::data::plane::client::ClientRef;
 use crate::data::plane::figures::{SaveFacts, SaveProgress};
 use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, Peer, Scope, SnapshotPart};
 use crate::data::rdb::load::Plan;
@@ -38,6 +39,8 @@ pub struct SavingDesk {
     save: Option<Save>,
     /// What is to be done when a snapshot can be made again.
     waiting: VecDeque<After>,
+    /// Clients, each of a core, whose FLUSHALL is answered when what it left is saved, and the places of their replies.
+    flushers: Vec<(Peer, ClientRef, u32)>,
     last: u64,
     /// Unix times in seconds of the last attempt, and when the save points were looked at.
     tried: u64,
@@ -102,6 +105,7 @@ impl SavingDesk {
             facts: SaveFacts { last: now, took: -1, ..SaveFacts::default() },
             save: None,
             waiting: VecDeque::new(),
+            flushers: Vec::new(),
             last: 0,
             tried: 0,
             looked: now,
@@ -204,6 +208,24 @@ impl NodeOffice {
         }
     }
 
+    /// What has changed is counted from now on: all of it was flushed. `owed` to a client is the reply to that.
+    pub(super) fn count_anew(&mut self, from: Peer, owed: Option<(ClientRef, u32)>, outgoing: &mut Outgoing) {
+        self.saving.facts.changed = 0;
+        self.saving.flushers.extend(owed.map(|(client, number)| (from, client, number)));
+        self.answer_flushers(outgoing);
+    }
+
+    /// Answers FLUSHALL, unless what it has left is being saved. One that is to be saved after something else is not waited for.
+    fn answer_flushers(&mut self, outgoing: &mut Outgoing) {
+        if self.saving.saves_flushed() {
+            return;
+        }
+        for (core, client, number) in std::mem::take(&mut self.saving.flushers) {
+            let answered = Notice::Answered { client, number, reply: b"+OK\r\n".to_vec(), slow: None };
+            outgoing.push((core, Message::Tell(answered)));
+        }
+    }
+
     /// Whether there are save points, so that a node does not end without a snapshot.
     pub(super) fn has_save_points(&self) -> bool {
         !self.save_points().is_empty()
@@ -248,6 +270,7 @@ impl NodeOffice {
 
     /// Looks once a second whether a save point was reached.
     pub(super) fn tick_saving(&mut self, outgoing: &mut Outgoing) {
+        self.answer_flushers(outgoing);
         let now = clock::unix_us() / 1_000_000;
         let free = !self.snapshot_is_made() && !self.is_loading();
         if now != self.saving.looked && self.has_save_points() && free {
@@ -472,6 +495,7 @@ impl NodeOffice {
             (After::End, Ok(())) => self.end(outgoing),
             (After::End, Err(_)) => self.cannot_save(outgoing),
         }
+        self.answer_flushers(outgoing);
     }
 
     /// A file of no data, for the base of a log that begins with nothing.

@@ -22,12 +22,9 @@ pub(super) const ROWS: &[Directive] = &[
     text("syslog-ident", "redis", "The name that entries in syslog carry.").immutable().without_effect(NOT_BUILT),
     choice("syslog-facility", FACILITIES, "local0", "The syslog facility.").immutable().without_effect(NOT_BUILT),
     flag("always-show-logo", "no", "Begin the log with a logo.").immutable().without_effect(NOT_BUILT),
-    flag("set-proc-title", "yes", "Show the node's address and mode in process lists.")
-        .immutable()
-        .without_effect(NOT_BUILT),
+    flag("set-proc-title", "yes", "Show the node's address and mode in process lists.").immutable(),
     text("proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the title in process lists.")
-        .check(title_template)
-        .without_effect(NOT_BUILT),
+        .check(title_template),
     flag("crash-log-enabled", "yes", "Log a report when the process crashes."),
     flag("crash-memcheck-enabled", "yes", "Test the memory when the process crashes.").without_effect(NOT_BUILT),
     flag("use-exit-on-panic", "no", "Exit instead of aborting on an internal error.")
