@@ -11,7 +11,7 @@ use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, IntoLua, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::cell::Ref;
 use std::rc::Rc;
 
@@ -77,8 +77,6 @@ pub struct Engine {
     run: Function,
     run_function: Function,
     compile: Function,
-    /// The real table of globals.
-    globals: Table,
     load_library: Function,
     /// The functions of the library that is being loaded.
     registering: Registering,
@@ -96,7 +94,8 @@ impl Engine {
     /// When there is not enough memory.
     pub fn new(clock: fn() -> u64, deprecated: bool) -> mlua::Result<Engine> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
-        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        // A panic ends the process, so Lua's own `xpcall` will do: mlua's makes a closure for each script that runs.
+        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(true))?;
         lua.set_memory_limit(limits::SCRIPT_MEMORY)?;
         let bridge = Rc::new(Bridge::new(clock));
         let registering = Registering::default();
@@ -110,7 +109,6 @@ impl Engine {
             run: sandbox.get("run")?,
             run_function: sandbox.get("run_function")?,
             compile: sandbox.get("compile")?,
-            globals: sandbox.get("globals")?,
             load_library: sandbox.get("load_library")?,
             tools: sandbox.get("tools")?,
             debugger: None,
@@ -297,19 +295,8 @@ impl Engine {
 
     /// KEYS and ARGV: globals of a script, parameters of a function.
     fn arrays(&self, invocation: &Invocation<'_>) -> mlua::Result<(Table, Table)> {
-        let array = |elements: &[&[u8]]| {
-            let table = self.lua.create_table_with_capacity(elements.len(), 0)?;
-            for (index, element) in elements.iter().enumerate() {
-                table.raw_set(index + 1, self.lua.create_string(element)?)?;
-            }
-            Ok::<_, mlua::Error>(table)
-        };
-        let (keys, args) = (array(invocation.keys)?, array(invocation.args)?);
-        if !invocation.is_function {
-            self.globals.raw_set("KEYS", &keys)?;
-            self.globals.raw_set("ARGV", &args)?;
-        }
-        Ok((keys, args))
+        let array = |elements: &[&[u8]]| self.lua.create_sequence_from(elements.iter().map(|bytes| Bytes(bytes)));
+        Ok((array(invocation.keys)?, array(invocation.args)?))
     }
 }
 
@@ -317,6 +304,15 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // A script that still runs would have to be unwound through the interpreter's frames. The process is ending.
         std::mem::forget(self.running.take());
+    }
+}
+
+/// A string on its way to Lua.
+struct Bytes<'a>(&'a [u8]);
+
+impl IntoLua for Bytes<'_> {
+    fn into_lua(self, lua: &Lua) -> mlua::Result<Value> {
+        lua.create_string(self.0).map(Value::String)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::api::SCRIPT_SOURCE;
 use super::engine::Engine;
 use crate::resp::Error;
+use hashbrown::HashMap;
 use mlua::Function;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A script's SHA-1, in 40 lower-case hex digits.

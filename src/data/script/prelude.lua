@@ -1,5 +1,5 @@
 -- Makes the sandbox that scripts run in. Called once with the functions that Rust provides; returns how to run a
--- script or a function, how to compile one, and the table of the globals.
+-- script or a function, how to compile one, and what the debugger works with.
 --
 -- Stock Lua 5.1 has no read-only tables. What scripts share is therefore reached through proxies: an empty table whose
 -- metatable reads from the real one and refuses writes. Functions that go around metatables are wrapped.
@@ -182,7 +182,10 @@ local function located(problem)
     return problem
 end
 
-local function run(f) return xpcall(f, located) end
+local function run(f, keys, args)
+    G.KEYS, G.ARGV = keys, args
+    return xpcall(f, located)
+end
 local function run_function(f, keys, args)
     return xpcall(function() return f(keys, args) end, located)
 end
@@ -198,5 +201,5 @@ end
 local tools = { libraries.redis, G, proxies, compile, problem_of }
 
 return {
-    run = run, run_function = run_function, load_library = load_library, compile = compile, globals = G, tools = tools,
+    run = run, run_function = run_function, load_library = load_library, compile = compile, tools = tools,
 }
