@@ -280,8 +280,9 @@ end
 -- Whether the user is there still, and has let the script go on.
 local function converse()
     while not gone do
-        local words = native.stop(out)
+        local told = out
         out = {}
+        local words = native.stop(told)
         if not words then
             gone, step, breakpoints, count = true, false, {}, 0
         elseif obey(words) then
@@ -314,9 +315,10 @@ end
 -- While the user steps, what the script calls is shown, with what it is answered.
 local function shown(call)
     local function answered(ok, ...)
-        local problem = ...
+        local problem = ... -- Or what was answered.
         if ok then
-            say_some("<reply> " .. show_reply((...)))
+            say_some("<reply> " .. show_reply(problem))
+            if type(problem) == "table" and problem.err then say("<error> -" .. tostring(problem.err)) end
             return ...
         end
         say_some("<error> " .. text_of(problem))
