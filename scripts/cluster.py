@@ -13,9 +13,9 @@ def slot_of(key):
     return binascii.crc_hqx(key.encode(), 0) % SLOTS
 
 
-def wait_until(what, condition):
+def wait_until(what, condition, seconds=PATIENCE_SECONDS):
     """Waits until `condition` holds; nodes that do not answer do not fulfil it."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             if condition():
@@ -23,7 +23,7 @@ def wait_until(what, condition):
         except (OSError, RuntimeError):
             pass
         time.sleep(0.05)
-    raise RuntimeError(f"not within {PATIENCE_SECONDS} s: {what}")
+    raise RuntimeError(f"not within {seconds} s: {what}")
 
 
 def fields(text):

@@ -90,3 +90,23 @@ fn a_log_with_a_torn_end_is_loaded_as_far_as_it_goes_or_refused() {
     assert_eq!(node.connect().run("GET whole"), "$1\r\n1\r\n");
     assert_eq!(node.connect().run("DBSIZE"), ":1\r\n");
 }
+
+#[test]
+fn a_key_that_expires_before_a_reload_does_not_take_what_is_written_after_it_with_it() {
+    let mut node = Node::start(&args(&["--data-cores", "2", "--appendfsync", "always"]));
+    let mut client = node.connect();
+    for line in [
+        "DEBUG SET-ACTIVE-EXPIRE 0",
+        "HSET hash old 1",
+        "PEXPIRE hash 1",
+        "DEBUG SLEEP 0.01",
+        "DEBUG RELOAD",
+        "HSET hash new 1",
+    ] {
+        client.run(line);
+    }
+    drop(client);
+    kill(&mut node);
+    node.restart(&args(&["--data-cores", "3"]));
+    assert_eq!(node.connect().run("HKEYS hash").strings(), ["new"]);
+}

@@ -9,6 +9,18 @@ pub enum DiskError {
     Log(String),
 }
 
+/// Whose commands wait for the next standing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waits {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those that write.
+    Writers,
+    /// All.
+    Everybody,
+}
+
 /// What this node's own disk means for its data cores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
@@ -41,11 +53,26 @@ pub struct Standing {
     pub followed: bool,
     /// Replicas that have lately acknowledged the stream.
     pub good_replicas: usize,
+    /// Who waits. A standing that allows more than the one before has those wait who profit, until all cores go by it:
+    /// what one core would have another do already, that one would not log yet, and a client that was served by one
+    /// would be refused by another.
+    pub waits: Waits,
 }
 
 impl Standing {
     /// Whether there are commands that may not be executed now.
     pub fn restricts(&self) -> bool {
         self.replica || self.loading || self.disk.error.is_some()
+    }
+
+    /// Who profits from this standing in the place of `before`.
+    pub fn opens_to(&self, before: &Standing) -> Waits {
+        if before.loading && !self.loading {
+            Waits::Everybody
+        } else if before.replica && !self.replica {
+            Waits::Writers
+        } else {
+            Waits::Nobody
+        }
     }
 }

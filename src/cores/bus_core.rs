@@ -71,6 +71,8 @@ pub trait Office {
     fn alarm(&mut self, outgoing: &mut Outgoing);
     /// The thread was woken: perhaps by one of the office's own helpers.
     fn woken(&mut self, outgoing: &mut Outgoing);
+    /// What follows from all this is about to leave: whoever sees it may look into the log for the reason.
+    fn before_sending(&mut self);
     /// A link of the bus is open between the node at `ip` and our address `local`.
     fn opened(&mut self, link: LinkId, ip: &str, local: &str, outgoing: &mut Outgoing);
     /// A link has ended, or could not be made.
@@ -302,6 +304,7 @@ impl Bus {
     }
 
     fn send(&mut self) {
+        self.office.before_sending();
         let me = self.me.clone();
         for command in self.outgoing.links.drain(..) {
             self.links.carry_out(command, &me);

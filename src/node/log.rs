@@ -6,8 +6,8 @@
 //!
 //! Any thread may log and none ever waits for it: a record goes into a bounded queue, and one that
 //! finds the queue full is dropped. The thread that dropped it says so with its next record. The bus
-//! core owns [`LogDrain`] and writes what is queued whenever it turns; a record of level notice or above
-//! wakes it, so that the log soon tells the cause of a reply. The file is opened for each batch, so it can
+//! core owns [`LogDrain`] and writes what is queued before anything leaves that follows from it; a record of
+//! level notice or above wakes it, so that the log soon tells the cause of a data core's reply too. The file is opened for each batch, so it can
 //! be renamed at any time. The exceptions are a panic and [`last_words`]: they write at once.
 //!
 //! Redis has four levels. `debug` is the crate's trace, `verbose` is debug, `notice` is info, and
@@ -134,9 +134,10 @@ struct Sink {
 impl LogDrain {
     /// Writes what is queued; to standard error if the log cannot be written.
     pub fn drain(&self) {
+        let Ok(first) = self.receiver.try_recv() else { return };
         let mut text = String::new();
         let sink = self.sink();
-        for entry in self.receiver.try_iter() {
+        for entry in std::iter::once(first).chain(self.receiver.try_iter()) {
             if entry.dropped > 0 {
                 let dropped = format!("{} log records were dropped: the log's queue was full", entry.dropped);
                 text.push_str(&sink.line(entry.time, '#', &dropped));

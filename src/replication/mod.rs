@@ -33,7 +33,7 @@ pub mod upstream;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::contract::log::{Audience, LogBatch, LogPart};
-use crate::contract::standing::{Disk, Standing};
+use crate::contract::standing::{Disk, Standing, Waits};
 use failover::Failover;
 use feed::{Piece, Target};
 use history::History;
@@ -317,7 +317,7 @@ impl Replication {
 
     /// Tells the data cores how the node stands, if that has changed.
     fn stand(&mut self) {
-        let standing = Standing {
+        let mut standing = Standing {
             log: self.upstream.is_none() && self.stream.is_active() && !self.disk.loading || self.disk.logs,
             replica: self.upstream.is_some(),
             link_up: self.upstream.as_ref().is_some_and(Upstream::is_up),
@@ -326,7 +326,10 @@ impl Replication {
             disk: self.disk.clone(),
             followed: self.upstream.is_none() && self.replicas.iter().any(Replica::is_online),
             good_replicas: self.good_replicas(),
+            waits: Waits::Nobody,
         };
+        let until_told = if self.is_settled() { Waits::Nobody } else { self.standing.waits };
+        standing.waits = standing.opens_to(&self.standing).max(until_told);
         if standing != self.standing {
             self.standing = standing.clone();
             self.standing_asked += 1;
@@ -337,6 +340,8 @@ impl Replication {
     /// All data cores go by the standing they were told.
     pub fn stood(&mut self) {
         self.standing_asked -= 1;
+        // Who waited for that may go on.
+        self.stand();
         self.advance();
     }
 

@@ -63,6 +63,37 @@ fn a_snapshot_begins_when_its_delay_is_over_though_the_replica_is_told_to_be_pat
     assert_eq!(began, Some(50));
 }
 
+#[test]
+fn who_may_do_more_waits_until_all_cores_go_by_it() {
+    let mut replication = primary(0);
+    let told = |replication: &mut Replication| {
+        let actions = replication.take_actions().into_iter();
+        let standings = actions.filter_map(|action| match action {
+            Action::Stand(standing) => Some((standing.replica, standing.loading, standing.waits)),
+            _ => None,
+        });
+        standings.collect::<Vec<_>>()
+    };
+    let stood = |replication: &mut Replication| {
+        replication.stood();
+        told(replication)
+    };
+    replication.follow(Some(("a".to_owned(), 1)));
+    assert_eq!(told(&mut replication), [(true, false, Waits::Nobody)]);
+    assert_eq!(stood(&mut replication), []);
+    replication.follow(None);
+    assert_eq!(told(&mut replication), [(false, false, Waits::Writers)]);
+    assert_eq!(stood(&mut replication), [(false, false, Waits::Nobody)]);
+    assert!(!replication.is_settled());
+    assert_eq!(stood(&mut replication), []);
+    replication.set_disk(Disk { loading: true, ..Disk::default() });
+    assert_eq!(told(&mut replication), [(false, true, Waits::Nobody)]);
+    replication.set_disk(Disk::default());
+    assert_eq!(told(&mut replication), [(false, false, Waits::Everybody)]);
+    assert_eq!(stood(&mut replication), []);
+    assert_eq!(stood(&mut replication), [(false, false, Waits::Nobody)]);
+}
+
 // ---- Several nodes, and what lies between them.
 
 /// Nodes that are reached by their number as a port, and the connections between them.

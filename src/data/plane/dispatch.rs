@@ -8,6 +8,7 @@ use super::client::{Hold, ReplyMode};
 use super::redirect::command_keys;
 use super::{Action, Plane, connection};
 use crate::base::limits;
+use crate::contract::standing::Waits;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run, SessionHandler};
 use crate::data::exec::{Exec, Handler};
@@ -353,6 +354,9 @@ impl Plane {
 
     /// Everything that can stand between a command and its execution, in Redis's order.
     fn dispatch_in_order(&mut self, at: u32, request: &Request<'_>) -> Flow {
+        if self.standing.waits == Waits::Everybody {
+            return Flow::Retry(Hold::Pause);
+        }
         let Some(command) = request.command else {
             if connection::is_http(request.args) {
                 self.abort_http(at);

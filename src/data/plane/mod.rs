@@ -64,6 +64,8 @@ pub mod any_command;
 mod blocking_tests;
 #[cfg(test)]
 mod claim_tests;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
 #[cfg(test)]
@@ -73,7 +75,7 @@ mod tracking_tests;
 
 use crate::base::ids::CoreId;
 use crate::contract::settings::Settings;
-use crate::contract::standing::Standing;
+use crate::contract::standing::{Standing, Waits};
 use crate::contract::topology::Topology;
 use crate::data::acl::{DenialLog, Users};
 use crate::data::command::stats::{CommandStats, ErrorStats};
@@ -424,10 +426,10 @@ impl Plane {
 
     /// Whether clients' writes, at least, are held back.
     fn is_paused(&self) -> bool {
-        self.pause.is_some() || self.failover_pause.is_some()
+        self.pause.is_some() || self.failover_pause.is_some() || self.standing.waits != Waits::Nobody
     }
 
-    /// Works out what follows from `locked`, `pause` and the settings; call after any change of them.
+    /// Works out what follows from `locked`, `pause`, `standing` and the settings; call after any change of them.
     fn refresh(&mut self) {
         let Standing { log, replica, good_replicas, .. } = *self.standing;
         let wanted = if self.settings.min_replicas_max_lag > 0 { self.settings.min_replicas_to_write } else { 0 };

@@ -70,6 +70,8 @@ pub struct LoadingDesk {
     quiet: Option<(bool, (Peer, u64))>,
     /// What it does with the data that is there.
     onto: Onto,
+    /// Whether the log that was loaded at the start is being opened.
+    opening: bool,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
     /// Whether the log has said that the node serves.
@@ -178,13 +180,15 @@ impl NodeOffice {
 
     /// The node's regular work: begins to load what it has at its start.
     pub(super) fn tick_loading(&mut self, outgoing: &mut Outgoing) {
-        if !self.loading.started && self.loading.load.is_none() {
-            self.loading.started = self.loading.wanted.is_none();
-            if self.loading.started {
-                self.data_is_there(outgoing);
-            } else {
-                self.tell_disk(outgoing);
-            }
+        let desk = &mut self.loading;
+        if desk.started || desk.load.is_some() || desk.opening {
+            return;
+        }
+        desk.started = desk.wanted.is_none();
+        if desk.started {
+            self.data_is_there(outgoing);
+        } else {
+            self.tell_disk(outgoing);
         }
     }
 
@@ -215,7 +219,10 @@ impl NodeOffice {
     fn load_wanted(&mut self, outgoing: &mut Outgoing) {
         let Some(wanted) = self.loading.wanted.take() else { return };
         let log = matches!(wanted, Wanted::Log(..)) || wanted == Wanted::Start && self.config.flag("appendonly");
-        match self.source(log) {
+        // What a replica deletes is its primary's to say. And a node that reloads has replicas and a log, which are told
+        // when it deletes the key itself: were it just not there, they would apply what is written next to the old value.
+        let keep_expired = self.starts_as_replica() || matches!(wanted, Wanted::Snapshot(..));
+        match self.source(log, keep_expired) {
             Ok(source) => {
                 let facts = LoadFacts { began: clock::unix_us() / 1_000_000, ..LoadFacts::default() };
                 self.loading.load = Some(Load {
@@ -234,9 +241,7 @@ impl NodeOffice {
         }
     }
 
-    fn source(&self, log: bool) -> std::io::Result<Source> {
-        // What a replica deletes is its primary's to say.
-        let keep_expired = self.starts_as_replica();
+    fn source(&self, log: bool, keep_expired: bool) -> std::io::Result<Source> {
         let plan = Plan { keep_expired, ..plan(self.cores, self.saving.hasher) };
         let settings = Arc::new(self.config.settings());
         let bell = self.saving.bell.try_clone()?;
@@ -374,6 +379,7 @@ impl NodeOffice {
                     log::info!("DB loaded from append only file: {seconds:.3} seconds");
                     self.adopt_log(directory);
                     self.open_log();
+                    self.loading.opening = true;
                     // Nobody is served before there is a log.
                     return;
                 }
@@ -388,7 +394,7 @@ impl NodeOffice {
 
     /// The log that the node goes on with is open.
     pub(super) fn log_is_open(&mut self, outgoing: &mut Outgoing) {
-        self.loading.started = true;
+        (self.loading.opening, self.loading.started) = (false, true);
         self.data_is_there(outgoing);
     }
 

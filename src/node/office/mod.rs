@@ -240,10 +240,7 @@ impl NodeOffice {
                 });
             }
             b"replicaof" | b"slaveof" => self.replicaof(from, number, &command, outgoing),
-            b"psync" => {
-                self.drain.drain();
-                answer(from, number, &command, outgoing, |_| Err(Error::NotAnInteger));
-            }
+            b"psync" => answer(from, number, &command, outgoing, |_| Err(Error::NotAnInteger)),
             b"role" => answer(from, number, &command, outgoing, |reply| {
                 self.desk_of_replication.replication.role(reply);
                 Ok(())
@@ -377,7 +374,6 @@ impl Office for NodeOffice {
     }
 
     fn tick(&mut self, loads: &[(LinkId, usize)], outgoing: &mut Outgoing) {
-        self.drain.drain();
         self.courier.tick();
         self.hand_out_parts(outgoing);
         self.tick_loading(outgoing);
@@ -397,7 +393,6 @@ impl Office for NodeOffice {
     }
 
     fn woken(&mut self, outgoing: &mut Outgoing) {
-        self.drain.drain();
         self.look_after_loader(outgoing);
         self.look_after_files(outgoing);
         self.look_after_loading(outgoing);
@@ -406,6 +401,10 @@ impl Office for NodeOffice {
             outgoing.push((to, Message::Report(number, report)));
         }
         self.proceed(outgoing);
+    }
+
+    fn before_sending(&mut self) {
+        self.drain.drain();
     }
 
     fn stream_opened(&mut self, link: StreamId, outgoing: &mut Outgoing) {

@@ -122,7 +122,7 @@ impl ReplicationDesk {
 /// Who executes a command of the primary.
 pub(super) fn target(registry: &Registry, owners: &OwnerMap, args: &[&[u8]]) -> Target {
     let Some(command) = registry.find(args) else { return Target::Core(CoreId(0)) };
-    if let Run::Script = command.run {
+    if matches!(command.run, Run::Script) || command.reaches_any_key(args) {
         // It may use keys that it does not name.
         return Target::Several;
     }

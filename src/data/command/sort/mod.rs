@@ -96,7 +96,7 @@ fn in_their_order(store: &Store, handle: Handle, kind: Kind, options: &Options<'
     })
 }
 
-/// Sorts by what the options say; equal numbers by their elements, so that the order is always the same.
+/// Sorts by what the options say, and what is equal then by the elements: the order is the same on every replica.
 fn sort_elements(exec: &mut Exec<'_>, elements: &mut Vec<Vec<u8>>, options: &Options<'_>) -> Result<(), Error> {
     let directed = |order: Ordering| if options.descending { order.reverse() } else { order };
     match (options.by, options.alpha) {
@@ -105,7 +105,7 @@ fn sort_elements(exec: &mut Exec<'_>, elements: &mut Vec<Vec<u8>>, options: &Opt
         (By::Pattern(pattern), true) => {
             let weigh = |element: Vec<u8>| (look_up(exec, pattern, &element), element);
             let mut weighed: Vec<_> = elements.drain(..).map(weigh).collect();
-            weighed.sort_by(|(one, _), (other, _)| directed(one.cmp(other)));
+            weighed.sort_by(|one, other| directed(one.cmp(other)));
             elements.extend(weighed.into_iter().map(|(_, element)| element));
         }
         (by, false) => {

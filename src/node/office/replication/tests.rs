@@ -50,6 +50,8 @@ fn command() -> impl Strategy<Value = String> {
         4 => two.clone().prop_map(|(one, other)| format!("RENAME {one} {other}")),
         2 => two.clone().prop_map(|(one, other)| format!("COPY {one} {other} REPLACE")),
         2 => two.prop_map(|(one, other)| format!("DEL {one} {other}")),
+        2 => select(vec!["RPUSH list 1 2 3", "SORT list GET key:* STORE sorted", "SORT list BY key:* ALPHA STORE sorted"])
+            .prop_map(str::to_owned),
         2 => select(vec!["MULTI", "EXEC", "EXEC"]).prop_map(str::to_owned),
         1 => select(vec!["SELECT 0", "SELECT 1", "FLUSHDB", "SWAPDB 0 1"]).prop_map(str::to_owned),
     ]
