@@ -4,7 +4,7 @@
 //! real.
 //!
 //! `SIM_CLUSTERS="500+500 1000+0" cargo test --profile quick --test sim large -- --ignored --nocapture`: clusters of so many
-//! primaries and replicas. 1000 nodes take some minutes and 4 GB.
+//! primaries and replicas. 1000 nodes take some minutes and 4 GB. `500+500:lost` loses machines only.
 
 use crate::host::Host;
 use crate::meter::{Meter, resident_bytes};
@@ -19,7 +19,7 @@ const DELAYS: Delays = Delays { usual: 1, jitter: 1, long_once_in: 1000, long: 2
 const STEP_MS: u64 = 10;
 /// So long after its start a cluster is at rest: all have been pinged again.
 const SETTLED_MS: u64 = 10_000;
-const REST_MS: u64 = 10_000;
+const REST_MS: u64 = 15_000;
 /// What one failure stirs up is over after that.
 const CALM_MS: u64 = 3000;
 
@@ -29,9 +29,16 @@ pub fn trials(clusters: &str) {
 }
 
 fn trial(name: &str) {
-    let (primaries, replicas) = name.split_once('+').expect("PRIMARIES+REPLICAS");
+    let (size, lost_only) = name.strip_suffix(":lost").map_or((name, false), |size| (size, true));
+    let (primaries, replicas) = size.split_once('+').expect("PRIMARIES+REPLICAS");
     let (primaries, replicas): (usize, usize) = (primaries.parse().unwrap(), replicas.parse().unwrap());
-    let shape = Shape { primaries, replicas: replicas / primaries, options: Options::default(), delays: DELAYS };
+    let shape = Shape {
+        primaries,
+        replicas: replicas / primaries,
+        options: Options::default(),
+        delays: DELAYS,
+        slow_once_in: 0,
+    };
     let nodes = (primaries * (1 + shape.replicas)) as f64;
     println!(
         "{{\"primaries\": {primaries}, \"replicas\": {replicas}, \"node_timeout_ms\": {},",
@@ -45,53 +52,63 @@ fn trial(name: &str) {
     let (_, rest) = measured(&mut world, |world| world.run_for(REST_MS));
     let memory = resident_bytes().saturating_sub(before) as f64 / nodes;
     println!(" \"rest\": {},", at_rest(&rest, nodes, memory));
-    let (known, meter) = measured(&mut world, |world| {
-        world.kill(0);
-        until_known(world, 0)
-    });
-    println!(" \"one_process_killed\": {{\"all_agree_ms\": {}, {}}},", told(known), spent(&meter, nodes));
-    world.run_for(CALM_MS);
     let tenth = primaries / 10;
-    let killed = several_fail(&mut world, 1..=tenth, replicas > 0, World::kill);
-    println!(" \"tenth_killed\": {killed},");
-    world.run_for(CALM_MS);
+    if !lost_only {
+        processes_die(&mut world, tenth, replicas > 0, nodes);
+    }
     let lost = several_fail(&mut world, tenth + 1..=2 * tenth, replicas > 0, World::unplug);
     println!(" \"tenth_of_machines_lost\": {lost}}}");
 }
 
-/// Has some primaries fail at once. How soon all agree on the first of them, and how soon, if that can be, all slots are
-/// served.
+/// One process ends, then those of a tenth of the primaries.
+fn processes_die(world: &mut World, tenth: usize, replicated: bool, nodes: f64) {
+    let (known, meter) = measured(world, |world| {
+        world.kill(0);
+        until_known(world, 0..=0)
+    });
+    println!(" \"one_process_killed\": {{\"all_agree_ms\": {}, {}}},", told(known), spent(&meter, nodes));
+    world.run_for(CALM_MS);
+    let killed = several_fail(world, 1..=tenth, replicated, World::kill);
+    println!(" \"tenth_killed\": {killed},");
+    world.run_for(CALM_MS);
+}
+
+/// Has some primaries fail at once. How soon all agree on the first of them, and on all, and how soon, if that can be, all slots
+/// are served.
 fn several_fail(
     world: &mut World,
     primaries: std::ops::RangeInclusive<HostIx>,
     replicated: bool,
     fail: impl Fn(&mut World, HostIx),
 ) -> String {
-    let first = *primaries.start();
-    let dead: Vec<NodeId> = world.hosts[..=*primaries.end()].iter().map(|host| host.id).collect();
+    let (first, lists) = (*primaries.start(), primaries.clone());
     let failovers = world.checker.failovers;
     let began = world.time;
-    let ((known, served), meter) = measured(world, |world| {
-        primaries.clone().for_each(|host| fail(world, host));
-        let known = until_known(world, first);
+    let since = |world: &World, known: Option<u64>| known.map(|_| world.time - began);
+    let ((known, all_known, served), meter) = measured(world, |world| {
+        lists.clone().for_each(|host| fail(world, host));
+        let known = until_known(world, first..=first);
+        let all_known = until_known(world, lists).and(since(world, known));
+        let dead: Vec<NodeId> = world.hosts.iter().filter(|host| !host.is_running()).map(|host| host.id).collect();
         let is_served = |host: &Host| sees(host, |seen| is_served_without(seen, &dead));
-        let served = if replicated { until(world, is_served).map(|_| world.time - began) } else { None };
-        (known, served)
+        let served = if replicated { until(world, is_served) } else { None };
+        (known, all_known, since(world, served))
     });
     format!(
-        "{{\"primaries\": {}, \"all_agree_on_one_ms\": {}, \"all_served_ms\": {}, \"failovers\": {}, {}}}",
+        "{{\"primaries\": {}, \"all_agree_on_one_ms\": {}, \"all_agree_on_all_ms\": {}, \"all_served_ms\": {}, \"failovers\": {}, {}}}",
         primaries.count(),
         told(known),
+        told(all_known),
         told(served),
         world.checker.failovers - failovers,
         spent(&meter, world.hosts.iter().filter(|host| host.is_running()).count() as f64),
     )
 }
 
-/// Until all nodes that run take `host` for failed.
-fn until_known(world: &mut World, host: HostIx) -> Option<u64> {
-    let id = world.hosts[host].id;
-    until(world, |host| host.cluster.as_ref().is_some_and(|cluster| cluster.has_failed(id)))
+/// Until all nodes that run take these for failed.
+fn until_known(world: &mut World, failed: std::ops::RangeInclusive<HostIx>) -> Option<u64> {
+    let ids: Vec<NodeId> = world.hosts[failed].iter().map(|host| host.id).collect();
+    until(world, |host| host.cluster.as_ref().is_some_and(|cluster| ids.iter().all(|id| cluster.has_failed(*id))))
 }
 
 fn at_rest(meter: &Meter, nodes: f64, memory: f64) -> String {

@@ -3,7 +3,7 @@
 use crate::contract::settings::Settings;
 use crate::data::key::Key;
 use crate::data::rdb::dump;
-use crate::data::store::{Object, Store, Value};
+use crate::data::store::{Store, Value};
 use crate::data::types::hash::Hash;
 use crate::data::types::list::List;
 use crate::data::types::listpack::Listpack;
@@ -19,7 +19,7 @@ pub fn object_line(store: &mut Store, db: usize, key: &Key<'_>, settings: &Setti
     let value = store.value(handle);
     let length = serialized_length(value, settings.rdb_compression);
     let details = match value {
-        Value::Object(Object::List(list)) => list_details(list, settings),
+        Value::List(list) => list_details(list, settings),
         _ => String::new(),
     };
     let idle = store.idle_seconds(handle, now);
@@ -58,8 +58,8 @@ fn list_details(list: &List, settings: &Settings) -> String {
 pub fn listpack_text(store: &mut Store, db: usize, key: &Key<'_>) -> Result<String, Error> {
     let handle = store.peek(db, key, 0).ok_or(Error::NoSuchKey)?;
     let pack = match store.value(handle) {
-        Value::Object(Object::Hash(Hash::Listpack(pack))) => Some(pack),
-        Value::Object(Object::Zset(zset)) => zset.listpack(),
+        Value::Hash(Hash::Listpack(pack)) => Some(pack),
+        Value::Zset(zset) => zset.listpack(),
         _ => None,
     };
     pack.map(describe_listpack).ok_or(Error::new("ERR Not a listpack encoded object."))

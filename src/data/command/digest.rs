@@ -2,7 +2,7 @@
 //! as Redis computes. Two nodes with the same digest have the same data.
 
 use crate::base::double;
-use crate::data::store::{Handle, Object, Store, Value};
+use crate::data::store::{Handle, Store, Value};
 use crate::data::types::stream::Id;
 use sha1_smol::Sha1;
 use std::ops::ControlFlow;
@@ -48,19 +48,13 @@ pub fn all(databases: &[Option<Digest>]) -> Digest {
 
 /// Adds a value and its deadline.
 pub fn value(store: &Store, handle: Handle, digest: &mut Digest) {
-    match store.value(handle) {
-        Value::Bytes(bytes) => {
-            mix(digest, &0_u32.to_be_bytes());
-            mix(digest, bytes);
-        }
-        Value::Object(object) => outside(object, digest),
-    }
+    content(store.value(handle), digest);
     if store.deadline(handle).is_some() {
         xor(digest, b"!!expire!!");
     }
 }
 
-fn outside(object: &Object, digest: &mut Digest) {
+fn content(value: Value<'_>, digest: &mut Digest) {
     let mut buffer = itoa::Buffer::new();
     let pair = |first: &[u8], second: &[u8]| {
         let mut digest = Digest::default();
@@ -69,32 +63,32 @@ fn outside(object: &Object, digest: &mut Digest) {
         digest
     };
     // Redis's numbers of the types.
-    let kind: u32 = match object {
-        Object::String(_) => 0,
-        Object::List(_) => 1,
-        Object::Set(_) => 2,
-        Object::Zset(_) => 3,
-        Object::Hash(_) => 4,
-        Object::Stream(_) => 6,
+    let kind: u32 = match value {
+        Value::Bytes(_) => 0,
+        Value::List(_) => 1,
+        Value::Set(_) => 2,
+        Value::Zset(_) => 3,
+        Value::Hash(_) => 4,
+        Value::Stream(_) => 6,
     };
     mix(digest, &kind.to_be_bytes());
-    match object {
-        Object::String(bytes) => mix(digest, bytes),
-        Object::List(list) => list.iter(0).for_each(|element| mix(digest, element.text(&mut buffer))),
-        Object::Set(set) => set.iter().for_each(|member| xor(digest, member.text(&mut buffer))),
-        Object::Zset(zset) => {
+    match value {
+        Value::Bytes(bytes) => mix(digest, bytes),
+        Value::List(list) => list.iter(0).for_each(|element| mix(digest, element.text(&mut buffer))),
+        Value::Set(set) => set.iter().for_each(|member| xor(digest, member.text(&mut buffer))),
+        Value::Zset(zset) => {
             for (member, score) in zset.iter() {
                 let element = pair(member.text(&mut buffer), double::Buffer::new().format(score));
                 xor(digest, &element);
             }
         }
-        Object::Hash(hash) => {
+        Value::Hash(hash) => {
             for (field, value) in hash.iter() {
                 let element = pair(field.text(&mut buffer), value.text(&mut itoa::Buffer::new()));
                 xor(digest, &element);
             }
         }
-        Object::Stream(stream) => {
+        Value::Stream(stream) => {
             stream.each(Id::ZERO, Id { ms: u64::MAX, seq: u64::MAX }, false, |entry| {
                 mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
                 entry.texts().for_each(|text| mix(digest, text.text(&mut buffer)));

@@ -60,6 +60,8 @@ pub mod weight;
 
 #[cfg(any(test, fuzzing))]
 pub mod any_command;
+#[cfg(any(test, fuzzing))]
+pub mod any_payload;
 #[cfg(test)]
 mod blocking_tests;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::encode::{put_length, put_string};
 use super::stream::StreamWriter;
 use super::write;
 use crate::base::limits;
-use crate::data::store::Object;
+use crate::data::store::Value;
 use crate::data::types::dict::{Bytes, Dict};
 use crate::data::types::hash::Hash;
 use crate::data::types::list::List;
@@ -37,21 +37,26 @@ enum Content {
 }
 
 impl Frozen {
-    /// `value` as it is now; none: it is so small that it can as well be written at once.
-    pub fn of(value: &Object) -> Option<Frozen> {
+    /// A collection as it is now; none: it is so small that it can as well be written at once.
+    pub fn of(value: Value<'_>) -> Option<Frozen> {
         if value.heap_bytes() <= limits::WRITTEN_AT_ONCE {
             return None;
         }
         let content = match value {
-            Object::String(bytes) => Content::String(bytes.clone()),
-            Object::List(list) => Content::List(list.clone()),
-            Object::Set(Set::Dict(dict)) => Content::Set(dict.clone()),
-            Object::Hash(Hash::Dict(dict)) => Content::Hash(dict.clone()),
-            Object::Zset(zset) => Content::Zset(zset.elements()?.clone()),
-            Object::Stream(stream) => Content::Stream(stream.clone(), Box::default()),
-            Object::Set(Set::Intset(_)) | Object::Hash(Hash::Listpack(_)) => return None,
+            Value::List(list) => Content::List(list.clone()),
+            Value::Set(Set::Dict(dict)) => Content::Set(dict.clone()),
+            Value::Hash(Hash::Dict(dict)) => Content::Hash(dict.clone()),
+            Value::Zset(zset) => Content::Zset(zset.elements()?.clone()),
+            Value::Stream(stream) => Content::Stream(Box::new(stream.clone()), Box::default()),
+            Value::Bytes(_) | Value::Set(Set::Intset(_)) | Value::Hash(Hash::Listpack(_)) => return None,
         };
         Some(Frozen { content, written: 0, begun: false })
+    }
+
+    /// The same of a long string, which is shared.
+    pub fn of_string(bytes: &Arc<Vec<u8>>) -> Option<Frozen> {
+        let content = || Content::String(bytes.clone());
+        (bytes.capacity() > limits::WRITTEN_AT_ONCE).then(|| Frozen { content: content(), written: 0, begun: false })
     }
 
     /// Writes on, without the byte that tells the form, until `out` has `budget` bytes or all of it is written; true: all.

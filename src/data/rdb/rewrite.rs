@@ -136,7 +136,6 @@ fn put_consumers(out: &mut Vec<u8>, key: &[u8], name: &[u8], group: &Group) {
 mod tests {
     use super::super::write::{self, Style};
     use super::*;
-    use crate::data::store::Value;
     use crate::data::types::Forms;
     use crate::data::types::hash::Hash;
     use crate::data::types::set::Set;
@@ -148,8 +147,7 @@ mod tests {
         for (db, key, object, deadline) in records {
             write::select(&mut snapshot, *db);
             let key = key.as_bytes();
-            let record =
-                write::Record { key, value: Value::Object(object), deadline: *deadline, idle: 0, frequency: 0 };
+            let record = write::Record { key, value: object.value(), deadline: *deadline, idle: 0, frequency: 0 };
             write::record(&mut snapshot, &record, Style::default());
         }
         let (mut rewriter, mut out) = (Rewriter::new(hasher), Vec::new());

@@ -272,14 +272,14 @@ proptest! {
         let style = Style { compressed, ..Style::default() };
         let objects = collections(&elements);
         for object in &objects {
-            let payload = dump::dump(Value::Object(object), compressed);
+            let payload = dump::dump(object.value(), compressed);
             prop_assert!(dump::is_intact(&payload, false));
             let restored = dump::restore(&payload, forms()).unwrap();
-            prop_assert_eq!(restored.encoding(), object.encoding());
+            prop_assert_eq!(restored.value().encoding(), object.value().encoding());
             prop_assert_eq!(&restored, object);
         }
         let stream = framed(|out| for object in &objects {
-            let value = Value::Object(object);
+            let value = object.value();
             write::record(out, &write::Record { key: b"k", value, deadline: None, idle: 0, frequency: 0 }, style);
         });
         let (items, error) = read(&stream, piece);

@@ -3,7 +3,7 @@
 use super::encode::{put_length, put_string};
 use super::stream::put_stream;
 use super::{VERSION, kind, opcode};
-use crate::data::store::{Object, Value};
+use crate::data::store::Value;
 use crate::data::types::hash::Hash;
 use crate::data::types::list::{List, NodeRef};
 use crate::data::types::set::Set;
@@ -115,44 +115,39 @@ pub fn nothing() -> Vec<u8> {
 
 /// The byte that tells in which form a value is written.
 pub(super) fn kind_of(value: Value<'_>) -> u8 {
-    let Value::Object(object) = value else { return kind::STRING };
-    match object {
-        Object::String(_) => kind::STRING,
-        Object::List(_) => kind::QUICKLIST_2,
-        Object::Set(Set::Intset(_)) => kind::SET_INTSET,
-        Object::Set(Set::Dict(_)) => kind::SET,
-        Object::Zset(zset) if zset.listpack().is_some() => kind::ZSET_LISTPACK,
-        Object::Zset(_) => kind::ZSET_2,
-        Object::Hash(Hash::Listpack(_)) => kind::HASH_LISTPACK,
-        Object::Hash(Hash::Dict(_)) => kind::HASH,
-        Object::Stream(_) => kind::STREAM_2,
+    match value {
+        Value::Bytes(_) => kind::STRING,
+        Value::List(_) => kind::QUICKLIST_2,
+        Value::Set(Set::Intset(_)) => kind::SET_INTSET,
+        Value::Set(Set::Dict(_)) => kind::SET,
+        Value::Zset(zset) if zset.listpack().is_some() => kind::ZSET_LISTPACK,
+        Value::Zset(_) => kind::ZSET_2,
+        Value::Hash(Hash::Listpack(_)) => kind::HASH_LISTPACK,
+        Value::Hash(Hash::Dict(_)) => kind::HASH,
+        Value::Stream(_) => kind::STREAM_2,
     }
 }
 
 /// Writes a value without the byte that tells its form.
 pub(super) fn value(out: &mut Vec<u8>, value: Value<'_>, compressed: bool) {
-    let object = match value {
-        Value::Bytes(bytes) => return put_string(out, bytes, compressed),
-        Value::Object(object) => object,
-    };
-    match object {
-        Object::String(bytes) => put_string(out, bytes, compressed),
-        Object::List(list) => put_list(out, list, compressed),
-        Object::Set(Set::Intset(intset)) => put_string(out, intset.as_bytes(), compressed),
-        Object::Set(Set::Dict(dict)) => {
+    match value {
+        Value::Bytes(bytes) => put_string(out, bytes, compressed),
+        Value::List(list) => put_list(out, list, compressed),
+        Value::Set(Set::Intset(intset)) => put_string(out, intset.as_bytes(), compressed),
+        Value::Set(Set::Dict(dict)) => {
             put_length(out, dict.len() as u64);
             dict.iter().for_each(|(member, ())| put_string(out, member, compressed));
         }
-        Object::Zset(zset) => put_zset(out, zset, compressed),
-        Object::Hash(Hash::Listpack(listpack)) => put_string(out, listpack.as_bytes(), compressed),
-        Object::Hash(Hash::Dict(dict)) => {
+        Value::Zset(zset) => put_zset(out, zset, compressed),
+        Value::Hash(Hash::Listpack(listpack)) => put_string(out, listpack.as_bytes(), compressed),
+        Value::Hash(Hash::Dict(dict)) => {
             put_length(out, dict.len() as u64);
             for (field, value) in dict.iter() {
                 put_string(out, field, compressed);
                 put_string(out, value, compressed);
             }
         }
-        Object::Stream(stream) => put_stream(out, stream, compressed),
+        Value::Stream(stream) => put_stream(out, stream, compressed),
     }
 }
 

@@ -161,7 +161,7 @@ impl Database {
         let mut tables = self.tables;
         let mut divided = self.divided;
         while let Some(parts) = divided.pop() {
-            tables.extend(parts.map(Parts::into_tables).unwrap_or_default());
+            tables.extend(parts.into_tables());
         }
         (tables, self.volatile)
     }

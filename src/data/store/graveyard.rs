@@ -2,6 +2,7 @@
 //!
 //! Each step is bounded: some hundred entries, or a megabyte given back to the system.
 
+use super::outside::Outside;
 use super::table::SlotTable;
 use super::{Object, Slab, Store};
 use crate::base::limits;
@@ -31,7 +32,7 @@ pub struct Graveyard {
     /// Tables whose entries are still in the arena.
     doomed: Vec<Doomed>,
     /// The slabs of stores that were flushed.
-    slabs: Vec<Slab<Object>>,
+    slabs: Vec<Outside>,
     long_keys: Vec<Slab<Box<[u8]>>>,
     /// Lists of volatile keys, of databases that were flushed.
     lists: Vec<Vec<u32>>,
@@ -84,7 +85,7 @@ impl Graveyard {
     }
 
     /// Leaves the slabs of a flushed store to be freed.
-    pub fn bury_slabs(&mut self, objects: Slab<Object>, long_keys: Slab<Box<[u8]>>) {
+    pub fn bury_slabs(&mut self, objects: Outside, long_keys: Slab<Box<[u8]>>) {
         self.slabs.push(objects);
         self.long_keys.push(long_keys);
     }
@@ -144,15 +145,17 @@ impl Graveyard {
         }
         if let Some(slab) = self.slabs.last_mut() {
             for _ in 0..ENTRIES {
-                if let Some(Some(object)) = slab.pop()
-                    && is_large(&object)
-                {
-                    self.objects.push(object);
-                    break;
+                match slab.pop() {
+                    Some(object) if is_large(&object) => {
+                        self.objects.push(object);
+                        break;
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.slabs.pop();
+                        break;
+                    }
                 }
-            }
-            if slab.is_empty() {
-                self.slabs.pop();
             }
             return true;
         }
@@ -178,7 +181,7 @@ impl Store {
     /// since last asked to forget them.
     pub fn freed_later(&self) -> (usize, u64) {
         let Graveyard { objects, slabs, doomed, freed, .. } = &self.graveyard;
-        (objects.len() + doomed.len() + slabs.iter().map(Slab::places).sum::<usize>(), *freed)
+        (objects.len() + doomed.len() + slabs.iter().map(Outside::places).sum::<usize>(), *freed)
     }
 
     /// Forgets how many were.

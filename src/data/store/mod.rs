@@ -32,6 +32,7 @@ mod keyspace;
 mod lookup;
 mod object;
 mod objects;
+mod outside;
 mod scan;
 mod slab;
 mod snapshot;
@@ -47,7 +48,7 @@ mod model_tests;
 
 pub use clock::AccessClock;
 pub use entry::Kind;
-pub use object::Object;
+pub use object::{Object, Value};
 pub use objects::{Collection, OtherType};
 pub use scan::{Stretch, cursor_at, slot_of_cursor};
 pub use snapshot::{Progress, Step};
@@ -64,6 +65,7 @@ use database::Database;
 use entry::Header;
 use eviction::Pool;
 use graveyard::Graveyard;
+use outside::{At, Outside};
 use slab::Slab;
 use snapshot::Snapshot;
 use tracking::Tracking;
@@ -83,15 +85,6 @@ pub enum Deadline {
     Clear,
     /// Sets it to this Unix time in milliseconds.
     At(u64),
-}
-
-/// A key's value, to read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'s> {
-    /// A string's bytes, short or long.
-    Bytes(&'s [u8]),
-    /// Anything else.
-    Object(&'s Object),
 }
 
 /// What a store is made with.
@@ -139,7 +132,7 @@ pub struct Removed {
 pub struct Store {
     arena: Arena,
     databases: Vec<Database>,
-    objects: Slab<Object>,
+    objects: Outside,
     long_keys: Slab<Box<[u8]>>,
     /// Bytes the objects and long keys have on the heap.
     heap: usize,
@@ -179,7 +172,7 @@ impl Store {
         Store {
             arena: Arena::new(),
             databases: (0..options.databases).map(|_| Database::default()).collect(),
-            objects: Slab::new(),
+            objects: Outside::default(),
             long_keys: Slab::new(),
             heap: 0,
             bookkeeping: 0,
@@ -248,16 +241,15 @@ impl Store {
         if !header.has(entry::OUTSIDE) {
             return Value::Bytes(entry::value_part(memory, handle.0, header));
         }
-        match self.objects.get(entry::object_number(memory, handle.0, header)) {
-            Object::String(bytes) => Value::Bytes(bytes),
-            object => Value::Object(object),
-        }
+        let number = entry::object_number(memory, handle.0, header);
+        self.objects.value(At { kind: header.kind(), number })
     }
 
-    /// An entry's value if it is outside of its cell.
-    fn object(&self, handle: Handle) -> Option<&Object> {
+    /// Where an entry's value is, if that is outside of its cell.
+    fn outside(&self, handle: Handle) -> Option<At> {
         let (memory, header) = (self.arena.memory(), self.header(handle));
-        header.has(entry::OUTSIDE).then(|| self.objects.get(entry::object_number(memory, handle.0, header)))
+        let at = || At { kind: header.kind(), number: entry::object_number(memory, handle.0, header) };
+        header.has(entry::OUTSIDE).then(at)
     }
 
     /// An entry's value if it is a string.
@@ -265,7 +257,7 @@ impl Store {
     pub fn string(&self, handle: Handle) -> Option<&[u8]> {
         match self.value(handle) {
             Value::Bytes(bytes) => Some(bytes),
-            Value::Object(_) => None,
+            _ => None,
         }
     }
 
@@ -300,11 +292,10 @@ impl Store {
 
     /// Bytes an entry takes, with its part of the tables and what it has outside.
     pub fn memory_usage(&self, handle: Handle) -> usize {
-        let (memory, header) = (self.arena.memory(), self.header(handle));
+        let header = self.header(handle);
         let mut bytes = arena::cell_size(header.class()) + table::BYTES_AN_ENTRY;
-        if header.has(entry::OUTSIDE) {
-            let object = self.objects.get(entry::object_number(memory, handle.0, header));
-            bytes += size_of::<Object>() + object.heap_bytes();
+        if let Some(at) = self.outside(handle) {
+            bytes += Outside::place_bytes(at.kind) + self.objects.heap_bytes(at);
         }
         if header.has(entry::LONG_KEY) {
             bytes += size_of::<Box<[u8]>>() + self.key_of(handle).len();

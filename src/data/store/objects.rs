@@ -1,29 +1,31 @@
 //! Reading and changing collections in place.
 
-use super::entry::{self, Header, OUTSIDE};
+use super::entry::{Header, Kind};
+use super::outside::{At, Outside};
 use super::{Handle, Object, Store, Value};
 use crate::data::key::Key;
 use crate::data::types::{hash::Hash, list::List, set::Set, stream::Stream, zset::Zset};
 
 /// A type of collection.
 pub trait Collection: Sized {
-    /// `object`, if it is of this type.
-    fn of(object: &Object) -> Option<&Self>;
-    /// The same, to change.
-    fn of_mut(object: &mut Object) -> Option<&mut Self>;
+    /// `value`, if it is of this type.
+    fn of(value: Value<'_>) -> Option<&Self>;
+    /// The value outside of cells that is there, to change, if it is of this type.
+    fn of_mut(outside: &mut Outside, at: At) -> Option<&mut Self>;
     /// As a value of a key.
     fn into_object(self) -> Object;
 }
 
 macro_rules! collections {
-    ($($name:ident),*) => {$(
+    ($($name:ident: $find:expr;)*) => {$(
         impl Collection for $name {
-            fn of(object: &Object) -> Option<&Self> {
-                if let Object::$name(value) = object { Some(value) } else { None }
+            fn of(value: Value<'_>) -> Option<&Self> {
+                if let Value::$name(value) = value { Some(value) } else { None }
             }
 
-            fn of_mut(object: &mut Object) -> Option<&mut Self> {
-                if let Object::$name(value) = object { Some(value) } else { None }
+            fn of_mut(outside: &mut Outside, at: At) -> Option<&mut Self> {
+                let find: fn(&mut Outside, u32) -> Option<&mut Self> = $find;
+                if at.kind == Kind::$name { find(outside, at.number) } else { None }
             }
 
             fn into_object(self) -> Object {
@@ -33,7 +35,13 @@ macro_rules! collections {
     )*};
 }
 
-collections!(List, Hash, Set, Zset, Stream);
+collections! {
+    List: |outside, number| Some(outside.lists.get_mut(number));
+    Hash: |outside, number| Some(outside.hashes.get_mut(number));
+    Set: |outside, number| Some(outside.sets.get_mut(number));
+    Zset: |outside, number| Some(outside.zsets.get_mut(number));
+    Stream: |outside, number| outside.streams.get_mut(number).as_deref_mut();
+}
 
 /// The key holds another type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +50,7 @@ pub struct OtherType;
 impl Store {
     /// An entry's value as a collection of type `C`.
     pub fn collection<C: Collection>(&self, handle: Handle) -> Result<&C, OtherType> {
-        match self.value(handle) {
-            Value::Object(object) => C::of(object).ok_or(OtherType),
-            Value::Bytes(_) => Err(OtherType),
-        }
+        C::of(self.value(handle)).ok_or(OtherType)
     }
 
     /// Lets `edit` change the collection at `key` in place, and marks it used; `edit` also tells whether it changed
@@ -59,14 +64,11 @@ impl Store {
     ) -> Result<Option<R>, OtherType> {
         let Some((_, handle)) = self.locate_live(db, key, now) else { return Ok(None) };
         let header = Header::read(self.arena.memory(), handle);
-        if !header.has(OUTSIDE) {
-            return Err(OtherType);
-        }
+        let at = self.outside(Handle(handle)).ok_or(OtherType)?;
         self.before_edit(db, key);
-        let object = self.objects.get_mut(entry::object_number(self.arena.memory(), handle, header));
-        let before = object.heap_bytes();
-        let (result, changed) = edit(C::of_mut(object).ok_or(OtherType)?);
-        self.heap = self.heap - before + object.heap_bytes();
+        let before = self.objects.heap_bytes(at);
+        let (result, changed) = edit(C::of_mut(&mut self.objects, at).ok_or(OtherType)?);
+        self.heap = self.heap - before + self.objects.heap_bytes(at);
         let clock = self.clock.used(header.clock(), now, &mut self.random);
         header.with_clock(clock).write(self.arena.memory_mut(), handle);
         if changed {

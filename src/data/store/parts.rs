@@ -27,7 +27,8 @@ pub fn share(hash: u64) -> u16 {
     (hash >> 32) as u16
 }
 
-/// See the module's description. Never without a part.
+/// See the module's description. Never without a part, but for the default, which is for free places of a slab.
+#[derive(Default)]
 pub struct Parts {
     /// The first share of each, ascending; the first is 0.
     starts: Vec<u16>,

@@ -21,8 +21,9 @@
 //! - the first change of a piece that is frozen: a copy of that piece, 0.1 ms. Strings are one piece: changing a part
 //!   of one of 100 MB (SETRANGE, SETBIT, APPEND) while it is being written takes 30 ms, once.
 
+use super::outside::At;
 use super::table::PLACES;
-use super::{Handle, Store};
+use super::{Handle, Kind, Store};
 use crate::base::limits;
 use crate::data::key::Key;
 use crate::data::rdb::frozen::Frozen;
@@ -308,7 +309,7 @@ impl Snapshot {
             idle: store.idle_seconds(handle, self.now),
             frequency: store.frequency(handle, self.now),
         };
-        if let Some(value) = store.object(handle).and_then(Frozen::of) {
+        if let Some(value) = store.frozen(handle) {
             let mut head = Vec::new();
             write::select(&mut head, db);
             write::record_head(&mut head, &record, self.style);
@@ -318,6 +319,16 @@ impl Snapshot {
             write::select(&mut self.out, db);
         }
         write::record(&mut self.out, &record, self.style);
+    }
+}
+
+impl Store {
+    /// What is to be written later of an entry's value, if it is large.
+    fn frozen(&self, handle: Handle) -> Option<Frozen> {
+        match self.outside(handle)? {
+            At { kind: Kind::String, number } => Frozen::of_string(self.objects.string(number)),
+            at => Frozen::of(self.objects.value(at)),
+        }
     }
 }
 

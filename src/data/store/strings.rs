@@ -116,10 +116,7 @@ impl Store {
             return edit(entry::value_part_mut(self.arena.memory_mut(), handle.0, header));
         }
         let number = entry::object_number(self.arena.memory(), handle.0, header);
-        let Object::String(bytes) = self.objects.get_mut(number) else {
-            unreachable!("the caller has seen that it is a string")
-        };
-        let bytes = Arc::make_mut(bytes);
+        let bytes = Arc::make_mut(self.objects.string_mut(number));
         let before = bytes.capacity();
         if bytes.len() < least {
             if least > before {
@@ -140,7 +137,7 @@ impl Store {
     pub fn encoding(&self, handle: Handle) -> &'static str {
         let value = match self.value(handle) {
             Value::Bytes(bytes) => bytes,
-            Value::Object(object) => return object.encoding(),
+            collection => return collection.encoding(),
         };
         if self.header(handle).has(RAW) || value.len() > EMBEDDED {
             "raw"

@@ -116,11 +116,9 @@ impl Store {
     pub fn take(&mut self, db: usize, key: &Key<'_>, now: u64) -> Option<Taken> {
         let (place, handle) = self.locate_live(db, key, now)?;
         self.written(db, key);
-        let header = Header::read(self.arena.memory(), handle);
-        let taken = if header.has(OUTSIDE) {
-            let number = entry::object_number(self.arena.memory(), handle, header);
+        let taken = if let Some(at) = self.outside(Handle(handle)) {
             // What takes its place keeps the entry whole until it is unlinked.
-            let object = std::mem::replace(self.objects.get_mut(number), Object::string(Vec::new()));
+            let object = self.objects.take(at);
             self.heap -= object.heap_bytes();
             self.taken(Handle(handle), TakenContent::Object(object))
         } else {
@@ -133,10 +131,9 @@ impl Store {
     /// A copy of an entry's value with its deadline and access clock.
     pub fn copy_of(&self, handle: Handle) -> Taken {
         let (memory, header) = (self.arena.memory(), self.header(handle));
-        let content = if header.has(OUTSIDE) {
-            TakenContent::Object(self.objects.get(entry::object_number(memory, handle.0, header)).clone())
-        } else {
-            TakenContent::Bytes(entry::value_part(memory, handle.0, header).into())
+        let content = match self.outside(handle) {
+            Some(at) => TakenContent::Object(self.objects.copy(at)),
+            None => TakenContent::Bytes(entry::value_part(memory, handle.0, header).into()),
         };
         self.taken(handle, content)
     }
@@ -265,7 +262,7 @@ impl Store {
         let (handle, header) = match found {
             Some(((place, old_handle), _)) => {
                 let old = Header::read(self.arena.memory(), old_handle);
-                self.discard_object(old_handle, old);
+                self.discard_object(old_handle);
                 let clock = self.clock.used(old.clock(), now, &mut self.random);
                 let flags = flags | if old.has(LONG_KEY) { LONG_KEY } else { 0 };
                 let header = Header::new(kind, flags, clock, old.key_len(), length);
@@ -372,7 +369,7 @@ impl Store {
         {
             self.remove_volatile(db, handle);
         }
-        self.discard_object(handle, header);
+        self.discard_object(handle);
         if header.has(LONG_KEY) {
             let key = self.long_keys.remove(entry::long_key_number(self.arena.memory(), handle, header));
             self.heap -= key.len();
@@ -381,9 +378,9 @@ impl Store {
     }
 
     /// Frees the object of an entry, if it has one.
-    fn discard_object(&mut self, handle: u32, header: Header) {
-        if header.has(OUTSIDE) {
-            let object = self.objects.remove(entry::object_number(self.arena.memory(), handle, header));
+    fn discard_object(&mut self, handle: u32) {
+        if let Some(at) = self.outside(Handle(handle)) {
+            let object = self.objects.remove(at);
             self.heap -= object.heap_bytes();
             self.graveyard.bury(object);
         }

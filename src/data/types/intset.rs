@@ -6,24 +6,34 @@
 //!
 //! All have the size the largest one ever put in needs; it never shrinks, as in Redis.
 
-const HEADER: usize = 8;
+use super::block::Block;
 
-/// See the module's description.
-#[derive(Clone, Debug, PartialEq)]
+const HEADER: usize = 8;
+/// One without integers.
+const EMPTY: [u8; HEADER] = [2, 0, 0, 0, 0, 0, 0, 0];
+
+/// See the module's description. A new one has no memory until something is put in.
+#[derive(Clone, Default)]
 pub struct Intset {
-    bytes: Vec<u8>,
+    bytes: Block,
 }
 
-impl Default for Intset {
-    fn default() -> Self {
-        Intset::new()
+impl std::fmt::Debug for Intset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Intset {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl Intset {
     /// An empty one.
     pub fn new() -> Intset {
-        Intset { bytes: vec![2, 0, 0, 0, 0, 0, 0, 0] }
+        Intset::default()
     }
 
     /// Takes bytes that came from elsewhere, if they are an intset that is not empty and in order.
@@ -33,28 +43,30 @@ impl Intset {
         if !matches!(width, 2 | 4 | 8) || count == 0 || Some(bytes.len() - HEADER) != count.checked_mul(width) {
             return None;
         }
-        let set = Intset { bytes };
+        let set = Intset { bytes: Block::of(bytes) };
         (1..count).all(|index| set.at(index - 1) < set.at(index)).then_some(set)
     }
 
     /// Its bytes, as Redis stores and sends them.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        if self.bytes.is_empty() { &EMPTY } else { &self.bytes[..self.offset(self.len())] }
     }
 
     /// Bytes it has on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.len()
     }
 
     /// How many integers it has.
     pub fn len(&self) -> usize {
-        (self.bytes.len() - HEADER) / self.width()
+        self.bytes
+            .get(4..HEADER)
+            .map_or(0, |count| u32::from_le_bytes([count[0], count[1], count[2], count[3]]) as usize)
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.bytes.len() == HEADER
+        self.len() == 0
     }
 
     /// The integer with this index in ascending order.
@@ -78,29 +90,28 @@ impl Intset {
             self.widen(width_of(value));
         }
         let Err(index) = self.search(value) else { return false };
-        let (width, start, end) = (self.width(), self.offset(index), self.bytes.len());
-        self.reserve(end + width);
-        self.bytes.resize(end + width, 0);
-        self.bytes.copy_within(start..end, start + width);
+        let (count, width) = (self.len(), self.width());
+        if self.bytes.is_empty() {
+            self.bytes = Block::with_room(HEADER + width);
+            self.bytes[..HEADER].copy_from_slice(&EMPTY);
+        }
+        self.bytes.splice(self.offset(count), self.offset(index), 0, width);
         self.write(index, value);
-        self.write_count();
+        self.write_count(count + 1);
         true
     }
 
     /// Takes `value` out; false: it was not in.
     pub fn remove(&mut self, value: i64) -> bool {
         let Ok(index) = self.search(value) else { return false };
-        let (start, end) = (self.offset(index), self.offset(index + 1));
-        self.bytes.drain(start..end);
-        self.write_count();
-        if self.bytes.capacity() > 2 * self.bytes.len() + 32 {
-            self.bytes.shrink_to(self.bytes.len() + self.bytes.len() / 8);
-        }
+        let (count, width) = (self.len(), self.width());
+        self.bytes.splice(self.offset(count), self.offset(index), width, 0);
+        self.write_count(count - 1);
         true
     }
 
     fn width(&self) -> usize {
-        usize::from(self.bytes[0])
+        usize::from(*self.bytes.first().unwrap_or(&EMPTY[0]))
     }
 
     fn offset(&self, index: usize) -> usize {
@@ -137,26 +148,17 @@ impl Intset {
         self.bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
     }
 
-    fn write_count(&mut self) {
-        let count = self.len() as u32;
-        self.bytes[4..HEADER].copy_from_slice(&count.to_le_bytes());
+    fn write_count(&mut self, count: usize) {
+        self.bytes[4..HEADER].copy_from_slice(&(count as u32).to_le_bytes());
     }
 
+    /// Gives all its integers more bytes, and makes room for one more.
     fn widen(&mut self, width: usize) {
-        let mut wide = Intset { bytes: Vec::with_capacity(HEADER + (self.len() + 1) * width) };
-        wide.bytes.extend_from_slice(&[width as u8, 0, 0, 0]);
-        wide.bytes.extend_from_slice(&self.bytes[4..HEADER]);
-        for value in self.iter() {
-            wide.bytes.extend_from_slice(&value.to_le_bytes()[..width]);
-        }
+        let mut wide = Intset { bytes: Block::with_room(HEADER + (self.len() + 1) * width) };
+        wide.bytes[0] = width as u8;
+        wide.write_count(self.len());
+        self.iter().enumerate().for_each(|(index, value)| wide.write(index, value));
         *self = wide;
-    }
-
-    /// Makes room for `size` bytes, with an eighth to spare.
-    fn reserve(&mut self, size: usize) {
-        if size > self.bytes.capacity() {
-            self.bytes.reserve_exact(size + size / 8 - self.bytes.len());
-        }
     }
 }
 
@@ -219,7 +221,7 @@ mod tests {
             }
             prop_assert!(set.iter().eq(model.iter().copied()));
             if !model.is_empty() {
-                prop_assert_eq!(Intset::from_bytes(set.bytes.clone()), Some(set));
+                prop_assert_eq!(Intset::from_bytes(set.as_bytes().to_vec()), Some(set));
             }
         }
     }

@@ -6,6 +6,7 @@
 //! - `release(budget)`: frees at most about `budget` elements and says whether any are left, so that deleting a large
 //!   collection never holds a turn.
 
+mod block;
 pub mod dict;
 pub mod hash;
 pub mod hyperloglog;

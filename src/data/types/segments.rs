@@ -5,6 +5,7 @@
 //! snapshot has a large collection as it was, while the collection goes on changing. Invariants: all segments but the
 //! only one have `SEGMENT` places, and places behind the last element hold `T::default()`.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// Elements of one segment: few, since a write may have to copy one.
@@ -15,13 +16,66 @@ const COUNTS: usize = 2 * size_of::<usize>();
 /// See the module's description.
 #[derive(Clone, Debug)]
 pub struct Segments<T> {
-    segments: Vec<Arc<[T]>>,
+    segments: List<T>,
     len: usize,
+}
+
+/// Most collections have one segment, and need no list of them.
+#[derive(Clone, Debug)]
+enum List<T> {
+    One(Arc<[T]>),
+    Many(Vec<Arc<[T]>>),
+}
+
+impl<T> List<T> {
+    fn push(&mut self, segment: Arc<[T]>) {
+        match self {
+            List::Many(list) if list.is_empty() => *self = List::One(segment),
+            List::Many(list) => list.push(segment),
+            List::One(only) => *self = List::Many(vec![only.clone(), segment]),
+        }
+    }
+
+    fn pop(&mut self) {
+        match self {
+            List::One(_) => *self = List::Many(Vec::new()),
+            List::Many(list) => _ = list.pop(),
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            List::One(_) => 0,
+            List::Many(list) => list.capacity() * size_of::<Arc<[T]>>(),
+        }
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [Arc<[T]>];
+
+    #[inline]
+    fn deref(&self) -> &[Arc<[T]>] {
+        match self {
+            List::One(only) => std::slice::from_ref(only),
+            List::Many(list) => list,
+        }
+    }
+}
+
+impl<T> DerefMut for List<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Arc<[T]>] {
+        match self {
+            List::One(only) => std::slice::from_mut(only),
+            List::Many(list) => list,
+        }
+    }
 }
 
 impl<T> Default for Segments<T> {
     fn default() -> Self {
-        Segments { segments: Vec::new(), len: 0 }
+        Segments { segments: List::Many(Vec::new()), len: 0 }
     }
 }
 
@@ -34,18 +88,14 @@ impl<T: Clone + Default> Segments<T> {
 
     /// Bytes it has on the heap, without those of its elements.
     pub fn heap_bytes(&self) -> usize {
-        self.segments.capacity() * size_of::<Arc<[T]>>() + self.segments.len() * COUNTS + self.places() * size_of::<T>()
+        self.segments.heap_bytes() + self.segments.len() * COUNTS + self.places() * size_of::<T>()
     }
 
     /// Adds an element.
     pub fn push(&mut self, element: T) {
         if self.len == self.places() {
-            match &*self.segments {
-                [] => {
-                    // Most collections have one segment.
-                    self.segments.reserve_exact(1);
-                    self.segments.push(places(1, std::iter::empty()));
-                }
+            match &self.segments[..] {
+                [] => self.segments.push(places(1, std::iter::empty())),
                 [only] if only.len() < SEGMENT => self.resize_only(2 * self.len),
                 _ => self.segments.push(places(SEGMENT, std::iter::empty())),
             }
@@ -90,7 +140,7 @@ impl<T: Clone + Default> Segments<T> {
     }
 
     fn places(&self) -> usize {
-        match &*self.segments {
+        match &self.segments[..] {
             [only] => only.len(),
             segments => segments.len() * SEGMENT,
         }

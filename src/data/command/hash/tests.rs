@@ -3,7 +3,7 @@
 use super::HANDLERS;
 use crate::data::command::generic;
 use crate::data::command::testing::{Bench, run};
-use crate::data::store::{Kind, Object, Value};
+use crate::data::store::{Kind, Value};
 use crate::resp::Proto;
 
 fn bench() -> Bench {
@@ -186,5 +186,5 @@ fn a_copy_is_a_hash_of_its_own() {
     let store = bench.stores.of(key.slot);
     let handle = store.peek(db, &key, now).unwrap();
     assert_eq!(store.kind(handle), Kind::Hash);
-    assert!(matches!(store.value(handle), Value::Object(Object::Hash(_))));
+    assert!(matches!(store.value(handle), Value::Hash(_)));
 }

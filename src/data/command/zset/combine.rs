@@ -8,7 +8,7 @@ use crate::base::limits::MAX_ZSET_MEMBERS;
 use crate::data::command::collection::missed;
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
-use crate::data::store::{Handle, Object, Stores, Value};
+use crate::data::store::{Handle, Stores, Value};
 use crate::data::types::listpack::Entry;
 use crate::data::types::set::Set;
 use crate::data::types::zset::Zset;
@@ -242,8 +242,8 @@ struct Input<'s> {
 impl<'s> Source<'s> {
     fn of(value: Value<'s>) -> Result<Source<'s>, Error> {
         match value {
-            Value::Object(Object::Zset(zset)) => Ok(Source::Zset(zset)),
-            Value::Object(Object::Set(set)) => Ok(Source::Set(set)),
+            Value::Zset(zset) => Ok(Source::Zset(zset)),
+            Value::Set(set) => Ok(Source::Set(set)),
             _ => Err(Error::WrongType),
         }
     }

@@ -25,9 +25,11 @@ fn content(store: &Store) -> Content {
         store.keys(db, 0, |key, handle| {
             let value = match store.value(handle) {
                 Value::Bytes(bytes) => Object::string(bytes.to_vec()),
+                Value::List(list) => Object::List(list.clone()),
+                Value::Set(set) => Object::Set(set.clone()),
+                Value::Hash(hash) => Object::Hash(hash.clone()),
                 // What a stream takes, and the form of a sorted set, depend on how they came to be.
-                Value::Object(Object::Stream(_) | Object::Zset(_)) => read_again(store.value(handle)),
-                Value::Object(object) => object.clone(),
+                Value::Stream(_) | Value::Zset(_) => read_again(store.value(handle)),
             };
             content.insert((db, key.to_vec()), (value, store.deadline(handle)));
         });

@@ -98,7 +98,8 @@ impl<'v> Raw for &'v [u8] {
 pub struct Dict<V> {
     hasher: KeyHasher,
     buckets: Segments<Bucket>,
-    large: Segments<Large>,
+    /// Most have none.
+    large: Option<Box<Segments<Large>>>,
     len: usize,
     /// Bytes of the buckets and large items.
     bytes: usize,
@@ -117,7 +118,7 @@ struct Found {
 impl<V: Value> Dict<V> {
     /// An empty one, without memory of its own.
     pub fn new(hasher: KeyHasher) -> Self {
-        Dict { hasher, buckets: Segments::default(), large: Segments::default(), len: 0, bytes: 0, value: PhantomData }
+        Dict { hasher, buckets: Segments::default(), large: None, len: 0, bytes: 0, value: PhantomData }
     }
 
     /// How many items it has.
@@ -132,7 +133,8 @@ impl<V: Value> Dict<V> {
 
     /// Bytes it has on the heap. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.bytes + self.buckets.heap_bytes() + self.large.heap_bytes()
+        let large = self.large.as_ref().map_or(0, |large| size_of::<Segments<Large>>() + large.heap_bytes());
+        self.bytes + self.buckets.heap_bytes() + large
     }
 
     /// The value of `key`.
@@ -235,16 +237,17 @@ impl<V: Value> Dict<V> {
     pub fn release(&mut self, budget: usize) -> bool {
         let mut freed = 0;
         while freed < budget {
-            if self.large.pop_shared() || self.buckets.pop_shared() {
+            let large = self.large.get_or_insert_default();
+            if large.pop_shared() || self.buckets.pop_shared() {
                 // What a snapshot has, too, it frees, and the account of its bytes ends here.
                 self.bytes = 0;
                 freed += LOAD;
-            } else if let Some(item) = self.large.pop() {
+            } else if let Some(item) = large.pop() {
                 freed += 1;
                 self.bytes = self.bytes.saturating_sub(item.len());
                 if let Some(left) = item.shrunk() {
                     self.bytes += left.len();
-                    self.large.push(left);
+                    large.push(left);
                     return true;
                 }
             } else if let Some(bucket) = self.buckets.pop() {
@@ -276,9 +279,13 @@ impl<V: Value> Dict<V> {
     fn pair<'d>(&'d self, item: Item<'d>) -> (&'d [u8], V::Of<'d>) {
         let (key, value) = match item {
             Item::Small(key, value) => (key, value),
-            Item::Large(number, _) => parts(&self.large[number as usize]),
+            Item::Large(number, _) => parts(self.large_item(number)),
         };
         (key, V::read(value))
+    }
+
+    fn large_item(&self, number: u32) -> &Large {
+        &self.large.as_ref().expect("a bucket names it")[number as usize]
     }
 
     #[inline]
@@ -300,7 +307,7 @@ impl<V: Value> Dict<V> {
             let (same, large) = match item {
                 Item::Small(small, _) => (small == key, None),
                 Item::Large(number, part) => {
-                    (part == hash_part(hash) && parts(&self.large[number as usize]).0 == key, Some(number))
+                    (part == hash_part(hash) && parts(self.large_item(number)).0 == key, Some(number))
                 }
             };
             if same {
@@ -337,10 +344,11 @@ impl<V: Value> Dict<V> {
         if key.len() <= LONGEST && value.len() <= LONGEST {
             self.change(bucket, |bucket| bucket.push(end, key, value, V::SIZE));
         } else {
-            let number = self.large.len() as u32;
+            let large = self.large.get_or_insert_default();
+            let number = large.len() as u32;
             let item = [&hash.to_le_bytes()[..], &(key.len() as u32).to_le_bytes(), key, value].concat();
             self.bytes += item.len();
-            self.large.push(item.into());
+            large.push(item.into());
             self.change(bucket, |bucket| bucket.push_large(end, number, hash_part(hash)));
         }
         self.len += 1;
@@ -351,10 +359,11 @@ impl<V: Value> Dict<V> {
         self.change(found.bucket, |bucket| bucket.remove(found.place, found.next, end));
         self.len -= 1;
         if let Some(number) = found.large
-            && let Some(item) = self.large.swap_remove(number as usize)
+            && let Some(large) = &mut self.large
+            && let Some(item) = large.swap_remove(number as usize)
         {
             self.bytes -= item.len();
-            let moved = self.large.len() as u32;
+            let moved = large.len() as u32;
             if number < moved {
                 self.renumber(moved, number);
             }
@@ -363,7 +372,7 @@ impl<V: Value> Dict<V> {
 
     /// The large item `old` has become `new`: its bucket is to know.
     fn renumber(&mut self, old: u32, new: u32) {
-        let bucket = self.bucket_of(large_hash(&self.large[new as usize]));
+        let bucket = self.bucket_of(large_hash(self.large_item(new)));
         let mut place = 0;
         while let Some((item, next)) = self.buckets[bucket].item(place, V::SIZE) {
             if matches!(item, Item::Large(number, _) if number == old) {
@@ -386,7 +395,7 @@ impl<V: Value> Dict<V> {
         while let Some((item, next)) = bucket.item(place, V::SIZE) {
             let hash = match item {
                 Item::Small(key, _) => self.hasher.hash(key),
-                Item::Large(number, _) => large_hash(&self.large[number as usize]),
+                Item::Large(number, _) => large_hash(self.large_item(number)),
             };
             let half = usize::from(self.bucket_of(hash) == new);
             halves[half].1.extend_from_slice(bucket.raw(place, next));

@@ -14,18 +14,21 @@
 //! What reads like an integer is one: it takes less room and is written back as the same text. Invariant: the bytes are
 //! valid, whoever made them; [`from_bytes`](Listpack::from_bytes) checks all of it. All integers are little-endian.
 
+use super::block::Block;
 use crate::data::command::number::parse_i64;
 
 const HEADER: usize = 6;
 const END: u8 = 0xFF;
+/// One without entries.
+const EMPTY: [u8; HEADER + 1] = [HEADER as u8 + 1, 0, 0, 0, 0, 0, END];
 const COUNT_UNKNOWN: u16 = u16::MAX;
 /// The largest a listpack is allowed to grow. Source: Redis 7.0 `LISTPACK_MAX_SAFETY_SIZE`.
 const LARGEST: usize = 1 << 30;
 
-/// See the module's description.
-#[derive(Clone, PartialEq)]
+/// See the module's description. A new one has no memory until something is put in.
+#[derive(Clone, Default)]
 pub struct Listpack {
-    bytes: Vec<u8>,
+    bytes: Block,
 }
 
 /// Where an entry is. Valid until the next change of its listpack.
@@ -96,9 +99,9 @@ impl PartialEq for Entry<'_> {
     }
 }
 
-impl Default for Listpack {
-    fn default() -> Self {
-        Listpack::new()
+impl PartialEq for Listpack {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -111,7 +114,7 @@ impl std::fmt::Debug for Listpack {
 impl Listpack {
     /// An empty one.
     pub fn new() -> Listpack {
-        Listpack { bytes: vec![HEADER as u8 + 1, 0, 0, 0, 0, 0, END] }
+        Listpack::default()
     }
 
     /// Takes bytes that came from elsewhere, if they are a listpack to the last bit.
@@ -131,19 +134,19 @@ impl Listpack {
             at += length + back_len;
             count += 1;
         }
-        let listpack = Listpack { bytes };
+        let listpack = Listpack { bytes: Block::of(bytes) };
         let told = listpack.told_count();
         (told == COUNT_UNKNOWN || usize::from(told) == count).then_some(listpack)
     }
 
     /// Its bytes, as Redis stores and sends them.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        if self.bytes.is_empty() { &EMPTY } else { &self.bytes[..self.end() + 1] }
     }
 
     /// Bytes it has on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.len()
     }
 
     /// How many entries it has. O(1) up to 65534.
@@ -156,12 +159,12 @@ impl Listpack {
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.bytes.len() == HEADER + 1
+        self.end() == HEADER
     }
 
     /// Whether `bytes` more can be put in without its growing beyond all bounds.
     pub fn may_add(&self, bytes: usize) -> bool {
-        self.bytes.len() + bytes <= LARGEST
+        self.end() + 1 + bytes <= LARGEST
     }
 
     /// Adds `text` at the end.
@@ -227,7 +230,7 @@ impl Listpack {
 
     /// Adds the entries of `other` at the end.
     pub fn append(&mut self, other: &Listpack) {
-        let entries = &other.bytes[HEADER..other.end()];
+        let entries = &other.as_bytes()[HEADER..other.end()];
         let added = Encoded { head: [0; 9], head_len: 0, body: entries, back: [0; 5], back_len: 0 };
         self.splice(self.end(), 0, &added, other.len() as isize);
     }
@@ -318,11 +321,12 @@ impl Listpack {
     }
 
     fn told_count(&self) -> u16 {
-        u16::from_le_bytes([self.bytes[4], self.bytes[5]])
+        self.bytes.get(4..6).map_or(0, |count| u16::from_le_bytes([count[0], count[1]]))
     }
 
+    /// Where the last byte is.
     fn end(&self) -> usize {
-        self.bytes.len() - 1
+        self.bytes.first_chunk().map_or(HEADER, |told| u32::from_le_bytes(*told) as usize - 1)
     }
 
     fn existing(&self, at: usize) -> Option<Place> {
@@ -367,14 +371,13 @@ impl Listpack {
 
     /// Puts `added` in place of the `removed` bytes at `at`, and corrects the header: the one place where bytes move.
     fn splice(&mut self, at: usize, removed: usize, added: &Encoded<'_>, count: isize) {
-        let (old, size) = (self.bytes.len(), added.len());
+        let (old, size) = (self.end() + 1, added.len());
         let new = old - removed + size;
-        if new > old {
-            self.reserve(new);
-            self.bytes.resize(new, 0);
+        if self.bytes.is_empty() {
+            self.bytes = Block::with_room(new);
+            self.bytes[..old].copy_from_slice(&EMPTY);
         }
-        self.bytes.copy_within(at + removed..old, at + size);
-        self.bytes.truncate(new);
+        self.bytes.splice(old, at, removed, size);
         added.write(&mut self.bytes[at..at + size]);
         self.bytes[..4].copy_from_slice(&(new as u32).to_le_bytes());
         let told = self.told_count();
@@ -382,21 +385,7 @@ impl Listpack {
             let told = u16::try_from(told as isize + count).unwrap_or(COUNT_UNKNOWN);
             self.bytes[4..6].copy_from_slice(&told.to_le_bytes());
         }
-        if self.bytes.capacity() > 2 * new + 32 {
-            self.bytes.shrink_to(rounded(new));
-        }
     }
-
-    /// Makes room for `size` bytes, with an eighth to spare at most: small collections are many.
-    fn reserve(&mut self, size: usize) {
-        if size > self.bytes.capacity() {
-            self.bytes.reserve_exact(rounded(size) - self.bytes.len());
-        }
-    }
-}
-
-fn rounded(size: usize) -> usize {
-    size.next_multiple_of((size.next_power_of_two() / 16).max(16))
 }
 
 /// See [`Listpack::iter`].
