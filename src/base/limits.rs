@@ -164,8 +164,8 @@ const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
 /// Bytes of memory that the scripts of one core may take together.
 pub const SCRIPT_MEMORY: usize = 1 << 30;
 
-/// The most memory of an interpreter that is closed at once when nothing is left of its scripts: some milliseconds.
-pub const SCRIPT_MEMORY_TO_CLOSE: usize = 4 << 20;
+/// The most memory of an interpreter that is closed at once when nothing is left of its scripts: some tens of milliseconds.
+pub const SCRIPT_MEMORY_TO_CLOSE: usize = 64 << 20;
 
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
 pub const SCRIPT_STACK: usize = 4 << 20;

@@ -67,6 +67,8 @@ mod blocking_tests;
 #[cfg(test)]
 mod claim_tests;
 #[cfg(test)]
+mod debugger_tests;
+#[cfg(test)]
 mod standing_tests;
 #[cfg(any(test, fuzzing))]
 pub mod testing;

@@ -9,7 +9,7 @@ local redis, globals, proxies, compile, problem_of = unpack(tools)
 local getinfo, getlocal, sethook = debug.getinfo, debug.getlocal, debug.sethook
 local format, gsub, sub, byte, find = string.format, string.gsub, string.sub, string.byte, string.find
 local concat, create, resume = table.concat, coroutine.create, coroutine.resume
-local SOURCE, INSTRUCTIONS, BREAKPOINTS, DEPTH, ARGUMENTS = "@user_script", 10000, 64, 10, 10
+local SOURCE, INSTRUCTIONS, LINES, BREAKPOINTS, DEPTH, ARGUMENTS = "@user_script", 10000, 100, 64, 10, 10
 
 local source, lines           -- the script's lines
 local limit                   -- milliseconds after which it is stopped
@@ -18,6 +18,7 @@ local step, called            -- stop at the next line: as the user, or redis.br
 local current, since          -- the line it is at; when it went on last
 local breakpoints, count
 local longest, hinted
+local events                  -- lines and counts since the session began
 local gone                    -- whether nobody is there any more
 
 local function say(text) out[#out + 1] = text end
@@ -265,8 +266,9 @@ end
 -- Whether the user is there still, and has let the script go on.
 local function converse()
     while not gone do
-        local words = native.stop(out)
+        local told = out
         out = {}
+        local words = native.stop(told)
         if not words then
             gone, step, breakpoints, count = true, false, {}, 0
         elseif obey(words) then
@@ -277,12 +279,15 @@ local function converse()
 end
 
 local function hook(event)
-    if event == "count" then native.pause() end
+    -- Instructions are counted within hooks too, so that most counts come to an end there: lines are counted as well.
+    events = events + 1
+    local due = event == "count" or events % LINES == 0
+    if due then native.pause() end
     local info = getinfo(2, "Sl")
     if not info or not is_script(info) then return end
     current = info.currentline
     local reason = called and "redis.breakpoint() called" or breakpoints[current] and "break point" or step and "step over"
-    local late = not reason and event == "count" and native.now() - since >= limit
+    local late = not reason and due and native.now() - since >= limit
     if late then reason = "timeout reached, infinite loop?" end
     if not reason then return end
     step, called = false, false
@@ -299,9 +304,10 @@ end
 -- While the user steps, what the script calls is shown, with what it is answered.
 local function shown(call)
     local function answered(ok, ...)
-        local problem = ...
+        local problem = ... -- Or what was answered.
         if ok then
-            say_some("<reply> " .. show_reply((...)))
+            say_some("<reply> " .. show_reply(problem))
+            if type(problem) == "table" and problem.err then say("<error> -" .. tostring(problem.err)) end
             return ...
         end
         say_some("<error> " .. text_of(problem))
@@ -337,7 +343,7 @@ local function begin(text, milliseconds)
         lines = lines + 1
         source[lines] = line
     end
-    limit, out, step, called, current, since = milliseconds, {}, true, false, 0, native.now()
+    limit, out, step, called, current, events, since = milliseconds, {}, true, false, 0, 0, native.now()
     breakpoints, count, longest, hinted, gone = {}, 0, 256, false, false
     for name, f in next, debugged do redis[name] = f end
     sethook(hook, "l", INSTRUCTIONS)

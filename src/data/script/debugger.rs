@@ -174,6 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn a_script_that_does_not_stop_is_stopped_and_then_ended() {
+        let mut engine = Engine::new(|| 0, false).unwrap();
+        engine.begin_debugging(b"while true do end", 0).unwrap();
+        assert!(matches!(engine::evaluate(&mut engine, "while true do end", &[], &[]), Step::Stop));
+        assert!(matches!(engine.obey(Some(vec![b"c".to_vec()]), u64::MAX), Step::Stop));
+        assert!(text(engine.lines()).starts_with("* Stopped at 1, stop reason = timeout reached, infinite loop?\n"));
+        // Nobody is there any more.
+        let step = engine.go_on(u64::MAX);
+        let Step::Done(Outcome::Error { text, .. }) = step else { panic!("it goes on") };
+        assert_eq!(text, b"ERR timeout during Lua debugging with client closing connection");
+    }
+
+    #[test]
     fn a_script_goes_on_when_its_user_is_gone() {
         let mut engine = Engine::new(|| 0, false).unwrap();
         engine.begin_debugging(b"local x = 1\nreturn x", 5000).unwrap();
