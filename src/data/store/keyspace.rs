@@ -172,7 +172,7 @@ impl Store {
     }
 
     /// Whether any key is watched.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn is_watched(&self) -> bool {
         !self.watches.is_empty()
     }

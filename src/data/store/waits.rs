@@ -218,7 +218,7 @@ impl Store {
     }
 
     /// Whether any command waits here.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn is_awaited(&self) -> bool {
         !self.waits.is_empty() || !self.waits.keys.is_empty() || !self.waits.ready.is_empty()
     }
