@@ -17,8 +17,10 @@ use crate::contract::topology::NodeFlags;
 
 /// How long after the replicas of another failed primary those of this one ask for votes: the others' request, and with
 /// it their epoch, has reached everybody by then. Valkey 9 waits half a second, which is half a minute when 50 primaries
-/// of a large cluster are lost at once. Chance adds less than a turn: it would have elections meet in one epoch again.
-const TURN_MS: u64 = 20;
+/// of a large cluster are lost at once. Where the fixed wait lets all hear who has failed before the first one asks, turns
+/// are shorter, and chance adds less than one: it would have elections meet in one epoch again.
+const TURN_MS: u64 = 50;
+const SHORT_TURN_MS: u64 = 20;
 
 /// Milliseconds of each part of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,23 +42,22 @@ impl Pace {
     /// Source: Redis 7.0 `clusterHandleSlaveFailover`.
     const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, tie: 0, turn: 0, silence: 0 };
     /// The primary's process is known to be gone.
-    const DEAD: Pace = Pace { fixed: 15, random: 10, rank: 200, tie: 40, turn: TURN_MS, silence: 150 };
+    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, tie: 0, turn: TURN_MS, silence: 150 };
 
     /// Redis's at the default node timeout or above, faster below. Source: Valkey 9 `clusterHandleReplicaFailover`.
     fn scaled(node_timeout_ms: u64) -> Pace {
         let unit = (node_timeout_ms / 30).clamp(1, Pace::REDIS.fixed);
-        let turn = TURN_MS.min(unit);
+        let turn = SHORT_TURN_MS.min(unit);
         Pace { fixed: unit, random: turn.div_ceil(2), rank: 2 * unit, tie: unit / 5, turn, silence: unit }
     }
 
+    /// These waits, but none longer than the other's; what keeps elections apart stays as it is.
     fn at_most(self, other: Pace) -> Pace {
         Pace {
             fixed: self.fixed.min(other.fixed),
-            random: self.random.min(other.random),
             rank: self.rank.min(other.rank),
-            tie: self.tie.min(other.tie),
-            turn: self.turn.min(other.turn),
             silence: self.silence.min(other.silence),
+            ..self
         }
     }
 }
