@@ -130,7 +130,7 @@ fuzz_target!(|input: &[u8]| {
         for action in &actions {
             match action {
                 Action::Connect { link, .. } => dialed.push(*link),
-                Action::SaveConfig(text) => saved = Some(text.clone()),
+                Action::SaveConfig => saved = Some(cluster.nodes_conf()),
                 Action::Send(_, packet) => {
                     let mut bytes = Vec::new();
                     encode(packet, &mut bytes);

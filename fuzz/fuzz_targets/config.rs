@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut text = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         match line {
-            [high @ 0x80.., low, rest @ ..] => {
+            [high @ 0x80..=0xFF, low, rest @ ..] => {
                 let number = usize::from(*high & 0x7F) << 8 | usize::from(*low);
                 text.extend_from_slice(names[number % names.len()].as_bytes());
                 text.push(b' ');

@@ -22,7 +22,7 @@ const NOW: Now = Now { unix_ms: 1_700_000_000_000, mono_ms: 1_000_000 };
 
 fuzz_target!(|bytes: &[u8]| {
     let text = match bytes {
-        [0x80.., changes @ ..] => changed(changes),
+        [0x80..=0xFF, changes @ ..] => changed(changes),
         text => String::from_utf8_lossy(text).into_owned(),
     };
     let Ok(cluster) = load(&text) else { return };
