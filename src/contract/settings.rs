@@ -221,7 +221,7 @@ impl Default for Settings {
             cluster_enabled: false,
             port: 6379,
             databases: 16,
-            has_save_points: false,
+            has_save_points: true,
             protected_mode: true,
             maxclients: 10_000,
             timeout: 0,

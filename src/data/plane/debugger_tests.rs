@@ -39,6 +39,7 @@ fn others_wait_until_the_user_is_done_or_gone() {
     let shown = node.call(user, "print KEYS");
     assert_eq!(shown, "*1\r\n+<value> {\"a\"; \"b\"}\r\n");
     node.disconnect(user);
+    node.pass(1);
     node.settle();
     assert_eq!(node.take_replies(other), b"$3\r\nnew\r\n");
     node.assert_at_rest();

@@ -207,7 +207,8 @@ local function set_longest(word)
     say(format("<value> replies are truncated at %d bytes.", longest))
 end
 
-local HELP = [[
+-- ("]]" occurs in it.)
+local HELP = [=[
 Each command may be said by its first letter.
 help                   this text
 step, next             run this line, stop at the next one
@@ -223,7 +224,7 @@ eval CODE              run some Lua; it does not see the script's local variable
 redis COMMAND          run a command as redis.call does
 maxlen [BYTES]         cut what is shown after so many bytes; 0: never
 In a script, redis.debug(value, ...) shows values, and redis.breakpoint() stops at the next line.
-]]
+]=]
 
 -- Does what the user says; true: the script goes on.
 local function obey(words)
