@@ -20,6 +20,8 @@ pub const LZF: u8 = 3;
 /// 256 KiB for each string, 35 us, which a store of short ones would be held up by for minutes.
 const SHORTEST_COMPRESSED: usize = 1024;
 const LEAST_SAVED: usize = 4;
+/// What compressing a text takes beside the text itself, as bytes that could be written meanwhile.
+const COMPRESSING: usize = 8 * 1024;
 /// The longest text that can be a 32-bit integer.
 const LONGEST_INT: usize = 11;
 
@@ -37,6 +39,12 @@ pub fn put_length(out: &mut Vec<u8>, length: u64) {
             out.extend(length.to_be_bytes());
         }
     }
+}
+
+/// What writing texts of `bytes` in all takes, `longest` bytes the longest of them, as bytes written as they are. What
+/// compresses well takes its time, however little comes of it.
+pub fn work_of(bytes: usize, longest: usize, compressed: bool) -> usize {
+    if compressed && longest >= SHORTEST_COMPRESSED { bytes + COMPRESSING * bytes.div_ceil(longest) } else { bytes }
 }
 
 /// Writes a string: as an integer if it reads like one, compressed if that is wanted and saves something.
@@ -81,4 +89,19 @@ fn put_compressed(out: &mut Vec<u8>, text: &[u8]) -> bool {
     put_length(out, text.len() as u64);
     out.extend_from_slice(&room[..length]);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compresses_well_takes_its_time_however_little_comes_of_it() {
+        let text = [b'x'; 4096];
+        let mut out = Vec::new();
+        put_string(&mut out, &text, true);
+        assert!(out.len() < 100 && work_of(text.len(), text.len(), true) == text.len() + COMPRESSING);
+        assert_eq!(work_of(4 * 4096, 4096, true), 4 * (4096 + COMPRESSING));
+        assert_eq!((work_of(4096, 100, true), work_of(4096, 4096, false)), (4096, 4096));
+    }
 }

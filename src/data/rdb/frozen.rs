@@ -5,7 +5,7 @@
 //! changes a piece that is still shared copies it first, about a thousand elements at most (but all of a string).
 //! Nothing of it is ever walked twice, and one step writes no more than its budget and one element.
 
-use super::encode::{put_length, put_string};
+use super::encode::{put_length, put_string, work_of};
 use super::stream::StreamWriter;
 use super::write;
 use crate::base::limits;
@@ -59,17 +59,22 @@ impl Frozen {
         (bytes.capacity() > limits::WRITTEN_AT_ONCE).then(|| Frozen { content: content(), written: 0, begun: false })
     }
 
-    /// Writes on, without the byte that tells the form, until `out` has `budget` bytes or all of it is written; true: all.
-    pub fn write(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> bool {
+    /// Writes on, without the byte that tells the form, until that has taken `budget` ([`work_of`]) or all of it is
+    /// written. Returns what it took, and whether that was all.
+    pub fn write(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> (usize, bool) {
         if !std::mem::replace(&mut self.begun, true) {
             self.begin(out);
         }
-        while out.len() < budget {
-            if !self.piece(out, budget, compressed) {
-                return true;
+        let mut work = 0;
+        while work < budget {
+            let before = out.len();
+            let (texts, more) = self.piece(out, budget - work, compressed);
+            work += texts.max(out.len() - before);
+            if !more {
+                return (work, true);
             }
         }
-        false
+        (work, false)
     }
 
     /// What comes before its pieces: how many there are.
@@ -85,41 +90,50 @@ impl Frozen {
         }
     }
 
-    /// Writes a piece; false: there are no more.
-    fn piece(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> bool {
+    /// Writes a piece. Returns what its texts took, and whether there may be more pieces.
+    fn piece(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> (usize, bool) {
+        let mut work = 0;
         let mut put = |out: &mut Vec<u8>, text: &[u8]| {
-            put_string(out, text, compressed && text.len() <= limits::WRITTEN_AT_ONCE);
+            let compressed = compressed && text.len() <= limits::WRITTEN_AT_ONCE;
+            work += work_of(text.len(), text.len(), compressed);
+            put_string(out, text, compressed);
         };
         let number = self.written;
         self.written += 1;
-        match &mut self.content {
+        let more = match &mut self.content {
             Content::String(bytes) => {
-                let end = bytes.len().min(number + budget - out.len());
+                let end = bytes.len().min(number + budget);
                 out.extend_from_slice(&bytes[number..end]);
                 self.written = end;
-                return end < bytes.len();
+                end < bytes.len()
             }
-            Content::List(list) => match list.node(number) {
-                Some(node) => write::put_node(out, node, &mut put),
-                None => return false,
-            },
+            Content::List(list) => {
+                let node = list.node(number);
+                node.map(|node| write::put_node(out, node, &mut put)).is_some()
+            }
             Content::Set(dict) if number < dict.pieces() => {
                 dict.piece(number).for_each(|(member, ())| put(out, member));
+                true
             }
-            Content::Hash(dict) if number < dict.pieces() => dict.piece(number).for_each(|(field, value)| {
-                put(out, field);
-                put(out, value);
-            }),
-            Content::Set(_) | Content::Hash(_) => return false,
+            Content::Hash(dict) if number < dict.pieces() => {
+                dict.piece(number).for_each(|(field, value)| {
+                    put(out, field);
+                    put(out, value);
+                });
+                true
+            }
+            Content::Set(_) | Content::Hash(_) => false,
             Content::Zset(elements) => {
-                let Some(id) = elements.len().checked_sub(self.written) else { return false };
-                let element = elements.get(id as u32);
-                put(out, element.member());
-                out.extend(element.score.to_le_bytes());
+                let element = elements.len().checked_sub(self.written).map(|id| elements.get(id as u32));
+                element.inspect(|element| {
+                    put(out, element.member());
+                    out.extend(element.score.to_le_bytes());
+                });
+                element.is_some()
             }
-            Content::Stream(stream, writer) => return writer.piece(out, stream, &mut put),
-        }
-        true
+            Content::Stream(stream, writer) => writer.piece(out, stream, &mut put),
+        };
+        (work, more)
     }
 
     /// Frees at most about `budget` elements of what nobody shares; whether anything is left. To be done once it is

@@ -1,6 +1,6 @@
 //! Values, records and the frame around them, written as Redis 7.0 writes them.
 
-use super::encode::{put_length, put_string};
+use super::encode::{put_length, put_string, work_of};
 use super::stream::put_stream;
 use super::{VERSION, kind, opcode};
 use crate::data::store::Value;
@@ -8,6 +8,9 @@ use crate::data::types::hash::Hash;
 use crate::data::types::list::{List, NodeRef};
 use crate::data::types::set::Set;
 use crate::data::types::zset::Zset;
+
+/// Bytes, about, of the texts that a list or stream is written as.
+const NODE: usize = 8 * 1024;
 
 /// How to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +82,15 @@ pub fn resize(out: &mut Vec<u8>, keys: usize, volatile: usize) {
 pub fn record(out: &mut Vec<u8>, record: &Record<'_>, style: Style) {
     record_head(out, record, style);
     value(out, record.value, style.compressed);
+}
+
+/// What writing a value takes, as bytes written as they are.
+pub fn work_of_value(value: Value<'_>, compressed: bool) -> usize {
+    let (bytes, longest) = match value {
+        Value::Bytes(bytes) => (bytes.len(), bytes.len()),
+        value => (value.heap_bytes(), value.heap_bytes().min(NODE)),
+    };
+    work_of(bytes, longest, compressed)
 }
 
 /// Writes a key up to its value.

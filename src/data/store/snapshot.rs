@@ -202,9 +202,9 @@ impl Snapshot {
                 complete = self.walk(store, &mut spent, budget);
                 continue;
             };
-            let before = out.len();
-            is_open = !large.write(out, before + budget.saturating_sub(spent), self.style.compressed);
-            spent += out.len() - before;
+            let (work, all) = large.write(out, budget.saturating_sub(spent), self.style.compressed);
+            spent += work;
+            is_open = !all;
             if is_open {
                 self.large.push_front(large);
                 break;
@@ -276,9 +276,7 @@ impl Snapshot {
                     *spent += VISIT;
                     let key = store.key_of(Handle(handle));
                     if self.done.get(&(self.db, self.slot)).is_none_or(|done| !done.contains(key)) {
-                        let before = self.out.len();
-                        self.write(store, self.db, handle);
-                        *spent += self.out.len() - before;
+                        *spent += self.write(store, self.db, handle);
                         written.push(handle);
                     }
                 }
@@ -298,8 +296,8 @@ impl Snapshot {
         done.extend(written.iter().map(|&handle| Box::from(store.key_of(Handle(handle)))));
     }
 
-    /// Writes a key, or freezes its value.
-    fn write(&mut self, store: &Store, db: usize, handle: u32) {
+    /// Writes a key, or freezes its value; what that took, as bytes written.
+    fn write(&mut self, store: &Store, db: usize, handle: u32) -> usize {
         let handle = Handle(handle);
         self.keys += 1;
         let record = Record {
@@ -313,12 +311,15 @@ impl Snapshot {
             let mut head = Vec::new();
             write::select(&mut head, db);
             write::record_head(&mut head, &record, self.style);
-            return self.large.push_back(Large { head, value });
+            self.large.push_back(Large { head, value });
+            return 0;
         }
+        let before = self.out.len();
         if self.selected.replace(db) != Some(db) {
             write::select(&mut self.out, db);
         }
         write::record(&mut self.out, &record, self.style);
+        (self.out.len() - before).max(write::work_of_value(record.value, self.style.compressed))
     }
 }
 
@@ -337,10 +338,10 @@ impl Large {
         self.head.is_empty()
     }
 
-    /// Writes on until `out` has about `until` bytes; true: that was all.
-    fn write(&mut self, out: &mut Vec<u8>, until: usize, compressed: bool) -> bool {
+    /// Writes on for about `budget` bytes; what that took, and whether it was all.
+    fn write(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> (usize, bool) {
         out.append(&mut self.head);
-        self.value.write(out, until, compressed)
+        self.value.write(out, budget, compressed)
     }
 }
 
