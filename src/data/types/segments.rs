@@ -8,8 +8,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// Elements of one segment: few, since a write may have to copy one.
-const SEGMENT: usize = 128;
+/// Elements of one segment: few, since a write may have to copy three, and with each bucket of a dict some hundred bytes.
+const SEGMENT: usize = 32;
 /// Bytes of a segment beside its elements: the counts of those who share it.
 const COUNTS: usize = 2 * size_of::<usize>();
 
@@ -39,7 +39,12 @@ impl<T> List<T> {
     fn pop(&mut self) {
         match self {
             List::One(_) => *self = List::Many(Vec::new()),
-            List::Many(list) => _ = list.pop(),
+            List::Many(list) => {
+                list.pop();
+                if list.capacity() > 4 * list.len() + 8 {
+                    list.shrink_to(2 * list.len());
+                }
+            }
         }
     }
 
