@@ -117,7 +117,7 @@ fn a_clusters_replica_that_starts_again_loads_what_it_has_before_it_asks_its_pri
 
     replica.restart(&args);
     assert_eq!(replica.connect().run("DBSIZE"), ":101\r\n");
-    assert_eq!(stands(&replica), (true, false));
+    eventually("the replica knows what it is", || stands(&replica) == (true, false));
     primary.signal("CONT");
     eventually("the replica follows its primary", || stands(&replica) == (true, true));
     let stats = client.run("INFO stats");
