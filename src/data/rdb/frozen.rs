@@ -59,7 +59,7 @@ impl Frozen {
         (bytes.capacity() > limits::WRITTEN_AT_ONCE).then(|| Frozen { content: content(), written: 0, begun: false })
     }
 
-    /// Writes on, without the byte that tells the form, until that has taken `budget` ([`work_of`]) or all of it is
+    /// Writes on, without the byte that tells the form, until that has taken `budget` (`work_of`) or all of it is
     /// written. Returns what it took, and whether that was all.
     pub fn write(&mut self, out: &mut Vec<u8>, budget: usize, compressed: bool) -> (usize, bool) {
         if !std::mem::replace(&mut self.begun, true) {
