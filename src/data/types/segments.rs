@@ -8,14 +8,13 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// Elements of one segment: few, since a write may have to copy three, and with each bucket of a dict some hundred bytes.
-const SEGMENT: usize = 32;
 /// Bytes of a segment beside its elements: the counts of those who share it.
 const COUNTS: usize = 2 * size_of::<usize>();
 
-/// See the module's description.
+/// See the module's description. A segment has `SEGMENT` elements: few where copying one takes long, since a write may
+/// have to copy three segments; many where there are many, since a copy of all costs a count a segment.
 #[derive(Clone, Debug)]
-pub struct Segments<T> {
+pub struct Segments<T, const SEGMENT: usize = 128> {
     segments: List<T>,
     len: usize,
 }
@@ -78,13 +77,13 @@ impl<T> DerefMut for List<T> {
     }
 }
 
-impl<T> Default for Segments<T> {
+impl<T, const SEGMENT: usize> Default for Segments<T, SEGMENT> {
     fn default() -> Self {
         Segments { segments: List::Many(Vec::new()), len: 0 }
     }
 }
 
-impl<T: Clone + Default> Segments<T> {
+impl<T: Clone + Default, const SEGMENT: usize> Segments<T, SEGMENT> {
     /// How many elements it has.
     #[inline]
     pub fn len(&self) -> usize {
@@ -162,7 +161,7 @@ fn places<T: Default>(count: usize, mut elements: impl Iterator<Item = T>) -> Ar
     (0..count).map(|_| elements.next().unwrap_or_default()).collect()
 }
 
-impl<T> std::ops::Index<usize> for Segments<T> {
+impl<T, const SEGMENT: usize> std::ops::Index<usize> for Segments<T, SEGMENT> {
     type Output = T;
 
     #[inline]
@@ -171,7 +170,7 @@ impl<T> std::ops::Index<usize> for Segments<T> {
     }
 }
 
-impl<T: Clone> std::ops::IndexMut<usize> for Segments<T> {
+impl<T: Clone, const SEGMENT: usize> std::ops::IndexMut<usize> for Segments<T, SEGMENT> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
         &mut Arc::make_mut(&mut self.segments[index / SEGMENT])[index % SEGMENT]
@@ -185,7 +184,7 @@ mod tests {
 
     #[test]
     fn it_is_a_vector() {
-        let mut segments = Segments::default();
+        let mut segments: Segments<_> = Segments::default();
         for number in 0..2000 {
             segments.push(number);
             assert_eq!((segments.len(), segments[number / 2]), (number + 1, number / 2));
@@ -205,7 +204,7 @@ mod tests {
         fn a_copy_stays_what_it_was(
             before in 0..1200_u32, changes in prop::collection::vec((0..3_u8, 0..1200_usize), 1..50)
         ) {
-            let mut segments = Segments::default();
+            let mut segments: Segments<_> = Segments::default();
             (0..before).for_each(|number| segments.push(number));
             let copy = segments.clone();
             let mut model: Vec<u32> = (0..before).collect();
