@@ -2,7 +2,7 @@
 //!
 //! For the property test beside it and for the fuzz target `commands`.
 
-use super::testing::{Connection, Node};
+use super::testing::{Connection, Node, encode_words};
 use crate::contract::settings::Settings;
 use crate::data::command::arbitrary::{self, Choices};
 use crate::data::command::spec::{Spec, flag};
@@ -73,13 +73,7 @@ fn call(node: &mut Node, core: usize, spec: &Spec, words: &[Vec<u8>]) {
 const SILENT: &[&str] = &["client|reply", "client|kill", "wait", "psync", "sync", "replconf", "shutdown", "quit"];
 
 fn send(node: &mut Node, client: Connection, words: &[Vec<u8>]) {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    node.send(client, &bytes);
+    node.send(client, &encode_words(words));
     node.settle();
 }
 

@@ -4,7 +4,7 @@
 //! is restored of it is read and written by all that its type has, then dumped, and restored again. For the property test
 //! beside it and for the fuzz target `restore`. (Redis's own such test is `integration/corrupt-dump-fuzzer`.)
 
-use super::testing::{Connection, Node};
+use super::testing::{Connection, Node, encode_words};
 use crate::contract::settings::Settings;
 use crate::data::rdb::{VERSION, checksum::checksum};
 use std::sync::LazyLock;
@@ -54,13 +54,7 @@ fn restore(node: &mut Node, client: Connection, key: &str, payload: &[u8]) -> St
 }
 
 fn call(node: &mut Node, client: Connection, words: &[&[u8]]) -> String {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    node.send(client, &bytes);
+    node.send(client, &encode_words(words));
     node.settle();
     String::from_utf8_lossy(&node.take_replies(client)).into_owned()
 }

@@ -273,12 +273,18 @@ fn bus_answer(message: Message) -> Option<Message> {
     }
 }
 
-/// A command as a client sends it, given as words.
+/// A command as a client sends it, its words parted by blanks.
 pub fn encode(line: &str) -> Vec<u8> {
-    let words: Vec<&str> = line.split(' ').collect();
+    encode_words(&line.split(' ').collect::<Vec<_>>())
+}
+
+/// The same, given as words, which may have any bytes.
+pub fn encode_words(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+    for word in words.iter().map(AsRef::as_ref) {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
     }
     bytes
 }
