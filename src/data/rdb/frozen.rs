@@ -2,7 +2,7 @@
 //!
 //! It is made by copying the value, which shares its pieces with the copy (`data/types/segments.rs`): that takes a count
 //! for each of the pieces of a hash, set or sorted set; next to nothing for a list, stream or string. Whoever
-//! changes a piece that is still shared copies it first, about a thousand elements at most (but all of a string).
+//! changes a piece that is still shared copies it first, a few hundred elements at most (but all of a string).
 //! Nothing of it is ever walked twice, and one step writes no more than its budget and one element.
 
 use super::encode::{put_length, put_string, work_of};
