@@ -5,11 +5,11 @@
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
 //! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
-//! is over. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! is over. One that is to be heard out is read to the end of what lies in its socket, and then ends by itself. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
 //! takes it.
 
 use super::bus_core::adopt;
-use super::bus_links::dial;
+use super::bus_links::{call, connected};
 use super::outbox::Outbox;
 use crate::base::limits;
 use crate::replication::LinkId;
@@ -17,11 +17,11 @@ use futures_lite::future::or;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
 use socket2::Socket;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -41,6 +41,8 @@ pub enum StreamCommand {
     HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
+    /// Read what has come over it already, then close it; its end is told.
+    HearOut(LinkId),
 }
 
 /// What streams tell.
@@ -67,8 +69,10 @@ struct Stream {
     held: Cell<bool>,
     /// Its reader, which waits for the end of a pause.
     waker: RefCell<Option<Waker>>,
-    /// The socket, if what is to be sent may leave at once.
-    socket: Option<Socket>,
+    /// Once there is a connection.
+    socket: OnceCell<Socket>,
+    /// Bytes that are read at most, if it is to be heard out.
+    left: Cell<Option<usize>>,
 }
 
 impl Stream {
@@ -76,7 +80,7 @@ impl Stream {
     fn send(&self, mut bytes: Vec<u8>) -> usize {
         let mut taken = 0;
         if let Some(socket) =
-            self.socket.as_ref().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
+            self.socket.get().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
         {
             // If it fails, so will the task.
             taken = socket.send_with_flags(&bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).unwrap_or(0);
@@ -93,6 +97,14 @@ impl Stream {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+
+    /// Has it end when all that lies in its socket has been read.
+    fn hear_out(&self) {
+        let Some(socket) = self.socket.get() else { return self.left.set(Some(0)) };
+        self.left.set(Some(limits::LAST_WORDS));
+        // What came can still be read; behind it, the socket says that it is over.
+        let _ = socket.shutdown(Shutdown::Read);
     }
 
     /// Returns when it may be read.
@@ -113,13 +125,21 @@ impl Streams {
     pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) -> Option<(LinkId, usize)> {
         match command {
             StreamCommand::Connect(link, host, port, source) => {
-                self.begin(link, Stream::default(), listener, async move { dial(host, port, source).await });
+                let stream = Rc::new(Stream::default());
+                self.begin(link, stream.clone(), listener, async move {
+                    let socket = call(host, port, source).await?;
+                    let _ = stream.socket.set(socket.try_clone()?);
+                    connected(socket).await
+                });
             }
             StreamCommand::Adopt(link, fd, nodelay) => {
-                let connection = Socket::from(fd);
-                let _ = connection.set_tcp_nodelay(nodelay);
-                let stream = Stream { socket: connection.try_clone().ok(), ..Stream::default() };
-                self.begin(link, stream, listener, async move { Ok(adopt(connection)) });
+                let socket = Socket::from(fd);
+                let _ = socket.set_tcp_nodelay(nodelay);
+                let stream = Stream::default();
+                if let Ok(second) = socket.try_clone() {
+                    let _ = stream.socket.set(second);
+                }
+                self.begin(link, Rc::new(stream), listener, async move { Ok(adopt(socket)) });
             }
             StreamCommand::Send(link, bytes) => {
                 if let Some(stream) = self.0.get(&link) {
@@ -140,6 +160,11 @@ impl Streams {
                     stream.outbox.close();
                 }
             }
+            StreamCommand::HearOut(link) => {
+                if let Some(stream) = self.0.get(&link) {
+                    stream.hear_out();
+                }
+            }
         }
         None
     }
@@ -158,11 +183,10 @@ impl Streams {
     fn begin(
         &mut self,
         link: LinkId,
-        stream: Stream,
+        stream: Rc<Stream>,
         listener: &impl Listener,
         connect: impl Future<Output = io::Result<TcpStream>> + 'static,
     ) {
-        let stream = Rc::new(stream);
         self.0.insert(link, stream.clone());
         let listener = listener.clone();
         let task = async move {
@@ -196,11 +220,14 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
         let mut chunk = vec![0; limits::STREAM_READ];
         loop {
             stream.readable().await;
-            match reading.read(&mut chunk).await {
+            let bound = stream.left.get().unwrap_or(chunk.len()).min(chunk.len());
+            match reading.read(&mut chunk[..bound]).await {
+                Ok(0) if stream.left.get().is_some() => return "it has been heard out".to_owned(),
                 Ok(0) => return "the other side closed it".to_owned(),
                 Ok(count) => {
                     stream.readable().await;
                     listener.stream_received(link, &chunk[..count]);
+                    stream.left.set(stream.left.get().map(|left| left.saturating_sub(count)));
                 }
                 Err(error) => return error.to_string(),
             }
@@ -226,7 +253,7 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
     /// Hears nothing: no task of a stream has its turn in these tests.
@@ -254,6 +281,47 @@ mod tests {
             replica.read_exact(&mut bytes).unwrap();
             assert_eq!(&bytes, b"written");
             streams.close_all();
+        });
+    }
+
+    /// Keeps what it hears.
+    #[derive(Clone, Default)]
+    struct Ear(Rc<RefCell<(Vec<u8>, Vec<String>)>>);
+
+    impl Listener for Ear {
+        fn stream_opened(&self, _: LinkId) {}
+        fn stream_received(&self, _: LinkId, bytes: &[u8]) {
+            self.0.borrow_mut().0.extend_from_slice(bytes);
+        }
+        fn stream_sent(&self, _: LinkId, _: usize) {}
+        fn stream_ended(&self, _: LinkId, reason: &str) {
+            self.0.borrow_mut().1.push(reason.to_owned());
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_heard_out_tells_all_that_lies_in_its_socket_and_ends_though_the_other_side_goes_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        glommio::LocalExecutor::default().run(async move {
+            let (mut streams, link, ear) = (Streams::default(), LinkId(1), Ear::default());
+            streams.carry_out(StreamCommand::Connect(link, "127.0.0.1".into(), port, None), &ear);
+            let spoken: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
+            let mut primary = listener.accept().unwrap().0;
+            primary.write_all(&spoken[..10]).unwrap();
+            while ear.0.borrow().0.is_empty() {
+                futures_lite::future::yield_now().await;
+            }
+            streams.carry_out(StreamCommand::Pause(link, true), &ear);
+            primary.write_all(&spoken[10..]).unwrap();
+            streams.carry_out(StreamCommand::HearOut(link), &ear);
+            streams.carry_out(StreamCommand::Pause(link, false), &ear);
+            while ear.0.borrow().1.is_empty() {
+                futures_lite::future::yield_now().await;
+            }
+            let (heard, ends) = &*ear.0.borrow();
+            assert!(*heard == spoken, "{} of {} bytes", heard.len(), spoken.len());
+            assert_eq!(ends, &["it has been heard out"]);
         });
     }
 }
