@@ -55,7 +55,7 @@ pub const APPLY_NS: u64 = 300_000;
 pub const LINK_INPUT: usize = 1024 * 1024;
 
 /// Bytes that a replica still reads of its primary when it is promoted: more than the sockets of both sides hold.
-pub const LAST_WORDS: usize = 16 * 1024 * 1024;
+pub const LAST_WORDS: usize = 64 * 1024 * 1024;
 
 /// Bytes that wait for the socket of a replica, from which it gets no more.
 pub const LINK_OUTPUT: usize = 256 * 1024;

@@ -228,11 +228,6 @@ async fn resolve(host: String, port: u16) -> io::Result<IpAddr> {
 /// Connects to a host: nodes may announce a name in place of their address. Where the source address can't be had, it
 /// goes without, as in Redis.
 pub(super) async fn dial(host: String, port: u16, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    connected(call(host, port, source).await?).await
-}
-
-/// The same, begun: a socket that is being connected.
-pub(super) async fn call(host: String, port: u16, source: Option<IpAddr>) -> io::Result<Socket> {
     let ip = resolve(host, port).await?;
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -245,13 +240,9 @@ pub(super) async fn call(host: String, port: u16, source: Option<IpAddr>) -> io:
         log::warn!("Connecting to a cluster node from {source}: {error}");
     }
     match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-        _ => Ok(socket),
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        _ => {}
     }
-}
-
-/// Waits until it is connected.
-pub(super) async fn connected(socket: Socket) -> io::Result<TcpStream> {
     let mut stream: TcpStream = adopt(socket);
     // A socket can be written to once it is connected, even if it is nothing.
     stream.write(&[]).await?;

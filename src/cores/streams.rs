@@ -5,26 +5,33 @@
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
 //! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
-//! is over. One that is to be heard out is read to the end of what lies in its socket, and then ends by itself. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! is over. One that is to be heard out is read until nothing comes any more, and then ends by itself. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
 //! takes it.
 
 use super::bus_core::adopt;
-use super::bus_links::{call, connected};
+use super::bus_links::dial;
 use super::outbox::Outbox;
 use crate::base::limits;
 use crate::replication::LinkId;
 use futures_lite::future::or;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
+use glommio::timer::sleep;
 use socket2::Socket;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Shutdown};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// What a side has sent that is no more comes as soon as there is room for it, and so without a pause as long as this.
+const SILENCE: Duration = Duration::from_millis(20);
+
+const HEARD_OUT: &str = "it has been heard out";
 
 /// Something to do with a stream, in order.
 #[derive(Debug)]
@@ -41,7 +48,7 @@ pub enum StreamCommand {
     HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
-    /// Read what has come over it already, then close it; its end is told.
+    /// Close it when all has come that was sent over it; its end is told.
     HearOut(LinkId),
 }
 
@@ -67,12 +74,12 @@ struct Stream {
     paused: Cell<bool>,
     /// By a command for all.
     held: Cell<bool>,
-    /// Its reader, which waits for the end of a pause.
-    waker: RefCell<Option<Waker>>,
-    /// Once there is a connection.
-    socket: OnceCell<Socket>,
     /// Bytes that are read at most, if it is to be heard out.
     left: Cell<Option<usize>>,
+    /// Its reader, which waits for the end of a pause, or for more.
+    waker: RefCell<Option<Waker>>,
+    /// The socket, if what is to be sent may leave at once.
+    socket: Option<Socket>,
 }
 
 impl Stream {
@@ -80,7 +87,7 @@ impl Stream {
     fn send(&self, mut bytes: Vec<u8>) -> usize {
         let mut taken = 0;
         if let Some(socket) =
-            self.socket.get().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
+            self.socket.as_ref().filter(|_| self.outbox.bytes() == 0 && bytes.len() <= limits::SENT_AT_ONCE)
         {
             // If it fails, so will the task.
             taken = socket.send_with_flags(&bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).unwrap_or(0);
@@ -92,25 +99,27 @@ impl Stream {
         taken
     }
 
-    fn set(&self, flag: &Cell<bool>, paused: bool) {
-        flag.set(paused);
+    fn set<T>(&self, flag: &Cell<T>, value: T) {
+        flag.set(value);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
-    /// Has it end when all that lies in its socket has been read.
-    fn hear_out(&self) {
-        let Some(socket) = self.socket.get() else { return self.left.set(Some(0)) };
-        self.left.set(Some(limits::LAST_WORDS));
-        // What came can still be read; behind it, the socket says that it is over.
-        let _ = socket.shutdown(Shutdown::Read);
-    }
-
     /// Returns when it may be read.
     async fn readable(&self) {
+        self.until(|| !self.paused.get() && !self.held.get()).await;
+    }
+
+    /// Returns when it is to be heard out, and nothing came for a while.
+    async fn silence(&self) {
+        self.until(|| self.left.get().is_some()).await;
+        sleep(SILENCE).await;
+    }
+
+    async fn until(&self, condition: impl Fn() -> bool) {
         poll_fn(|context| {
-            if !self.paused.get() && !self.held.get() {
+            if condition() {
                 return Poll::Ready(());
             }
             self.waker.replace(Some(context.waker().clone()));
@@ -125,21 +134,13 @@ impl Streams {
     pub fn carry_out(&mut self, command: StreamCommand, listener: &impl Listener) -> Option<(LinkId, usize)> {
         match command {
             StreamCommand::Connect(link, host, port, source) => {
-                let stream = Rc::new(Stream::default());
-                self.begin(link, stream.clone(), listener, async move {
-                    let socket = call(host, port, source).await?;
-                    let _ = stream.socket.set(socket.try_clone()?);
-                    connected(socket).await
-                });
+                self.begin(link, Stream::default(), listener, async move { dial(host, port, source).await });
             }
             StreamCommand::Adopt(link, fd, nodelay) => {
-                let socket = Socket::from(fd);
-                let _ = socket.set_tcp_nodelay(nodelay);
-                let stream = Stream::default();
-                if let Ok(second) = socket.try_clone() {
-                    let _ = stream.socket.set(second);
-                }
-                self.begin(link, Rc::new(stream), listener, async move { Ok(adopt(socket)) });
+                let connection = Socket::from(fd);
+                let _ = connection.set_tcp_nodelay(nodelay);
+                let stream = Stream { socket: connection.try_clone().ok(), ..Stream::default() };
+                self.begin(link, stream, listener, async move { Ok(adopt(connection)) });
             }
             StreamCommand::Send(link, bytes) => {
                 if let Some(stream) = self.0.get(&link) {
@@ -162,7 +163,8 @@ impl Streams {
             }
             StreamCommand::HearOut(link) => {
                 if let Some(stream) = self.0.get(&link) {
-                    stream.hear_out();
+                    // The other side may go on talking for ever.
+                    stream.set(&stream.left, Some(limits::LAST_WORDS));
                 }
             }
         }
@@ -183,10 +185,11 @@ impl Streams {
     fn begin(
         &mut self,
         link: LinkId,
-        stream: Rc<Stream>,
+        stream: Stream,
         listener: &impl Listener,
         connect: impl Future<Output = io::Result<TcpStream>> + 'static,
     ) {
+        let stream = Rc::new(stream);
         self.0.insert(link, stream.clone());
         let listener = listener.clone();
         let task = async move {
@@ -220,9 +223,14 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
         let mut chunk = vec![0; limits::STREAM_READ];
         loop {
             stream.readable().await;
-            let bound = stream.left.get().unwrap_or(chunk.len()).min(chunk.len());
-            match reading.read(&mut chunk[..bound]).await {
-                Ok(0) if stream.left.get().is_some() => return "it has been heard out".to_owned(),
+            if stream.left.get() == Some(0) {
+                return HEARD_OUT.to_owned();
+            }
+            let silence = async {
+                stream.silence().await;
+                Err(io::Error::other(HEARD_OUT))
+            };
+            match or(reading.read(&mut chunk), silence).await {
                 Ok(0) => return "the other side closed it".to_owned(),
                 Ok(count) => {
                     stream.readable().await;
@@ -286,42 +294,62 @@ mod tests {
 
     /// Keeps what it hears.
     #[derive(Clone, Default)]
-    struct Ear(Rc<RefCell<(Vec<u8>, Vec<String>)>>);
+    struct Ear(Rc<Heard>);
+
+    #[derive(Default)]
+    struct Heard {
+        bytes: RefCell<Vec<u8>>,
+        ends: RefCell<Vec<String>>,
+        waker: RefCell<Option<Waker>>,
+    }
+
+    impl Heard {
+        fn wake(&self) {
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+
+        async fn until(&self, condition: impl Fn(&Heard) -> bool) {
+            poll_fn(|context| {
+                self.waker.replace(Some(context.waker().clone()));
+                if condition(self) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    }
 
     impl Listener for Ear {
         fn stream_opened(&self, _: LinkId) {}
         fn stream_received(&self, _: LinkId, bytes: &[u8]) {
-            self.0.borrow_mut().0.extend_from_slice(bytes);
+            self.0.bytes.borrow_mut().extend_from_slice(bytes);
+            self.0.wake();
         }
         fn stream_sent(&self, _: LinkId, _: usize) {}
         fn stream_ended(&self, _: LinkId, reason: &str) {
-            self.0.borrow_mut().1.push(reason.to_owned());
+            self.0.ends.borrow_mut().push(reason.to_owned());
+            self.0.wake();
         }
     }
 
     #[test]
-    fn a_link_that_is_heard_out_tells_all_that_lies_in_its_socket_and_ends_though_the_other_side_goes_on() {
+    fn a_link_that_is_heard_out_tells_all_that_was_sent_and_ends_though_the_other_side_does_not() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut primary = listener.accept().unwrap().0;
+        let spoken: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
         glommio::LocalExecutor::default().run(async move {
             let (mut streams, link, ear) = (Streams::default(), LinkId(1), Ear::default());
-            streams.carry_out(StreamCommand::Connect(link, "127.0.0.1".into(), port, None), &ear);
-            let spoken: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
-            let mut primary = listener.accept().unwrap().0;
+            streams.carry_out(StreamCommand::Adopt(link, OwnedFd::from(ours), true), &ear);
             primary.write_all(&spoken[..10]).unwrap();
-            while ear.0.borrow().0.is_empty() {
-                futures_lite::future::yield_now().await;
-            }
+            ear.0.until(|heard| heard.bytes.borrow().len() == 10).await;
             streams.carry_out(StreamCommand::Pause(link, true), &ear);
             primary.write_all(&spoken[10..]).unwrap();
             streams.carry_out(StreamCommand::HearOut(link), &ear);
             streams.carry_out(StreamCommand::Pause(link, false), &ear);
-            while ear.0.borrow().1.is_empty() {
-                futures_lite::future::yield_now().await;
-            }
-            let (heard, ends) = &*ear.0.borrow();
-            assert!(*heard == spoken, "{} of {} bytes", heard.len(), spoken.len());
-            assert_eq!(ends, &["it has been heard out"]);
+            ear.0.until(|heard| !heard.ends.borrow().is_empty()).await;
+            assert!(*ear.0.bytes.borrow() == spoken, "{} of {} bytes", ear.0.bytes.borrow().len(), spoken.len());
+            assert_eq!(*ear.0.ends.borrow(), [HEARD_OUT]);
         });
     }
 }

@@ -74,7 +74,7 @@ pub enum Action {
     ForgetKept,
     /// Close it.
     Close(LinkId),
-    /// Read what has come over it and lies in its socket, then close it; its end is told.
+    /// Close it when all has come that was sent over it; its end is told.
     HearOut(LinkId),
     /// Stop reading from it, or go on.
     Pause(LinkId, bool),

@@ -7,8 +7,7 @@
 //!
 //! The stream is handed to the cores in pieces. All whole commands that came before the link was lost are still executed,
 //! before this node connects again and before it becomes a primary: its primary may have answered for them. So a link
-//! that is up when this node is promoted is read to the end of what lies in its socket. Then the offset says what to go
-//! on from.
+//! that is up when this node is promoted is read until nothing comes any more. Then the offset says what to go on from.
 
 mod following;
 mod greeting;
