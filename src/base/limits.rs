@@ -107,7 +107,7 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// told that it is loading. Redis serves nobody before it has loaded two megabytes.
 pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
 
-/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
+/// Bytes that a core takes of `maxmemory`, or its clients give back, before it tells the others between two ticks.
 pub const UNTOLD_MEMORY: u64 = 1 << 20;
 
 /// Keys evicted to make room for one command.

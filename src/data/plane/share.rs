@@ -1,7 +1,8 @@
 //! How the cores divide `maxmemory` and `maxmemory-clients`: what one of them leaves, the others may take.
 //!
 //! Owned by the data core. While there is such a limit, each core tells the others what it has taken: at every tick, and
-//! in between when it has taken much more. From what all have told, each works out what it may take:
+//! in between when it has taken much more, or its clients much less. From what all have told, each works out what it may
+//! take:
 //! - while there is room, what it has and an equal part of the room, so that all together stay within the limit;
 //! - when there is none, but a policy that chooses among all keys, at least an equal part of the whole: the cores that
 //!   have more evict as much as the others come to need;
@@ -122,6 +123,7 @@ impl Plane {
 
     /// Tells the other cores what this one has taken, if that has changed.
     pub(super) fn tell_taken(&mut self) {
+        self.weights.freed = 0;
         let core = self.core();
         let taken = Taken { largest_client: self.largest_client(), ..self.taken() };
         if self.weights.matter && taken != self.shares.of(core) {

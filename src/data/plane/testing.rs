@@ -217,6 +217,7 @@ impl Node {
     fn end_turn(&mut self, core: usize) {
         let cores = self.planes.len();
         let plane = &mut self.planes[core];
+        plane.weigh_changed();
         plane.tell_changes();
         plane.flush_hops();
         plane.flush_log();

@@ -280,6 +280,7 @@ impl Plane {
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {
             self.weights.total = self.weights.total.saturating_sub(client.weight);
+            self.weights.freed += client.weight;
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::Plane;
 use super::client::ClientRef;
+use crate::base::limits;
 
 /// What this core's clients weigh.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub struct Weights {
     pub matter: bool,
     /// Bytes of memory of all of them, as last weighed.
     pub total: u64,
+    /// Bytes that clients had who are gone, since the other cores were told.
+    pub(super) freed: u64,
     /// Those that have to be weighed again.
     changed: Vec<ClientRef>,
 }
@@ -51,6 +54,10 @@ impl Plane {
             }
             self.evict_clients();
             self.evict_soon();
+        }
+        if self.weights.freed >= limits::UNTOLD_MEMORY {
+            // At once: another core would close clients of its own for want of this room.
+            self.tell_taken();
         }
     }
 
@@ -100,5 +107,29 @@ impl Plane {
             self.close(at);
         }
         self.tell_taken();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::CoreId;
+    use crate::contract::settings::Settings;
+    use crate::data::plane::testing::Node;
+
+    #[test]
+    fn the_room_that_a_large_client_leaves_is_known_to_the_other_cores_at_once() {
+        let settings = Settings { maxmemory_clients: 10 << 20, ..Settings::default() };
+        let mut node = Node::new(2, 1, settings);
+        let large = node.connect(0);
+        let length = 4 << 20;
+        node.send(large, &[format!("*1\r\n${}\r\n", length + 1).into_bytes(), vec![b'v'; length]].concat());
+        node.pass(100);
+        node.settle();
+        let known = |node: &Node| node.planes[1].shares.clients_of_others(CoreId(1));
+        assert!(known(&node) > length as u64);
+        node.disconnect(large);
+        node.settle();
+        assert!(known(&node) < 1 << 20, "{}", known(&node));
     }
 }
