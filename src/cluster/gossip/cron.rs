@@ -24,6 +24,8 @@ impl Cluster {
                 self.look_after(node, now);
             }
         }
+        self.ask_everybody_if_cut_off(now);
+        self.tell_overdue(now);
         self.tell_failure_news();
     }
 
@@ -64,12 +66,13 @@ impl Cluster {
         if self.is_idle(node) && pong_is_old {
             self.ping(node, now);
         }
+        self.note_if_overdue(node, now);
         self.suspect_if_silent(node, now);
         self.fail_if_agreed(node, now);
     }
 
     /// Whether there is a link to the node, and no ping waits for its pong.
-    fn is_idle(&self, node: NodeIx) -> bool {
+    pub(super) fn is_idle(&self, node: NodeIx) -> bool {
         self.nodes[node].link.is_some() && self.nodes[node].ping_sent.is_none()
     }
 

@@ -56,6 +56,31 @@ fn who_refuses_connections_has_failed_within_half_a_second() {
 }
 
 #[test]
+fn a_lost_machine_is_found_out_by_all_soon_after_the_node_timeout_and_finds_itself_out() {
+    for lost in 0..3 {
+        let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+        network.run(2500 * lost as u64);
+        network.set(lost, Machine::Deaf);
+        let took = network.run_until(19_500, |network| all_say(network, lost, NodeFlags::FAIL));
+        assert!(took > 15_000, "{took} ms");
+        network.run(19_500 - took);
+        assert_eq!(network.members[lost].topology.as_ref().unwrap().down, Some(DownReason::Minority));
+    }
+}
+
+#[test]
+fn who_does_not_answer_one_node_is_asked_by_the_others_and_fails_no_sooner_for_it() {
+    let mut network = Network::cluster(5, 0, Options { node_timeout_ms: 15_000, ..Options::default() });
+    network.set(0, Machine::Stopped);
+    let asked = |network: &Network| (1..5).all(|member| network.view(member, 0).unwrap().ping_sent.is_some());
+    network.run_until(4000, asked);
+    network.run(8000);
+    network.set(0, Machine::Up);
+    network.run(20_000);
+    assert!((1..5).all(|member| !has(&network, member, 0, NodeFlags::PFAIL.with(NodeFlags::FAIL))));
+}
+
+#[test]
 fn a_suspicion_is_told_to_a_few_who_tell_all() {
     let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
     let pongs = |network: &Network| -> u64 {
