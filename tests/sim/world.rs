@@ -342,9 +342,11 @@ impl World {
             return;
         };
         match item {
-            Item::Packet(packet) => self.feed(host, |cluster, now| {
-                cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now)
-            }),
+            Item::Packet(packet) => {
+                // What a node gets is its own, made by the codec.
+                let (packet, ip) = (Arc::unwrap_or_clone(packet), address(other.host));
+                self.feed(host, |cluster, now| cluster.received(link, packet, &ip, now));
+            }
             Item::End => {
                 self.lose(host, conn, side, link);
                 self.feed(host, |cluster, now| cluster.closed(link, LinkEnd::Lost, now));

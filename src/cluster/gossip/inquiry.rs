@@ -22,6 +22,10 @@ const OVERDUE_MS: std::ops::RangeInclusive<u64> = 100..=500;
 /// Who answers at all has usually done so within this time.
 const ANSWERED_MS: u64 = 50;
 
+/// How many nodes are asked for another one's word between two ticks. Where answers take long everywhere, more questions
+/// would not help; and who has not been asked yet is told of again.
+const ASKED_A_TICK: usize = 32;
+
 /// How many voters one node tells: enough that all know after a few rounds, whoever tells whom.
 const TOLD: usize = 4;
 
@@ -41,7 +45,9 @@ impl Cluster {
     /// Another node waits for an answer of `node`. If this one has a say, it asks as well.
     pub(super) fn look_into(&mut self, node: NodeIx, now: Now) {
         let is_quiet = self.nodes[node].data_received.is_none_or(|at| now.since(at) > self.overdue_ms());
-        if self.options.fast_failure_detection && is_quiet && self.is_idle(node) && self.is_voter(self.me) {
+        let may_ask = self.options.fast_failure_detection && self.bus.asked < ASKED_A_TICK;
+        if may_ask && is_quiet && self.is_idle(node) && self.is_voter(self.me) {
+            self.bus.asked += 1;
             self.ping(node, now);
             self.inquire(node);
         }
@@ -62,6 +68,7 @@ impl Cluster {
 
     /// Has some more voters ask those that have not answered since the last tick.
     pub(super) fn tell_overdue(&mut self, now: Now) {
+        self.bus.asked = 0;
         let nodes = &self.nodes;
         self.bus.inquired.retain(|ix| nodes.get(*ix).is_some_and(is_overdue));
         let has_waited = |ix: &NodeIx| nodes[*ix].waiting_since().is_some_and(|since| now.since(since) >= ANSWERED_MS);

@@ -48,6 +48,8 @@ pub(super) struct Bus {
     overdue: Vec<NodeIx>,
     /// Nodes that have been asked, and of which other voters are told if they do not answer.
     inquired: Vec<NodeIx>,
+    /// How many nodes were asked for another one's word since the last tick.
+    asked: usize,
     /// When a packet of a known node last came.
     last_heard: Option<Now>,
     /// The kind of packets that is dropped unread, for tests.

@@ -100,6 +100,9 @@ impl Cluster {
     }
 
     fn send_over(&mut self, links: &[LinkId], kind: GossipKind, entries: Vec<GossipEntry>) {
+        if links.is_empty() {
+            return;
+        }
         let packet = Arc::new(self.gossip(kind, entries));
         links.iter().for_each(|link| self.send(*link, packet.clone()));
     }

@@ -69,6 +69,22 @@ fn a_lost_machine_is_found_out_by_all_soon_after_the_node_timeout_and_finds_itse
 }
 
 #[test]
+fn an_interruption_that_ends_before_the_node_timeout_is_no_failure() {
+    // A link is made anew after half a node timeout. Where that attempt is lost too, another one has to come in time.
+    for interruption in [1000, 2400, 2600, 3000, 3400, 3800] {
+        let mut network = Network::cluster(5, 0, Options { node_timeout_ms: 5000, ..Options::default() });
+        network.set(0, Machine::Deaf);
+        network.run(interruption);
+        network.set(0, Machine::Up);
+        for _ in 0..50 {
+            network.run(100);
+            let down = NodeFlags::PFAIL.with(NodeFlags::FAIL);
+            assert!((1..5).all(|member| !has(&network, member, 0, down)), "{interruption} ms");
+        }
+    }
+}
+
+#[test]
 fn who_does_not_answer_one_node_is_asked_by_the_others_and_fails_no_sooner_for_it() {
     let mut network = Network::cluster(5, 0, Options { node_timeout_ms: 15_000, ..Options::default() });
     network.set(0, Machine::Stopped);
@@ -95,6 +111,21 @@ fn a_suspicion_is_told_to_a_few_who_tell_all() {
     network.run_until(600, |network| all_say(network, 0, NodeFlags::FAIL));
     let told = pongs(&network) - before;
     assert!((6..80).contains(&told), "{told}: eleven voters told each other");
+}
+
+#[test]
+fn of_several_failures_at_once_each_is_told_to_all_by_a_few() {
+    let mut network = Network::cluster(16, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+    let told = |network: &Network| -> u64 {
+        let sent = network.members.iter().flat_map(|member| member.cluster.stats.sent.by_kind().collect::<Vec<_>>());
+        sent.filter(|(kind, _)| *kind == MessageKind::Fail).map(|(_, count)| count).sum()
+    };
+    let before = told(&network);
+    (0..6).for_each(|member| network.set(member, Machine::Dead));
+    network.run_until(600, |network| (0..6).all(|member| all_say(network, member, NodeFlags::FAIL)));
+    let (broadcasts, links) = ((told(&network) - before) as f64, 25.0);
+    // Four counters and a replica for each of six; were all ten to count them all, it would be sixty.
+    assert!((6.0..40.0).contains(&(broadcasts / links)), "{}", broadcasts / links);
 }
 
 #[test]
