@@ -51,6 +51,11 @@ impl Pace {
         Pace { fixed: unit, random: turn.div_ceil(2), rank: 2 * unit, tie: unit / 5, turn, silence: unit }
     }
 
+    /// When votes were asked for in vain: what the fixed wait is for was waited for the first time.
+    fn again(self) -> Pace {
+        Pace { fixed: self.fixed.min(Pace::DEAD.fixed), ..self }
+    }
+
     /// These waits, but none longer than the other's; what keeps elections apart stays as it is.
     fn at_most(self, other: Pace) -> Pace {
         Pace {
@@ -63,9 +68,10 @@ impl Pace {
 }
 
 impl Cluster {
-    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time.
-    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, now: Now) -> u64 {
+    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time after so many in vain.
+    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, earlier: u32, now: Now) -> u64 {
         let pace = self.pace(primary);
+        let pace = if earlier > 0 && self.options.fast_failover { pace.again() } else { pace };
         let fixed = pace.fixed + dice % pace.random;
         let silence = if self.all_replicas_have_told(primary, began) { 0 } else { pace.silence };
         fixed
