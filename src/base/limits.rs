@@ -110,8 +110,8 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// told that it is loading. Redis serves nobody before it has loaded two megabytes.
 pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
 
-/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
-pub const UNTOLD_MEMORY: u64 = 1 << 20;
+/// Bytes of room that a core makes for one that asks for some, beyond what is lacking.
+pub const ROOM_AHEAD: u64 = 256 * 1024;
 
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;

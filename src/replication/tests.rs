@@ -64,6 +64,22 @@ fn a_snapshot_begins_when_its_delay_is_over_though_the_replica_is_told_to_be_pat
 }
 
 #[test]
+fn data_cores_are_told_of_a_replica_as_soon_as_it_counts_as_online() {
+    for diskless in [true, false] {
+        let mut replication = primary(0);
+        (replication.options.min_replicas, replication.options.diskless) = (1, diskless);
+        let link = replication.new_link();
+        let who = Introduction { knows_end_mark: true, ..Introduction::default() };
+        replication.synchronise(link, who, None, &[]);
+        assert!(carry_out(&mut replication));
+        replication.cut_made(1);
+        replication.snapshot_part(1, CoreId(0), Vec::new(), true);
+        assert!(replication.info().contains("state=online"), "diskless: {diskless}");
+        assert!(replication.is_followed() && replication.standing.good_replicas == 1, "diskless: {diskless}");
+    }
+}
+
+#[test]
 fn who_may_do_more_waits_until_all_cores_go_by_it() {
     let mut replication = primary(0);
     let told = |replication: &mut Replication| {
