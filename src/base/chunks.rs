@@ -1,7 +1,7 @@
 //! A vector in chunks: growing adds one and moves nothing, whatever the size, and leaves no more than a chunk unused.
 
 /// Elements of a chunk.
-const CHUNK: usize = 1024;
+pub const CHUNK: usize = 1024;
 
 /// See the module's description.
 #[derive(Clone, Debug)]

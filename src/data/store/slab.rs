@@ -83,6 +83,7 @@ impl<T: Default> Slab<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::chunks::CHUNK;
 
     #[test]
     fn numbers_are_reused_and_never_shared() {
