@@ -36,51 +36,54 @@ impl NodeIx {
 pub struct TableFull;
 
 /// One node, as this one knows it.
+///
+/// In the order of use: of a thousand nodes, each tick and each gossip entry reads the first two cache lines, and little else.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Node {
-    /// Its name.
-    pub id: NodeId,
     /// Role, health and what else is known.
     pub flags: NodeFlags,
-    /// Its address; empty until known.
-    pub ip: String,
-    /// Its announced host name; empty for none.
-    pub hostname: String,
     /// Its port for clients.
     pub port: u16,
     /// Its port for the cluster bus.
     pub bus_port: u16,
     /// Its port for clients without TLS, when `port` is the one with; else 0.
     pub plain_port: u16,
+    /// When the ping that it has yet to answer was sent.
+    pub ping_sent: Option<Now>,
+    /// When it last answered.
+    pub pong_received: Option<Now>,
+    /// Who said that it has failed, and when; in the order of the reporters.
+    pub failure_reports: Vec<FailureReport>,
+    /// The connection this node made to it.
+    pub link: Option<Link>,
+    /// When anything last came from it.
+    pub data_received: Option<Now>,
+    /// The attempts to connect to it.
+    pub dialing: Dialing,
+    /// The connection it made to this node.
+    pub inbound_link: Option<Link>,
+    /// Its name.
+    pub id: NodeId,
     /// The node it replicates; a replica's primary can be unknown.
     pub replicaof: Option<NodeIx>,
+    /// Its address; empty until known.
+    pub ip: String,
+    /// Its announced host name; empty for none.
+    pub hostname: String,
     /// Its configuration epoch. For a replica, the greatest it told of, which is one of its primary; what counts is
     /// its primary's own, see [`NodeTable::effective_epoch`].
     pub config_epoch: u64,
     /// When this node learnt of that; `None`: before the start.
     pub epoch_learnt: Option<Now>,
+    /// Its replication offset, as it last told.
+    pub replication_offset: u64,
     /// When this node first heard of it; `None`: before the start.
     pub created: Option<Now>,
-    /// When the ping that it has yet to answer was sent.
-    pub ping_sent: Option<Now>,
-    /// When it last answered.
-    pub pong_received: Option<Now>,
-    /// When anything last came from it.
-    pub data_received: Option<Now>,
     /// Since when it is marked FAIL.
     pub failed_at: Option<Now>,
     /// Since when it is a primary that had replicas and has none left; only replicas keep this.
     pub orphaned_since: Option<Now>,
-    /// Its replication offset, as it last told.
-    pub replication_offset: u64,
-    /// Who said that it has failed, and when; in the order of the reporters.
-    pub failure_reports: Vec<FailureReport>,
-    /// The attempts to connect to it.
-    pub dialing: Dialing,
-    /// The connection this node made to it.
-    pub link: Option<Link>,
-    /// The connection it made to this node.
-    pub inbound_link: Option<Link>,
 }
 
 /// Another node's word that a node does not answer.

@@ -50,7 +50,8 @@ pub struct Options {
     pub allow_replica_migration: bool,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
-    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once.
+    /// `cluster-fast-failure-detection`: whether a node whose machine refuses connections is suspected at once, and all
+    /// voters ask one that owes an answer.
     pub fast_failure_detection: bool,
     /// `cluster-replica-validity-factor`: in node timeouts; 0: data is never too old.
     pub replica_validity_factor: u64,

@@ -59,6 +59,13 @@ pub fn has_slot(bits: &SlotBits, slot: Slot) -> bool {
     bits[slot.index() / 8] & bit_of(slot) != 0
 }
 
+/// The slots in `bits`, of which there are usually few.
+pub fn slots_in(bits: &SlotBits) -> impl Iterator<Item = Slot> {
+    let bytes = bits.iter().enumerate().filter(|(_, byte)| **byte != 0);
+    let slots = bytes.flat_map(|(index, _)| (8 * index..8 * index + 8).filter_map(|slot| Slot::new(slot as u16)));
+    slots.filter(|slot| has_slot(bits, *slot))
+}
+
 fn bit_of(slot: Slot) -> u8 {
     1 << (slot.index() % 8)
 }

@@ -210,6 +210,7 @@ impl Replication {
     /// Sends replicas what they have not got of the stream, as far as their sockets take it.
     pub(super) fn feed_replicas(&mut self) {
         let end = self.stream.end();
+        let mut more_online = false;
         for replica in &mut self.replicas {
             while replica.state == State::Online && replica.place < end && replica.in_flight < limits::LINK_OUTPUT {
                 let bytes = self.stream.copy(replica.place, limits::LINK_OUTPUT);
@@ -227,6 +228,7 @@ impl Replication {
                 if *sent == snapshot.kept {
                     // The stream follows on its heels: the length tells where it begins.
                     replica.state = if replica.who.snapshot_only { State::Done } else { State::Online };
+                    more_online |= replica.is_online();
                     replica.heard_at = self.now;
                     replica.acked = replica.place;
                     log::info!("Synchronization with replica {} succeeded", replica.name());
@@ -236,6 +238,10 @@ impl Replication {
         self.dismiss();
         self.forget_snapshot();
         self.trim();
+        if more_online {
+            // Before anybody can have heard of it: who writes then counts on a replica.
+            self.stand();
+        }
     }
 
     /// Lets go of those that wanted a snapshot only, when it has left.

@@ -64,6 +64,22 @@ fn a_snapshot_begins_when_its_delay_is_over_though_the_replica_is_told_to_be_pat
 }
 
 #[test]
+fn data_cores_are_told_of_a_replica_as_soon_as_it_counts_as_online() {
+    for diskless in [true, false] {
+        let mut replication = primary(0);
+        (replication.options.min_replicas, replication.options.diskless) = (1, diskless);
+        let link = replication.new_link();
+        let who = Introduction { knows_end_mark: true, ..Introduction::default() };
+        replication.synchronise(link, who, None, &[]);
+        assert!(carry_out(&mut replication));
+        replication.cut_made(1);
+        replication.snapshot_part(1, CoreId(0), Vec::new(), true);
+        assert!(replication.info().contains("state=online"), "diskless: {diskless}");
+        assert!(replication.is_followed() && replication.standing.good_replicas == 1, "diskless: {diskless}");
+    }
+}
+
+#[test]
 fn who_may_do_more_waits_until_all_cores_go_by_it() {
     let mut replication = primary(0);
     let told = |replication: &mut Replication| {
@@ -155,6 +171,10 @@ impl World {
                 let bytes = self.kept[node][from as usize..][..count].to_vec();
                 replication.sent(link, count);
                 self.deliver(node, link, &bytes);
+            }
+            Action::HearOut(link) => {
+                self.carry_out(node, Action::Close(link));
+                self.nodes[node].closed(link, "it has been heard out");
             }
             Action::Close(link) => {
                 if let Some(Some((other, there))) = self.links.remove(&(node, link)) {
@@ -443,15 +463,27 @@ fn a_replica_executes_all_that_came_before_its_link_broke_and_then_becomes_a_pri
             under_way.extend(pieces(&mut replica));
         }
         replica.follow(None);
+        let mut rest = count;
+        if !breaks {
+            // What lay in the link's socket is still heard.
+            assert!(replica.take_actions().iter().any(|action| matches!(action, Action::HearOut(end) if *end == link)));
+            replica.received(link, &command[9..]);
+            under_way.extend(pieces(&mut replica));
+            rest += 1;
+        }
         let mut done = 0;
         while let Some(piece) = under_way.pop() {
             assert!(replica.is_leaving(), "not before all is done");
             replica.applied(piece);
             under_way.extend(pieces(&mut replica));
             done += 1;
+            if !breaks && under_way.is_empty() {
+                assert!(replica.is_leaving(), "not before its primary is heard out");
+                replica.closed(link, "it has been heard out");
+            }
         }
         assert!(done > 1 && !replica.is_replica());
-        assert_eq!(replica.offset(), count * command.len() as u64);
+        assert_eq!(replica.offset(), rest * command.len() as u64);
     }
 }
 

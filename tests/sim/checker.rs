@@ -21,7 +21,7 @@ pub struct Checker {
     winners: HashMap<u64, HostIx>,
     /// On each host: whether it last was a primary, and the epoch of each share of the slots.
     seen: Vec<Seen>,
-    primaries: usize,
+    pub primaries: usize,
     /// Whether somebody took over without votes, which may give one epoch to two nodes for a while.
     pub lawless: bool,
     pub failovers: u64,
@@ -52,6 +52,11 @@ impl Checker {
             declared_failed: HashSet::new(),
             violation: None,
         }
+    }
+
+    /// A host has forgotten everything.
+    pub fn forget(&mut self, host: HostIx) {
+        self.seen[host].epochs.fill(0);
     }
 
     fn violated(&mut self, what: String) {
@@ -86,7 +91,7 @@ impl Checker {
     fn published(&mut self, host: HostIx, time: u64, topology: &Topology) {
         let myself = &topology.nodes[usize::from(topology.me)];
         let was_replica = std::mem::replace(&mut self.seen[host].was_replica, myself.is_replica());
-        if was_replica && !myself.is_replica() {
+        if was_replica && !myself.is_replica() && topology.owners.contains(&topology.me) {
             self.failovers += 1;
             let epoch = myself.config_epoch;
             let other = self.winners.insert(epoch, host).filter(|other| *other != host);
@@ -140,21 +145,23 @@ impl Checker {
         })
     }
 
-    /// Who owns each share, whose epochs must differ.
+    /// Who owns each share, and its last slot, which may be moved; their epochs must differ.
     fn owners(&self, topology: &Topology) -> Result<Vec<NodeId>, String> {
         let mut epochs = BTreeMap::new();
         let mut owners = Vec::new();
         for part in 0..self.primaries {
             let (start, end) = share(part, self.primaries);
             let owner = topology.owners[start];
-            if topology.owners[start..=end].iter().any(|other| *other != owner) {
+            if topology.owners[start..end].iter().any(|other| *other != owner) {
                 return Err(format!("share {part} has several owners"));
             }
-            let node = topology.nodes.get(usize::from(owner)).ok_or(format!("share {part} has no owner"))?;
-            if epochs.insert(node.config_epoch, node.id).is_some_and(|other| other != node.id) {
-                return Err(format!("two owners have epoch {}", node.config_epoch));
+            for owner in [owner, topology.owners[end]] {
+                let node = topology.nodes.get(usize::from(owner)).ok_or(format!("share {part} has no owner"))?;
+                if epochs.insert(node.config_epoch, node.id).is_some_and(|other| other != node.id) {
+                    return Err(format!("two owners have epoch {}", node.config_epoch));
+                }
+                owners.push(node.id);
             }
-            owners.push(node.id);
         }
         Ok(owners)
     }

@@ -4,10 +4,17 @@ use crate::host::Condition;
 use crate::net::HostIx;
 use crate::world::World;
 
+/// How many seconds a healed cluster is given to let in again whom it had put out.
+const EMPLOYED_WITHIN: usize = 20;
+
 /// Faults under way are undone at these times.
 #[derive(Default)]
 pub struct Faults {
     cures: Vec<(u64, Cure)>,
+    /// Who was taken out of the cluster, and has to come back.
+    dismissed: Vec<HostIx>,
+    /// Slots that were opened, and may still be on nodes that were down when they were closed.
+    opened: Vec<u16>,
     pub count: u64,
 }
 
@@ -19,6 +26,10 @@ enum Cure {
     Unblock(Vec<(HostIx, HostIx)>),
     /// Packets take as long as ever.
     Hurry(crate::net::Delays),
+    /// A slot arrives, and is closed.
+    Close(u16),
+    /// A node that was taken out is let in again.
+    Meet(HostIx),
     /// No packet is lost any more.
     LoseNone,
 }
@@ -41,7 +52,7 @@ impl Faults {
         let timeout = world.hosts[0].options.node_timeout_ms;
         let lasts = if world.chance.once_in(2) { world.chance.below(timeout) } else { world.chance.below(4 * timeout) };
         let until = world.time + 50 + lasts;
-        match world.chance.below(14) {
+        match world.chance.below(17) {
             0..=2 => self.end(world, host, Condition::Dead, until),
             3 => self.end(world, host, Condition::Gone, until),
             4 => self.die_saving(world, host, until),
@@ -53,8 +64,32 @@ impl Faults {
             10 => self.slow_down(world, until),
             11 => self.lose_packets(world, until),
             12 => world.leave_links_half_open(host),
+            13 => self.move_slot(world, until),
+            14 => self.dismiss(world, host, until),
+            15 if world.chance.once_in(4) => world.take_over(host),
             _ => self.harmless(world, host),
         }
+    }
+
+    fn move_slot(&mut self, world: &mut World, until: u64) {
+        let primaries = world.checker.primaries as u64;
+        let (part, other) = (world.chance.below(primaries) as usize, world.chance.below(primaries) as usize);
+        if let Some(slot) = world.open_slot(part, other) {
+            self.opened.push(slot);
+            self.until(world, until, Cure::Close(slot));
+        }
+    }
+
+    fn dismiss(&mut self, world: &mut World, host: HostIx, until: u64) {
+        if world.dismiss(host) {
+            self.dismissed.push(host);
+            self.until(world, until, Cure::Meet(host));
+        }
+    }
+
+    /// Those that were taken out and met somebody become replicas again, until all are.
+    fn employ(&mut self, world: &mut World) {
+        self.dismissed.retain(|host| world.employ(*host));
     }
 
     fn end(&mut self, world: &mut World, host: HostIx, how: Condition, until: u64) {
@@ -179,6 +214,7 @@ impl Faults {
         let (due, later) = std::mem::take(&mut self.cures).into_iter().partition(|(at, _)| *at <= now);
         self.cures = later;
         self.undo(world, due);
+        self.employ(world);
     }
 
     /// Undoes everything.
@@ -190,6 +226,11 @@ impl Faults {
         }
         world.net.unblock_all();
         world.release();
+        self.opened.drain(..).for_each(|slot| world.close_slot(slot));
+        for _ in 0..EMPLOYED_WITHIN {
+            self.employ(world);
+            world.run_for(1000);
+        }
     }
 
     fn undo(&mut self, world: &mut World, cures: Vec<(u64, Cure)>) {
@@ -204,6 +245,13 @@ impl Faults {
                     world.release();
                 }
                 Cure::Hurry(delays) => world.net.delays = delays,
+                Cure::Close(slot) => {
+                    if world.chance.once_in(2) {
+                        world.hand_over(slot);
+                    }
+                    world.close_slot(slot);
+                }
+                Cure::Meet(host) => world.meet_somebody(host),
                 Cure::LoseNone => world.net.loses_once_in = 0,
             }
         }

@@ -32,7 +32,13 @@ fn trial(name: &str) {
     let (size, lost_only) = name.strip_suffix(":lost").map_or((name, false), |size| (size, true));
     let (primaries, replicas) = size.split_once('+').expect("PRIMARIES+REPLICAS");
     let (primaries, replicas): (usize, usize) = (primaries.parse().unwrap(), replicas.parse().unwrap());
-    let shape = Shape { primaries, replicas: replicas / primaries, options: Options::default(), delays: DELAYS };
+    let shape = Shape {
+        primaries,
+        replicas: replicas / primaries,
+        options: Options::default(),
+        delays: DELAYS,
+        slow_once_in: 0,
+    };
     let nodes = (primaries * (1 + shape.replicas)) as f64;
     println!(
         "{{\"primaries\": {primaries}, \"replicas\": {replicas}, \"node_timeout_ms\": {},",

@@ -13,6 +13,7 @@ mod host;
 mod large;
 mod meter;
 mod net;
+mod operator;
 mod trace;
 mod world;
 
@@ -121,7 +122,8 @@ fn bad_hour(seed: u64) -> Outcome {
         ..Options::default()
     };
     let settled = 10 * options.node_timeout_ms;
-    let shape = Shape { primaries, replicas, options, delays: QUICK };
+    let slow_once_in = chance.pick(&[0, 0, 2]);
+    let shape = Shape { primaries, replicas, options, delays: QUICK, slow_once_in };
     let mut world = World::new(&shape, seed);
     let mut faults = Faults::default();
     while world.time < HOUR_MS {
@@ -162,7 +164,7 @@ fn false_alarms(seed: u64) -> Outcome {
     // A ping and its pong, and what goes before them on their connections, together within the timeout.
     let slow = Delays { usual: chance.below(100), jitter: chance.below(400), long_once_in: 20, long: 1500, ..QUICK };
     let delays = if chance.once_in(2) { slow } else { QUICK };
-    let shape = Shape { primaries: chance.pick(&[3, 5]), replicas: 1, options, delays };
+    let shape = Shape { primaries: chance.pick(&[3, 5]), replicas: 1, options, delays, slow_once_in: 0 };
     let mut world = World::new(&shape, seed);
     world.run_for(3 * timeout);
     let mut faults = Faults::default();

@@ -76,6 +76,8 @@ pub struct Shape {
     pub replicas: usize,
     pub options: Options,
     pub delays: Delays,
+    /// Once in so many nodes, one follows Redis's rules where there are quicker ones; 0: none does.
+    pub slow_once_in: u64,
 }
 
 /// The world.
@@ -99,7 +101,13 @@ impl World {
         let hosts: Vec<Host> = texts
             .into_iter()
             .enumerate()
-            .map(|(ix, (id, text))| Host::new(ix, id, text, Options { port: PORT, ..shape.options.clone() }))
+            .map(|(ix, (id, text))| {
+                let mut options = Options { port: PORT, ..shape.options.clone() };
+                if shape.slow_once_in > 0 && chance.once_in(shape.slow_once_in) {
+                    (options.fast_failover, options.fast_failure_detection) = (false, false);
+                }
+                Host::new(ix, id, text, options)
+            })
             .collect();
         let checker = Checker::new(hosts.len(), shape.primaries);
         let net = Net::new(shape.delays);
@@ -334,9 +342,11 @@ impl World {
             return;
         };
         match item {
-            Item::Packet(packet) => self.feed(host, |cluster, now| {
-                cluster.received(link, Arc::unwrap_or_clone(packet), &address(other.host), now)
-            }),
+            Item::Packet(packet) => {
+                // What a node gets is its own, made by the codec.
+                let (packet, ip) = (Arc::unwrap_or_clone(packet), address(other.host));
+                self.feed(host, |cluster, now| cluster.received(link, packet, &ip, now));
+            }
             Item::End => {
                 self.lose(host, conn, side, link);
                 self.feed(host, |cluster, now| cluster.closed(link, LinkEnd::Lost, now));

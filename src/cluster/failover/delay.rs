@@ -17,8 +17,10 @@ use crate::contract::topology::NodeFlags;
 
 /// How long after the replicas of another failed primary those of this one ask for votes: the others' request, and with
 /// it their epoch, has reached everybody by then. Valkey 9 waits half a second, which is half a minute when 50 primaries
-/// of a large cluster are lost at once.
+/// of a large cluster are lost at once. Where the fixed wait lets all hear who has failed before the first one asks, turns
+/// are shorter, and chance adds less than one: it would have elections meet in one epoch again.
 const TURN_MS: u64 = 50;
+const SHORT_TURN_MS: u64 = 20;
 
 /// Milliseconds of each part of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ struct Pace {
     random: u64,
     /// For each replica of the same primary that has more of its data.
     rank: u64,
+    /// For each replica of the same primary that has as much of its data, and a smaller id.
+    tie: u64,
     /// For each other primary whose replicas go first.
     turn: u64,
     /// If another replica has not told yet how much it has.
@@ -36,36 +40,44 @@ struct Pace {
 
 impl Pace {
     /// Source: Redis 7.0 `clusterHandleSlaveFailover`.
-    const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, turn: 0, silence: 0 };
+    const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, tie: 0, turn: 0, silence: 0 };
     /// The primary's process is known to be gone.
-    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, turn: TURN_MS, silence: 150 };
+    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, tie: 0, turn: TURN_MS, silence: 150 };
 
     /// Redis's at the default node timeout or above, faster below. Source: Valkey 9 `clusterHandleReplicaFailover`.
     fn scaled(node_timeout_ms: u64) -> Pace {
         let unit = (node_timeout_ms / 30).clamp(1, Pace::REDIS.fixed);
-        Pace { fixed: unit, random: unit, rank: 2 * unit, turn: TURN_MS.min(unit), silence: unit }
+        let turn = SHORT_TURN_MS.min(unit);
+        Pace { fixed: unit, random: turn.div_ceil(2), rank: 2 * unit, tie: unit / 5, turn, silence: unit }
     }
 
+    /// When votes were asked for in vain: what the fixed wait is for was waited for the first time.
+    fn again(self) -> Pace {
+        Pace { fixed: self.fixed.min(Pace::DEAD.fixed), ..self }
+    }
+
+    /// These waits, but none longer than the other's; what keeps elections apart stays as it is.
     fn at_most(self, other: Pace) -> Pace {
         Pace {
             fixed: self.fixed.min(other.fixed),
-            random: self.random.min(other.random),
             rank: self.rank.min(other.rank),
-            turn: self.turn.min(other.turn),
             silence: self.silence.min(other.silence),
+            ..self
         }
     }
 }
 
 impl Cluster {
-    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time.
-    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, now: Now) -> u64 {
+    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time after so many in vain.
+    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, earlier: u32, now: Now) -> u64 {
         let pace = self.pace(primary);
+        let pace = if earlier > 0 && self.options.fast_failover { pace.again() } else { pace };
         let fixed = pace.fixed + dice % pace.random;
         let silence = if self.all_replicas_have_told(primary, began) { 0 } else { pace.silence };
         fixed
             + silence
             + pace.rank * self.rank_among_replicas(primary)
+            + pace.tie * self.place_among_equals(primary)
             + pace.turn * self.turn_among_failed(primary, now)
     }
 
@@ -81,6 +93,12 @@ impl Cluster {
     pub(super) fn rank_among_replicas(&self, primary: NodeIx) -> u64 {
         let offset = self.replication.offset;
         self.rivals(primary).filter(|node| node.replication_offset > offset).count() as u64
+    }
+
+    /// How many of them have as much as this one and go first, lest two ask in one epoch.
+    fn place_among_equals(&self, primary: NodeIx) -> u64 {
+        let (offset, id) = (self.replication.offset, self.my_id());
+        self.rivals(primary).filter(|node| node.replication_offset == offset && node.id < id).count() as u64
     }
 
     /// Whether all others of them that are there have been heard since they were asked. What they told before is older

@@ -136,8 +136,9 @@ impl Cluster {
         if !self.is_candidate_for(primary, now) {
             self.schedule_election(primary, now);
         }
-        let began = self.failover.election.as_ref().map_or(now, |election| election.began);
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, began, self.dice(), now) };
+        let election = self.failover.election.as_ref().expect("it was just scheduled");
+        let Election { began, dice, earlier, .. } = *election;
+        let delay = if manual { 0 } else { self.election_delay_ms(primary, began, dice, earlier, now) };
         let rank = if manual { 0 } else { self.rank_among_replicas(primary) };
         let (valid_for, quorum) = (self.vote_timeout_ms(), self.quorum());
         let election = self.failover.election.as_mut().expect("it was just scheduled");
@@ -198,17 +199,13 @@ impl Cluster {
         if self.options.fast_failover { fast.min(slow) } else { slow }
     }
 
-    fn dice(&self) -> u64 {
-        self.failover.election.as_ref().map_or(0, |election| election.dice)
-    }
-
     fn schedule_election(&mut self, primary: NodeIx, now: Now) {
         let id = self.nodes[primary].id;
         let before = self.failover.election.take().filter(|election| election.primary == id);
         let earlier = before.map_or(0, |election| election.earlier.saturating_add(1));
         let (dice, rank) = (self.random.next_u64(), self.rank_among_replicas(primary));
         let manual = self.manual_failover_may_start();
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, now, dice, now) };
+        let delay = if manual { 0 } else { self.election_delay_ms(primary, now, dice, earlier, now) };
         log::warn!(
             "Start of election delayed for {delay} milliseconds (rank #{rank}, offset {}).",
             self.replication.offset

@@ -8,10 +8,9 @@
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{Node, NodeIx};
 use crate::cluster::now::Now;
-use crate::cluster::slots::has_slot;
+use crate::cluster::slots::slots_in;
 use crate::cluster::wire::{Body, Header};
 use crate::contract::topology::NodeId;
-use crate::slot::Slot;
 
 /// A vote given.
 #[derive(Clone, Copy, Debug)]
@@ -109,15 +108,10 @@ impl Cluster {
     /// A candidate that does not know of a newer owner of a slot it claims has missed something.
     fn check_slot_epochs(&self, header: &Header) -> Result<(), Denial> {
         let request = header.config_epoch;
-        for owner in self.slots.owners().filter(|owner| self.nodes[*owner].config_epoch > request) {
-            if header.slots.iter().zip(self.slots.bits(owner)).all(|(asked, owned)| asked & owned == 0) {
-                continue;
-            }
-            let is_newer =
-                |slot: &Slot| has_slot(&header.slots, *slot) && self.slots.claimed_owner(*slot) == Some(owner);
-            if let Some(slot) = Slot::all().find(is_newer) {
-                let (slot, owner) = (slot.number(), self.nodes[owner].config_epoch);
-                return Err(Denial::SlotEpoch { slot, owner, request });
+        for slot in slots_in(&header.slots) {
+            let owner = self.slots.claimed_owner(slot).map_or(0, |owner| self.nodes[owner].config_epoch);
+            if owner > request {
+                return Err(Denial::SlotEpoch { slot: slot.number(), owner, request });
             }
         }
         Ok(())

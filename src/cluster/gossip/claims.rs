@@ -2,7 +2,7 @@
 
 use crate::cluster::nodes::NodeIx;
 use crate::cluster::now::Now;
-use crate::cluster::slots::{Direction, has_slot};
+use crate::cluster::slots::{Direction, has_slot, slots_in};
 use crate::cluster::wire::{Body, Header, SlotBits};
 use crate::cluster::{Action, Cluster};
 use crate::contract::topology::{NodeFlags, NodeId};
@@ -154,8 +154,7 @@ impl Cluster {
 
     /// Tells a sender who has, under a newer epoch, the slots that it claims.
     fn correct_stale_claim(&mut self, sender: NodeIx, header: &Header) {
-        let claimed = Slot::all().filter(|slot| has_slot(&header.slots, *slot));
-        let newer: BTreeSet<NodeIx> = claimed
+        let newer: BTreeSet<NodeIx> = slots_in(&header.slots)
             .filter_map(|slot| self.slots.claimed_owner(slot))
             .filter(|owner| *owner != sender && self.nodes[*owner].config_epoch > header.config_epoch)
             .collect();

@@ -12,18 +12,14 @@ const CHOICES: usize = 5;
 impl Cluster {
     /// The conversation's part of a tick.
     pub(in crate::cluster) fn converse(&mut self, now: Now) {
-        self.end_stale_handshakes(now);
         let nodes: Vec<NodeIx> = self.nodes.iter().map(|(ix, _)| ix).filter(|ix| *ix != self.me).collect();
-        for node in nodes.iter().copied() {
-            self.give_up_slow_attempt(node, now);
-            self.connect_if_due(node, now);
-        }
         self.ping_a_random_node(&nodes, now);
+        // All of a node at once: a thousand of them are more than a core's nearest cache holds.
         for node in nodes {
-            if !self.nodes[node].is_in_handshake() && !self.nodes[node].has_no_address() {
-                self.look_after(node, now);
-            }
+            self.look_after(node, now);
         }
+        self.ask_everybody_if_cut_off(now);
+        self.tell_overdue(now);
         self.tell_failure_news();
     }
 
@@ -55,6 +51,18 @@ impl Cluster {
     }
 
     fn look_after(&mut self, node: NodeIx, now: Now) {
+        if self.handshake_is_stale(node, now) {
+            return self.forget(node);
+        }
+        self.give_up_slow_attempt(node, now);
+        self.connect_if_due(node, now);
+        if !self.nodes[node].is_in_handshake() && !self.nodes[node].has_no_address() {
+            self.examine(node, now);
+        }
+    }
+
+    /// Whether it answers, and what follows if it does not.
+    fn examine(&mut self, node: NodeIx, now: Now) {
         let half_timeout = self.options.node_timeout_ms / 2;
         if self.link_is_stuck(node, half_timeout, now) {
             self.disconnect(node);
@@ -64,12 +72,13 @@ impl Cluster {
         if self.is_idle(node) && pong_is_old {
             self.ping(node, now);
         }
+        self.note_if_overdue(node, now);
         self.suspect_if_silent(node, now);
         self.fail_if_agreed(node, now);
     }
 
     /// Whether there is a link to the node, and no ping waits for its pong.
-    fn is_idle(&self, node: NodeIx) -> bool {
+    pub(super) fn is_idle(&self, node: NodeIx) -> bool {
         self.nodes[node].link.is_some() && self.nodes[node].ping_sent.is_none()
     }
 

@@ -78,10 +78,14 @@ impl Cluster {
         if suspects.is_empty() || !self.is_voter(self.me) {
             return;
         }
-        let mut counters = self.counters();
-        let is_theirs = |node: &Node| node.replicaof.is_some_and(|primary| suspects.contains(&primary));
-        counters.extend(self.nodes.iter().filter(|(_, node)| is_theirs(node)).map(|(ix, _)| ix));
+        let counters = self.counters();
         self.tell_suspicion(&suspects, &counters);
+        // Whoever counts tells everybody: of all that fail at once, a replica counts for its own primary only.
+        let heirs = self.nodes.iter().filter_map(|(ix, node)| Some((node.replicaof?, ix)));
+        let heirs: Vec<_> = heirs.filter(|(primary, _)| suspects.contains(primary)).collect();
+        for (primary, heir) in heirs {
+            self.tell_suspicion(&[primary], &[heir]);
+        }
     }
 
     /// The primaries that count the words of all others: of those that are up, the ones with the smallest names.
@@ -124,6 +128,10 @@ impl Cluster {
     pub(super) fn fail_if_agreed(&mut self, node: NodeIx, now: Now) {
         let entry = &self.nodes[node];
         if !entry.is_suspected() || entry.has_failed() {
+            return;
+        }
+        // By what there was at the last look, too few have said so: nothing to count for each of a thousand words.
+        if entry.failure_reports.len() < self.state.size() / 2 {
             return;
         }
         let reporters = entry.recent_failure_reports(now, self.options.node_timeout_ms);

@@ -74,14 +74,11 @@ impl Cluster {
         self.bus.bans.add(self.nodes[node].id, now);
     }
 
-    /// Ends handshakes that have taken too long.
-    pub(super) fn end_stale_handshakes(&mut self, now: Now) {
+    /// Whether a node's handshake has taken too long.
+    pub(super) fn handshake_is_stale(&self, node: NodeIx, now: Now) -> bool {
         let longest = self.options.node_timeout_ms.max(MIN_HANDSHAKE_MS);
-        let is_stale = |node: &Node| node.is_in_handshake() && node.created.is_none_or(|at| now.since(at) > longest);
-        let stale: Vec<_> = self.nodes.iter().filter(|(_, node)| is_stale(node)).map(|(ix, _)| ix).collect();
-        for node in stale {
-            self.forget(node);
-        }
+        let node = &self.nodes[node];
+        node.is_in_handshake() && node.created.is_none_or(|at| now.since(at) > longest)
     }
 
     /// This node's own address, where it is not announced: the one by which the sender of a MEET reached it, who has

@@ -75,6 +75,9 @@ impl Cluster {
         if self.nodes[sender].is_primary() && sender != node {
             self.note_report(sender, node, is_up, now);
         }
+        if entry.ping_sent != 0 {
+            self.look_into(node, now);
+        }
         let known = &self.nodes[node];
         if is_up && known.ping_sent.is_none() && known.count_failure_reports(now, self.options.node_timeout_ms) == 0 {
             self.note_indirect_pong(node, entry, now);

@@ -24,7 +24,9 @@ use std::collections::HashMap;
 const QUICK_RETRIES: u32 = 20;
 const SLOW_RETRY_MS: u64 = 500;
 
-/// How long an attempt to connect may take at least, whatever the node timeout.
+/// An attempt to connect may take this part of a node timeout, but at least so long. A stuck link is made anew after half
+/// a node timeout; if that attempt is lost too, another one or two have to fit in before the node is suspected.
+const DIALING_PART: u64 = 6;
 const MIN_DIALING_MS: u64 = 500;
 
 /// A link that was open for less is made again at the next tick, not at once.
@@ -177,7 +179,7 @@ impl Cluster {
 
     /// Gives up an attempt to connect that takes too long, so that the next one is made.
     pub(super) fn give_up_slow_attempt(&mut self, node: NodeIx, now: Now) {
-        let longest = MIN_DIALING_MS.max(self.options.node_timeout_ms / 2);
+        let longest = MIN_DIALING_MS.max(self.options.node_timeout_ms / DIALING_PART);
         let Some((link, started)) = self.nodes[node].dialing.attempt else { return };
         if now.since(started) > longest {
             self.cut(link);

@@ -4,7 +4,7 @@
 //! ```text
 //! opened, closed -> links     connecting, the first packet of a link, trying again
 //! received       -> receive   who sends; then by kind: handshake, claims (roles, epochs, slots), failure, learn
-//! tick           -> cron      whom to ping, who is silent for too long
+//! tick           -> cron      whom to ping, who is silent for too long; inquiry: who asks when one is not answered
 //! all of them    -> send      headers, gossip sections, broadcasts
 //! ```
 //!
@@ -20,6 +20,7 @@ mod claims;
 mod cron;
 mod failure;
 mod handshake;
+mod inquiry;
 mod learn;
 mod links;
 mod publish;
@@ -43,6 +44,14 @@ pub(super) struct Bus {
     deck: Vec<NodeIx>,
     /// The nodes that are suspected, and some that were.
     suspects: Vec<NodeIx>,
+    /// The nodes that owe an answer for a while, and some that did.
+    overdue: Vec<NodeIx>,
+    /// Nodes that have been asked, and of which other voters are told if they do not answer.
+    inquired: Vec<NodeIx>,
+    /// How many nodes were asked for another one's word since the last tick.
+    asked: usize,
+    /// When a packet of a known node last came.
+    last_heard: Option<Now>,
     /// The kind of packets that is dropped unread, for tests.
     dropped_kind: Option<MessageKind>,
     /// Whom this node suspects since the last tick.

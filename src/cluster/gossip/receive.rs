@@ -104,6 +104,7 @@ impl Cluster {
     /// What every packet of a known node tells.
     fn note_sender(&mut self, sender: NodeIx, heard: &Heard<'_>) {
         let header = heard.header;
+        self.bus.last_heard = Some(heard.now);
         let node = &mut self.nodes[sender];
         node.data_received = Some(heard.now);
         node.replication_offset = header.offset;

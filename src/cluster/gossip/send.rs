@@ -92,7 +92,7 @@ impl Cluster {
         self.send_over(&links, kind, entries);
     }
 
-    /// Tells `to` that this node suspects `suspects`, and nothing else.
+    /// Tells `to` how this node sees `suspects`, and nothing else.
     pub(super) fn tell_suspicion(&mut self, suspects: &[NodeIx], to: &[NodeIx]) {
         let entries = suspects.iter().take(MAX_SUSPECTS_TOLD).map(|ix| entry_of(&self.nodes[*ix])).collect();
         let links: Vec<LinkId> = to.iter().filter_map(|ix| Some(self.nodes[*ix].link?.id)).collect();
@@ -100,6 +100,9 @@ impl Cluster {
     }
 
     fn send_over(&mut self, links: &[LinkId], kind: GossipKind, entries: Vec<GossipEntry>) {
+        if links.is_empty() {
+            return;
+        }
         let packet = Arc::new(self.gossip(kind, entries));
         links.iter().for_each(|link| self.send(*link, packet.clone()));
     }
@@ -127,12 +130,13 @@ impl Cluster {
         self.send(link, Arc::new(packet));
     }
 
-    /// Some nodes, and all that are suspected. The some are dealt from a shuffled deck, which costs less than to draw
+    /// Some nodes, and all that are suspected or owe an answer. The some are dealt from a shuffled deck, which costs less than to draw
     /// them out of all each time, and leaves nobody untold for long.
     fn gossip_section(&mut self, to: Option<NodeIx>) -> Vec<GossipEntry> {
         let known = self.nodes.len();
         let wanted = (known / TOLD_PART).max(TOLD_AT_LEAST).min(known.saturating_sub(2));
-        let suspects = self.suspects();
+        let mut suspects = self.suspects();
+        suspects.extend(self.overdue());
         let mut told = Vec::with_capacity(wanted + suspects.len());
         if self.bus.deck.len() < wanted {
             let all = self.nodes.iter().map(|(ix, _)| ix).collect();
@@ -142,7 +146,8 @@ impl Cluster {
             && let Some(ix) = self.bus.deck.pop()
         {
             if Some(ix) != to && self.is_worth_telling(ix) {
-                told.push(entry_of(&self.nodes[ix]));
+                // That its answer is on its way is no news.
+                told.push(GossipEntry { ping_sent: 0, ..entry_of(&self.nodes[ix]) });
             }
         }
         let suspects = self.choose(suspects, MAX_SUSPECTS_TOLD).into_iter().filter(|ix| Some(*ix) != to);
@@ -166,7 +171,7 @@ impl Cluster {
     }
 
     /// At most `count` of `nodes`, each as likely as any other.
-    fn choose(&mut self, mut nodes: Vec<NodeIx>, count: usize) -> Vec<NodeIx> {
+    pub(super) fn choose(&mut self, mut nodes: Vec<NodeIx>, count: usize) -> Vec<NodeIx> {
         for place in 0..count.min(nodes.len()) {
             let other = place + self.draw(nodes.len() - place);
             nodes.swap(place, other);

@@ -367,22 +367,27 @@ impl Plane {
 
     /// Whether what needs this core's store must wait: it is away, or somebody came earlier.
     pub(super) fn must_stall(&self) -> bool {
-        self.locked || self.log_waits || !self.stalled.is_empty()
+        self.locked || self.writes_wait() || !self.stalled.is_empty()
     }
 
-    /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, or for the
-    /// log, are no reason to look again at once: a core would spin all the while.
+    /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, for the
+    /// log or for room, are no reason to look again at once: a core would spin all the while.
     pub(super) fn has_waiting_borrowers(&self) -> bool {
-        let stalled = !self.log_waits && !self.stalled.is_empty();
+        let stalled = !self.writes_wait() && !self.stalled.is_empty();
         self.is_claimed()
             || !self.locked
                 && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
     }
 
+    /// Whether writes wait for those who want the log, or for room.
+    fn writes_wait(&self) -> bool {
+        self.log_waits || self.room.waits
+    }
+
     fn may_go_on(&self, held: ClientRef) -> bool {
         match self.clients.get(held).and_then(|client| client.hold) {
             Some(Hold::Pause) => !self.is_paused(),
-            Some(Hold::Store) => !self.log_waits,
+            Some(Hold::Store) => !self.writes_wait(),
             _ => true,
         }
     }

@@ -409,8 +409,12 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
-    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
-    Taken(super::share::Taken),
+    /// The node is above `maxmemory`: the sender wants the receiver to evict keys, and to be told.
+    MakeRoom,
+    /// Whether there is room now, or some more.
+    Room(bool),
+    /// The node is above `maxmemory-clients`, and the receiver has the largest clients.
+    EvictClients,
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.

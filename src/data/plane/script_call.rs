@@ -176,7 +176,7 @@ impl Plane {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
         if command.spec.is(flag::WRITE) && !wrote && !self.applying {
-            if self.standing.replica && self.settings.replica_read_only {
+            if self.standing.is_read_only() && self.settings.replica_read_only {
                 return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             self.admit_to_disk()?;

@@ -211,6 +211,8 @@ impl Replication {
             replica.in_flight += bytes.len();
             self.actions.push(Action::Send(replica.link, bytes));
         }
+        // Before anybody can have heard that they are online: who writes then counts on them.
+        self.stand();
     }
 
     /// Lets the cores go on with the snapshot if everybody has taken most of what there is.

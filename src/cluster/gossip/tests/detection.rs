@@ -56,6 +56,48 @@ fn who_refuses_connections_has_failed_within_half_a_second() {
 }
 
 #[test]
+fn a_lost_machine_is_found_out_by_all_soon_after_the_node_timeout_and_finds_itself_out() {
+    for lost in 0..3 {
+        let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+        network.run(2500 * lost as u64);
+        network.set(lost, Machine::Deaf);
+        let took = network.run_until(19_500, |network| all_say(network, lost, NodeFlags::FAIL));
+        assert!(took > 15_000, "{took} ms");
+        network.run(19_500 - took);
+        assert_eq!(network.members[lost].topology.as_ref().unwrap().down, Some(DownReason::Minority));
+    }
+}
+
+#[test]
+fn an_interruption_that_ends_before_the_node_timeout_is_no_failure() {
+    // A link is made anew after half a node timeout. Where that attempt is lost too, another one has to come in time.
+    for interruption in (2500..=4000).step_by(250) {
+        let mut network = Network::cluster(5, 0, Options { node_timeout_ms: 5000, ..Options::default() });
+        network.run(interruption);
+        network.set(0, Machine::Deaf);
+        network.run(interruption);
+        network.set(0, Machine::Up);
+        for _ in 0..50 {
+            network.run(100);
+            let down = NodeFlags::PFAIL.with(NodeFlags::FAIL);
+            assert!((1..5).all(|member| !has(&network, member, 0, down)), "{interruption} ms");
+        }
+    }
+}
+
+#[test]
+fn who_does_not_answer_one_node_is_asked_by_the_others_and_fails_no_sooner_for_it() {
+    let mut network = Network::cluster(5, 0, Options { node_timeout_ms: 15_000, ..Options::default() });
+    network.set(0, Machine::Stopped);
+    let asked = |network: &Network| (1..5).all(|member| network.view(member, 0).unwrap().ping_sent.is_some());
+    network.run_until(4000, asked);
+    network.run(8000);
+    network.set(0, Machine::Up);
+    network.run(20_000);
+    assert!((1..5).all(|member| !has(&network, member, 0, NodeFlags::PFAIL.with(NodeFlags::FAIL))));
+}
+
+#[test]
 fn a_suspicion_is_told_to_a_few_who_tell_all() {
     let mut network = Network::cluster(12, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
     let pongs = |network: &Network| -> u64 {
@@ -70,6 +112,21 @@ fn a_suspicion_is_told_to_a_few_who_tell_all() {
     network.run_until(600, |network| all_say(network, 0, NodeFlags::FAIL));
     let told = pongs(&network) - before;
     assert!((6..80).contains(&told), "{told}: eleven voters told each other");
+}
+
+#[test]
+fn of_several_failures_at_once_each_is_told_to_all_by_a_few() {
+    let mut network = Network::cluster(16, 1, Options { node_timeout_ms: 15_000, ..Options::default() });
+    let told = |network: &Network| -> u64 {
+        let sent = network.members.iter().flat_map(|member| member.cluster.stats.sent.by_kind().collect::<Vec<_>>());
+        sent.filter(|(kind, _)| *kind == MessageKind::Fail).map(|(_, count)| count).sum()
+    };
+    let before = told(&network);
+    (0..6).for_each(|member| network.set(member, Machine::Dead));
+    network.run_until(600, |network| (0..6).all(|member| all_say(network, member, NodeFlags::FAIL)));
+    let (broadcasts, links) = ((told(&network) - before) as f64, 25.0);
+    // Four counters and a replica for each of six; were all ten to count them all, it would be sixty.
+    assert!((6.0..40.0).contains(&(broadcasts / links)), "{}", broadcasts / links);
 }
 
 #[test]
