@@ -54,6 +54,9 @@ pub const APPLY_NS: u64 = 300_000;
 /// Bytes of its primary's stream, not handed to the cores yet, from which a replica does not read on.
 pub const LINK_INPUT: usize = 1024 * 1024;
 
+/// Bytes that a replica still reads of its primary when it is promoted: more than the sockets of both sides hold.
+pub const LAST_WORDS: usize = 64 * 1024 * 1024;
+
 /// Bytes that wait for the socket of a replica, from which it gets no more.
 pub const LINK_OUTPUT: usize = 256 * 1024;
 
