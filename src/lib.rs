@@ -114,7 +114,7 @@
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
 //! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.) In a cluster,
 //! of two scripts that run at once and reach for keys of each other's cores which they have not named, the call of one is
-//! denied (TRYAGAIN), if neither was seen to do so before.
+//! denied (TRYAGAIN), if both have written before and neither was seen to do so in an earlier run.
 //!
 //! # Not done yet
 //!

@@ -5,6 +5,7 @@
 //! node with one data core never waits.
 
 use super::Plane;
+use super::claim::Claim;
 use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
@@ -411,7 +412,7 @@ impl Plane {
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
-            Message::Claim(number) => self.claimed(from, number, bump),
+            Message::Claim { number, acted } => self.claimed(Claim { from, number, acted }, bump),
             Message::Recall { gather, claim } => self.recalled(gather, claim, bump),
             Message::Denied(number) => self.denied(number, bump),
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),

@@ -8,9 +8,12 @@
 
 use super::Plane;
 use super::blocking::Woken;
+use super::claim::Claim;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
+use super::hop::HopBatch;
 use super::message::{Message, Order, Peer};
+use super::script::Caller;
 use crate::base::ids::CoreId;
 use crate::contract::log::LogMark;
 use crate::data::command::{Command, Run};
@@ -35,6 +38,8 @@ enum Purpose {
     Order(u64, Box<Order>),
     /// The script that this core runs.
     Claim,
+    /// The script of another core's client, which came alone in a batch and begins anew.
+    Script(Peer, Box<HopBatch>),
 }
 
 /// What a command does when it has every store.
@@ -47,7 +52,7 @@ impl Purpose {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
             Purpose::Migration(client, _) => Some(*client),
             // Its client may be on to another command by the time the stores are here.
-            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim => None,
+            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim | Purpose::Script(..) => None,
         }
     }
 }
@@ -67,7 +72,7 @@ pub struct Gathers {
     last: u64,
     waiting: VecDeque<(Peer, u64)>,
     /// Those of them that are scripts which run already.
-    pub(super) claims: VecDeque<(Peer, u64)>,
+    pub(super) claims: VecDeque<Claim>,
     /// The core that has this core's store, and its gather; none: it is here for no gather's sake.
     pub(super) holder: Option<(Peer, u64)>,
 }
@@ -140,6 +145,16 @@ impl Plane {
         self.gathers.last
     }
 
+    /// Runs a script again, with all stores from the start.
+    pub(super) fn gather_script(&mut self, caller: Caller, args: Vec<Vec<u8>>, bump: &Bump) {
+        let purpose = match caller {
+            Caller::Client(client) => Purpose::Command(client, args),
+            Caller::Batch(from, batch) => Purpose::Script(from, batch),
+            Caller::Primary => return,
+        };
+        self.gather(self.all_cores(), purpose, bump);
+    }
+
     fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
@@ -178,8 +193,10 @@ impl Plane {
                 return self.execute_gathered(number, bump);
             };
             if core != self.options.core {
+                let acted = self.scripts.job.as_ref().is_some_and(|job| job.acted);
                 let claims = matches!(gather.purpose, Purpose::Claim);
-                self.send(core.into(), if claims { Message::Claim(number) } else { Message::Borrow(number) });
+                let wanted = if claims { Message::Claim { number, acted } } else { Message::Borrow(number) };
+                self.send(core.into(), wanted);
                 return Flow::Wait;
             }
             if self.locked {
@@ -246,6 +263,12 @@ impl Plane {
                 self.account(at, &[request]);
             }
             Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
+            Purpose::Script(from, batch) => {
+                flow = self.execute_script_batch(from, batch, gather.cores.clone(), bump);
+                if flow == Flow::Wait {
+                    return flow;
+                }
+            }
             Purpose::Transaction(client) => {
                 if self.begin_transaction(client.index, gather.cores.clone(), bump) == Flow::Wait {
                     return Flow::Wait;
@@ -304,10 +327,10 @@ impl Plane {
 
     /// Lends this core's store to the script that was the first to claim it; the others wait for that one now.
     fn lend_to_claim(&mut self) {
-        let Some((peer, number)) = self.gathers.claims.pop_front() else { return };
-        self.lend(peer, number);
+        let Some(Claim { from, number, .. }) = self.gathers.claims.pop_front() else { return };
+        self.lend(from, number);
         for claim in &self.gathers.claims {
-            self.outgoing.push((peer, Message::Recall { gather: number, claim: *claim }));
+            self.outgoing.push((from, Message::Recall { gather: number, claim: *claim }));
         }
     }
 
