@@ -11,6 +11,7 @@ use coreslot::contract::settings::Settings;
 use coreslot::data::command::Registry;
 use coreslot::data::key::KeyHasher;
 use coreslot::data::plane::client::{ClientRef, NO_SEGMENT};
+use coreslot::data::plane::share::Common;
 use coreslot::data::plane::{NodeFacts, Now, Plane, PlaneOptions};
 use coreslot::data::store::{Store, StoreOptions};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -35,8 +36,8 @@ fn plane() -> Plane {
         static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
         START.elapsed().as_nanos() as u64
     };
-    let options =
-        PlaneOptions { core: CoreId(0), cores: 1, hasher, clock, seed: 1, wall_clock: || 0, facts: Arc::new(facts) };
+    let (facts, common) = (Arc::new(facts), Common::new(1));
+    let options = PlaneOptions { core: CoreId(0), cores: 1, hasher, clock, seed: 1, wall_clock: || 0, facts, common };
     let settings = Arc::new(Settings::default());
     let cluster = Cluster::new(Options::default(), Xoshiro256PlusPlus::seed_from_u64(1)).expect("defaults are valid");
     let registry = Box::leak(Box::new(Registry::new()));

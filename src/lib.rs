@@ -61,6 +61,7 @@
 //! | how does MULTI span cores? | [`data::plane::transaction`], [`data::plane::gather`] |
 //! | what do cores say to each other? | [`data::plane::message`] |
 //! | where do keys expire, where are they evicted? | `data/store/expiry.rs`, `eviction.rs`; when: [`data::plane::upkeep`] |
+//! | who judges `maxmemory` and `maxmemory-clients`, which are the node's? | [`data::plane::room`], [`data::plane::weight`], by what cores show each other: [`data::plane::share`] |
 //! | who answers CLUSTER SLOTS? | [`cluster::command`], on the bus core |
 //! | how does a packet come from another node, and go to it? | [`cores::bus_links`], [`cluster::wire`], [`cluster::gossip`] |
 //! | who does what the control plane decides, and in which order? | `node/office/control.rs` |
@@ -98,7 +99,8 @@
 //!
 //! # Invariants: what there is not
 //!
-//! - No lock, no shared counter and no global on the way of a command. What two threads both know is immutable or moves.
+//! - No lock, no shared counter and no global on the way of a command. What two threads both know is immutable or moves,
+//!   but for a few figures that each core shows the others ([`mesh::board`]).
 //! - No wait for another thread: a command that needs one leaves its client waiting, never its core.
 //! - No clock, no socket, no random source in the planes: the same calls make the same replies, which is how
 //!   `data/plane/tests.rs` tries thousands of interleavings of several cores on one thread.
@@ -112,7 +114,7 @@
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
 //! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.) In a cluster,
 //! of two scripts that run at once and reach for keys of each other's cores which they have not named, the call of one is
-//! denied (TRYAGAIN), if neither was seen to do so before.
+//! denied (TRYAGAIN), if both have written before and neither was seen to do so in an earlier run.
 //!
 //! # Not done yet
 //!

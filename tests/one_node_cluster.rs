@@ -67,6 +67,10 @@ fn a_change_that_cannot_be_saved_is_refused_and_made_when_it_can() {
     std::fs::create_dir(&obstacle).unwrap();
     assert!(client.run("CLUSTER ADDSLOTS 15495").contains("-ERR the cluster configuration file can't be written"));
     assert_eq!(client.run("GET a"), "-CLUSTERDOWN Hash slot not served\r\n");
+    for change in ["DELSLOTS 15495", "ADDSLOTS 1", "SETSLOT 15495 STABLE", "BUMPEPOCH"] {
+        let refused = client.run(&format!("CLUSTER {change}"));
+        assert!(refused.contains("so nothing is changed; see the log"), "{change}");
+    }
     std::fs::remove_dir(&obstacle).unwrap();
     eventually("the slot is served", || client.run("GET a") == "$-1\r\n");
     assert!(saved().contains(" 15495\n"));

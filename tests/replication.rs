@@ -435,3 +435,28 @@ fn a_primary_that_ends_waits_for_its_replica() {
     assert_eq!(replica.connect().run("GET last"), "$5\r\nwords\r\n");
     assert!(primary.log().contains("1 of 1 replicas are in sync"));
 }
+
+#[test]
+fn a_replica_that_is_promoted_has_what_lay_in_its_socket() {
+    let (mut primary, replica) = (coreslot("3"), coreslot("2"));
+    follow(&replica, &primary);
+    caught_up(&primary, &replica);
+    // It executes nothing, and so stops reading after a while.
+    assert_eq!(replica.connect().run("CLIENT PAUSE 100000 WRITE"), "+OK\r\n");
+    let (mut writer, value) = (primary.connect(), "v".repeat(1000));
+    for number in 0..1700 {
+        assert_eq!(writer.run(&format!("SET key:{number} {value}")), "+OK\r\n");
+    }
+    primary.signal("KILL");
+    primary.wait();
+    let mut promoting = replica.connect();
+    promoting.begin("REPLICAOF NO ONE");
+    eventually("it is to be a primary", || info(&replica, "role") == "master");
+    // A client that writes meanwhile waits, and is not refused.
+    let mut early = replica.connect();
+    early.begin("INCR early");
+    assert_eq!(replica.connect().run("CLIENT UNPAUSE"), "+OK\r\n");
+    assert_eq!(promoting.reply(), "+OK\r\n");
+    assert_eq!(early.reply(), ":1\r\n");
+    assert_eq!(replica.connect().run("DBSIZE"), ":1701\r\n");
+}

@@ -54,6 +54,9 @@ pub const APPLY_NS: u64 = 300_000;
 /// Bytes of its primary's stream, not handed to the cores yet, from which a replica does not read on.
 pub const LINK_INPUT: usize = 1024 * 1024;
 
+/// Bytes that a replica still reads of its primary when it is promoted: more than the sockets of both sides hold.
+pub const LAST_WORDS: usize = 64 * 1024 * 1024;
+
 /// Bytes that wait for the socket of a replica, from which it gets no more.
 pub const LINK_OUTPUT: usize = 256 * 1024;
 
@@ -107,8 +110,8 @@ pub const RECLAIM_PER_TURN: usize = 2;
 /// told that it is loading. Redis serves nobody before it has loaded two megabytes.
 pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
 
-/// Bytes that a core takes of `maxmemory` before it tells the others, between two ticks.
-pub const UNTOLD_MEMORY: u64 = 1 << 20;
+/// Bytes of room that a core makes for one that asks for some, beyond what is lacking.
+pub const ROOM_AHEAD: u64 = 256 * 1024;
 
 /// Keys evicted to make room for one command.
 pub const EVICT_PER_COMMAND: usize = 64;

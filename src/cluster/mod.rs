@@ -159,6 +159,8 @@ pub struct Cluster {
     me: NodeIx,
     pending: Pending,
     later: Later,
+    /// Whether the last attempt to save failed.
+    saves_fail: bool,
 }
 
 /// What is to be done with the next tick: nobody waits for it, and where nodes fail by the dozen it is done once for all.
@@ -218,6 +220,7 @@ impl Cluster {
             me,
             pending: Pending::default(),
             later: Later::default(),
+            saves_fail: false,
         };
         cluster.announce();
         cluster.config_changed();
@@ -253,9 +256,16 @@ impl Cluster {
         self.settle(now)
     }
 
-    /// What was to be saved was not: it is to be saved, and to take effect, with the next call.
+    /// What was to be saved was not: it is to be saved, and to take effect, with the next call. Until then commands change
+    /// nothing more.
     pub fn save_failed(&mut self) {
+        self.saves_fail = true;
         self.config_changed();
+    }
+
+    /// All that was to be saved up to some call is.
+    pub fn saved(&mut self) {
+        self.saves_fail = false;
     }
 
     /// Brings the slot map into line with the keys that were loaded from disk: `populated` are the slots that hold

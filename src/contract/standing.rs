@@ -55,7 +55,7 @@ pub struct Standing {
     pub good_replicas: usize,
     /// Who waits. A standing that allows more than the one before has those wait who profit, until all cores go by it:
     /// what one core would have another do already, that one would not log yet, and a client that was served by one
-    /// would be refused by another.
+    /// would be refused by another. Writers wait, too, while a replica that is to be a primary hears its former one out.
     pub waits: Waits,
 }
 
@@ -63,6 +63,11 @@ impl Standing {
     /// Whether there are commands that may not be executed now.
     pub fn restricts(&self) -> bool {
         self.replica || self.loading || self.disk.error.is_some()
+    }
+
+    /// Whether clients' writes are refused because this node is a replica: not if it is about to be none.
+    pub fn is_read_only(&self) -> bool {
+        self.replica && self.waits == Waits::Nobody
     }
 
     /// Who profits from this standing in the place of `before`.

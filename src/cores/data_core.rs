@@ -172,6 +172,7 @@ impl DataCore {
         }
         self.plane.weigh_changed();
         more |= self.upkeep(started);
+        self.plane.show_taken();
         self.act();
         self.hand_over();
         self.rests_since = clock::monotonic_ns();

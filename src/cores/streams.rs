@@ -5,7 +5,7 @@
 //!
 //! Invariants: after a stream is closed by command nothing more is heard of it; every other end is told exactly once. A
 //! paused stream is not read, so that the other side has to wait; what was being read when the pause began is told when it
-//! is over. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
+//! is over. One that is to be heard out is read until nothing comes any more, and then ends by itself. What a replica is sent leaves at once, before anything that follows in the same step, as long as its socket
 //! takes it.
 
 use super::bus_core::adopt;
@@ -16,6 +16,7 @@ use crate::replication::LinkId;
 use futures_lite::future::or;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
+use glommio::timer::sleep;
 use socket2::Socket;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,6 +26,12 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// What a side has sent that is no more comes as soon as there is room for it, and so without a pause as long as this.
+const SILENCE: Duration = Duration::from_millis(20);
+
+const HEARD_OUT: &str = "it has been heard out";
 
 /// Something to do with a stream, in order.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub enum StreamCommand {
     HoldAll(bool),
     /// Close it, if it is still there.
     Close(LinkId),
+    /// Close it when all has come that was sent over it; its end is told.
+    HearOut(LinkId),
 }
 
 /// What streams tell.
@@ -65,7 +74,9 @@ struct Stream {
     paused: Cell<bool>,
     /// By a command for all.
     held: Cell<bool>,
-    /// Its reader, which waits for the end of a pause.
+    /// Bytes that are read at most, if it is to be heard out.
+    left: Cell<Option<usize>>,
+    /// Its reader, which waits for the end of a pause, or for more.
     waker: RefCell<Option<Waker>>,
     /// The socket, if what is to be sent may leave at once.
     socket: Option<Socket>,
@@ -88,8 +99,8 @@ impl Stream {
         taken
     }
 
-    fn set(&self, flag: &Cell<bool>, paused: bool) {
-        flag.set(paused);
+    fn set<T>(&self, flag: &Cell<T>, value: T) {
+        flag.set(value);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -97,8 +108,18 @@ impl Stream {
 
     /// Returns when it may be read.
     async fn readable(&self) {
+        self.until(|| !self.paused.get() && !self.held.get()).await;
+    }
+
+    /// Returns when it is to be heard out, and nothing came for a while.
+    async fn silence(&self) {
+        self.until(|| self.left.get().is_some()).await;
+        sleep(SILENCE).await;
+    }
+
+    async fn until(&self, condition: impl Fn() -> bool) {
         poll_fn(|context| {
-            if !self.paused.get() && !self.held.get() {
+            if condition() {
                 return Poll::Ready(());
             }
             self.waker.replace(Some(context.waker().clone()));
@@ -138,6 +159,12 @@ impl Streams {
             StreamCommand::Close(link) => {
                 if let Some(stream) = self.0.remove(&link) {
                     stream.outbox.close();
+                }
+            }
+            StreamCommand::HearOut(link) => {
+                if let Some(stream) = self.0.get(&link) {
+                    // The other side may go on talking for ever.
+                    stream.set(&stream.left, Some(limits::LAST_WORDS));
                 }
             }
         }
@@ -196,11 +223,19 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
         let mut chunk = vec![0; limits::STREAM_READ];
         loop {
             stream.readable().await;
-            match reading.read(&mut chunk).await {
+            if stream.left.get() == Some(0) {
+                return HEARD_OUT.to_owned();
+            }
+            let silence = async {
+                stream.silence().await;
+                Err(io::Error::other(HEARD_OUT))
+            };
+            match or(reading.read(&mut chunk), silence).await {
                 Ok(0) => return "the other side closed it".to_owned(),
                 Ok(count) => {
                     stream.readable().await;
                     listener.stream_received(link, &chunk[..count]);
+                    stream.left.set(stream.left.get().map(|left| left.saturating_sub(count)));
                 }
                 Err(error) => return error.to_string(),
             }
@@ -226,7 +261,7 @@ async fn converse(connection: TcpStream, link: LinkId, stream: &Stream, listener
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
     /// Hears nothing: no task of a stream has its turn in these tests.
@@ -254,6 +289,67 @@ mod tests {
             replica.read_exact(&mut bytes).unwrap();
             assert_eq!(&bytes, b"written");
             streams.close_all();
+        });
+    }
+
+    /// Keeps what it hears.
+    #[derive(Clone, Default)]
+    struct Ear(Rc<Heard>);
+
+    #[derive(Default)]
+    struct Heard {
+        bytes: RefCell<Vec<u8>>,
+        ends: RefCell<Vec<String>>,
+        waker: RefCell<Option<Waker>>,
+    }
+
+    impl Heard {
+        fn wake(&self) {
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+
+        async fn until(&self, condition: impl Fn(&Heard) -> bool) {
+            poll_fn(|context| {
+                self.waker.replace(Some(context.waker().clone()));
+                if condition(self) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    }
+
+    impl Listener for Ear {
+        fn stream_opened(&self, _: LinkId) {}
+        fn stream_received(&self, _: LinkId, bytes: &[u8]) {
+            self.0.bytes.borrow_mut().extend_from_slice(bytes);
+            self.0.wake();
+        }
+        fn stream_sent(&self, _: LinkId, _: usize) {}
+        fn stream_ended(&self, _: LinkId, reason: &str) {
+            self.0.ends.borrow_mut().push(reason.to_owned());
+            self.0.wake();
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_heard_out_tells_all_that_was_sent_and_ends_though_the_other_side_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut primary = listener.accept().unwrap().0;
+        let spoken: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
+        glommio::LocalExecutor::default().run(async move {
+            let (mut streams, link, ear) = (Streams::default(), LinkId(1), Ear::default());
+            streams.carry_out(StreamCommand::Adopt(link, OwnedFd::from(ours), true), &ear);
+            primary.write_all(&spoken[..10]).unwrap();
+            ear.0.until(|heard| heard.bytes.borrow().len() == 10).await;
+            streams.carry_out(StreamCommand::Pause(link, true), &ear);
+            primary.write_all(&spoken[10..]).unwrap();
+            streams.carry_out(StreamCommand::HearOut(link), &ear);
+            streams.carry_out(StreamCommand::Pause(link, false), &ear);
+            ear.0.until(|heard| !heard.ends.borrow().is_empty()).await;
+            assert!(*ear.0.bytes.borrow() == spoken, "{} of {} bytes", ear.0.bytes.borrow().len(), spoken.len());
+            assert_eq!(*ear.0.ends.borrow(), [HEARD_OUT]);
         });
     }
 }

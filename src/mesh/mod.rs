@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Invariants:
-//! - This is the only module with atomics and shared memory. What crosses it is moved, never shared.
+//! - This is the only module with atomics and shared memory. What crosses it is moved, never shared, but for the figures
+//!   of a [`board`], on which nobody waits.
 //! - Nothing waits here: a full queue gives the message back, an empty one gives `None`. Sleeping and
 //!   waking are system calls and the caller's; the mesh only says when they are needed.
 //! - No wake-up is lost: see [`bed`].
@@ -21,6 +22,7 @@
 //! The orderings are checked by loom: `RUSTFLAGS="--cfg loom" cargo test --lib --release mesh`.
 
 pub mod bed;
+pub mod board;
 pub mod queue;
 mod sync;
 

@@ -29,6 +29,7 @@ use crate::data::acl::Users;
 use crate::data::command::Registry;
 use crate::data::key::KeyHasher;
 use crate::data::plane::message::Message;
+use crate::data::plane::share::Common;
 use crate::data::plane::{NodeFacts, Plane, PlaneOptions};
 use crate::data::store::{Store, StoreOptions};
 use crate::mesh::{Mesh, Port};
@@ -89,6 +90,7 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
 
     let mut ports = Mesh::new::<Message>(cores + 1, limits::MESH_CAPACITY);
     let bus_port = ports.pop().ok_or("no mesh")?;
+    let common = Common::new(cores);
     let mut bells = Vec::new();
     let mut seats = Vec::new();
     for (index, (port, share)) in ports.into_iter().zip(shares).enumerate() {
@@ -102,6 +104,7 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
             clock: clock::monotonic_ns,
             wall_clock: clock::unix_us,
             facts: facts.clone(),
+            common: common.clone(),
         };
         seats.push(Seat {
             options,

@@ -74,6 +74,8 @@ pub enum Action {
     ForgetKept,
     /// Close it.
     Close(LinkId),
+    /// Close it when all has come that was sent over it; its end is told.
+    HearOut(LinkId),
     /// Stop reading from it, or go on.
     Pause(LinkId, bool),
     /// Delete all keys.
@@ -329,7 +331,8 @@ impl Replication {
             waits: Waits::Nobody,
         };
         let until_told = if self.is_settled() { Waits::Nobody } else { self.standing.waits };
-        standing.waits = standing.opens_to(&self.standing).max(until_told);
+        let until_heard_out = if self.is_leaving() { Waits::Writers } else { Waits::Nobody };
+        standing.waits = standing.opens_to(&self.standing).max(until_told).max(until_heard_out);
         if standing != self.standing {
             self.standing = standing.clone();
             self.standing_asked += 1;

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The stream is handed to the cores in pieces. All whole commands that came before the link was lost are still executed,
-//! before this node connects again and before it becomes a primary: its primary may have answered for them. Then the
-//! offset says what to go on from.
+//! before this node connects again and before it becomes a primary: its primary may have answered for them. So a link
+//! that is up when this node is promoted is read until nothing comes any more. Then the offset says what to go on from.
 
 mod following;
 mod greeting;
@@ -168,7 +168,7 @@ impl Upstream {
 
     /// Whether all whole commands that came are executed.
     fn is_drained(&self) -> bool {
-        self.under_way.is_empty() && self.next.is_none() && self.feed.is_exhausted()
+        self.link.is_none() && self.under_way.is_empty() && self.next.is_none() && self.feed.is_exhausted()
     }
 
     /// The word of ROLE for its state.
@@ -456,7 +456,9 @@ impl Replication {
     pub(super) fn upstream_lost(&mut self, reason: &str) {
         let now = self.now;
         let Some(upstream) = &mut self.upstream else { return };
-        if upstream.is_up() {
+        if upstream.leaving {
+            log::info!("The link to the former master is closed: {reason}");
+        } else if upstream.is_up() {
             log::warn!("Connection with master lost: {reason}");
             log::info!("Reconnecting to MASTER {}:{}", upstream.host, upstream.port);
         } else {
@@ -480,6 +482,7 @@ impl Replication {
         upstream.input.clear();
         self.stand();
         self.dispatch();
+        self.leave_upstream();
     }
 
     /// The regular work, once a second: acknowledgement, timeouts.

@@ -155,6 +155,8 @@ impl World {
             desk.lists.pop_front_if(|(number, _)| *number <= through);
             self.hosts[host].cluster.as_mut().expect("a running host has a node").save_failed();
         } else {
+            self.hosts[host].cluster.as_mut().expect("a running host has a node").saved();
+            let desk = &mut self.hosts[host].desk;
             desk.written = through;
             if outlives == Outlives::Machine {
                 desk.saved = through;

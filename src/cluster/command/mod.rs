@@ -87,42 +87,49 @@ struct Subcommand {
     name: &'static str,
     arity: i32,
     handler: Handler,
+    /// Whether it changes what nodes.conf has to keep.
+    changes: bool,
 }
 
 const fn row(name: &'static str, arity: i32, handler: Handler) -> Subcommand {
-    Subcommand { name, arity, handler }
+    Subcommand { name, arity, handler, changes: false }
+}
+
+const fn change(name: &'static str, arity: i32, handler: Handler) -> Subcommand {
+    Subcommand { name, arity, handler, changes: true }
 }
 
 const SUBCOMMANDS: &[Subcommand] = &[
-    row("addslots", -3, slots::add),
-    row("addslotsrange", -4, slots::add_ranges),
-    row("bumpepoch", 2, admin::bump_epoch),
+    change("addslots", -3, slots::add),
+    change("addslotsrange", -4, slots::add_ranges),
+    change("bumpepoch", 2, admin::bump_epoch),
     row("count-failure-reports", 3, views::count_failure_reports),
-    row("delslots", -3, slots::delete),
-    row("delslotsrange", -4, slots::delete_ranges),
-    row("failover", -2, failover::failover),
-    row("flushslots", 2, slots::flush),
-    row("forget", 3, membership::forget),
+    change("delslots", -3, slots::delete),
+    change("delslotsrange", -4, slots::delete_ranges),
+    change("failover", -2, failover::failover),
+    change("flushslots", 2, slots::flush),
+    change("forget", 3, membership::forget),
     row("help", 2, help::help),
     row("info", 2, views::info),
     row("keyslot", 3, views::key_slot),
     row("links", 2, views::links),
-    row("meet", -4, membership::meet),
+    change("meet", -4, membership::meet),
     row("myid", 2, views::my_id),
     row("nodes", 2, views::nodes),
     row("replicas", 3, views::replicas),
-    row("replicate", 3, membership::replicate),
-    row("reset", -2, admin::reset),
+    change("replicate", 3, membership::replicate),
+    change("reset", -2, admin::reset),
     row("saveconfig", 2, admin::save_config),
-    row("set-config-epoch", 3, admin::set_config_epoch),
-    row("setslot", -4, setslot::set_slot),
+    change("set-config-epoch", 3, admin::set_config_epoch),
+    change("setslot", -4, setslot::set_slot),
     row("shards", 2, shards::shards),
     row("slaves", 3, views::replicas),
     row("slots", 2, shards::slots),
 ];
 
 impl Cluster {
-    /// Runs a whole CLUSTER command. Its reply may leave once the actions are done; an error changes nothing.
+    /// Runs a whole CLUSTER command. Its reply may leave once the actions are done; an error changes nothing. While
+    /// nodes.conf can't be written, what it would have to keep is refused.
     pub fn command(
         &mut self,
         args: &[&[u8]],
@@ -131,6 +138,9 @@ impl Cluster {
         reply: &mut Reply<'_>,
     ) -> Result<Vec<Action>, Error> {
         let subcommand = find(args)?;
+        if subcommand.changes && self.saves_fail {
+            return Err(Refusal::NotSaved.into());
+        }
         (subcommand.handler)(self, &Call { args, now, facts }, reply)?;
         Ok(self.settle(now))
     }

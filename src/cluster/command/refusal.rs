@@ -1,10 +1,13 @@
-//! Why a CLUSTER command is refused. Texts are Redis 7.0's, to the letter.
+//! Why a CLUSTER command is refused. Texts are Redis 7.0's, to the letter, where it has one.
 
 use crate::resp::Error;
 
 /// The reasons.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
+    /// Redis 7.0 ends with the first change that it can't write.
+    #[error("ERR the cluster configuration file can't be written, so nothing is changed; see the log")]
+    NotSaved,
     #[error("ERR unknown subcommand '{0}'. Try CLUSTER HELP.")]
     UnknownSubcommand(String),
     #[error("ERR unknown subcommand or wrong number of arguments for '{0}'. Try CLUSTER HELP.")]

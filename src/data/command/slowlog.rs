@@ -1,11 +1,12 @@
 //! SLOWLOG: the latest commands that took longer than `slowlog-log-slower-than`.
 //!
-//! Each core keeps its own log; whoever is asked merges them. Ids never repeat in a node: of `n` cores,
-//! core `i` gives the ids `i`, `i + n`, `i + 2n` ...
+//! Each core keeps its own log; whoever is asked merges them. The cores number their entries from one sequence, so that
+//! the numbers tell their order, too.
 
 use super::help;
 use super::number::parse_i64;
 use crate::contract::settings::Settings;
+use crate::mesh::board::Sequence;
 use crate::resp::{Error, Reply};
 use std::collections::VecDeque;
 
@@ -19,7 +20,7 @@ pub const MAX_ARG_BYTES: usize = 128;
 /// One slow command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number, unique in the node.
+    /// Its number: that of the node's entry before, and one.
     pub id: u64,
     /// When it was logged, Unix milliseconds.
     pub at: u64,
@@ -34,17 +35,15 @@ pub struct Entry {
 }
 
 /// One core's slow log.
-#[derive(Debug)]
 pub struct SlowLog {
     newest_first: VecDeque<Entry>,
-    next_id: u64,
-    step: u64,
+    numbers: Sequence,
 }
 
 impl SlowLog {
-    /// An empty log for core `core` of `cores`.
-    pub fn new(core: usize, cores: usize) -> SlowLog {
-        SlowLog { newest_first: VecDeque::new(), next_id: core as u64, step: cores as u64 }
+    /// An empty log, one of those that share `numbers`.
+    pub fn new(numbers: Sequence) -> SlowLog {
+        SlowLog { newest_first: VecDeque::new(), numbers }
     }
 
     /// Whether a command that took so long is to be logged.
@@ -61,8 +60,7 @@ impl SlowLog {
         now: u64,
         settings: &Settings,
     ) {
-        let (args, id) = (shorten(args), self.next_id);
-        self.next_id += self.step;
+        let (args, id) = (shorten(args), self.numbers.take());
         self.newest_first.push_front(Entry { id, at: now, microseconds, args, peer: peer.into(), name: name.into() });
         self.newest_first.truncate(settings.slowlog_max_len);
     }
@@ -98,7 +96,7 @@ fn shorten_arg(arg: &[u8]) -> Box<[u8]> {
 /// The logs of all cores as one, newest first, no longer than `slowlog-max-len`.
 pub fn merge(logs: impl IntoIterator<Item = Vec<Entry>>, settings: &Settings) -> Vec<Entry> {
     let mut merged: Vec<Entry> = logs.into_iter().flatten().collect();
-    merged.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
+    merged.sort_by_key(|entry| std::cmp::Reverse(entry.id));
     merged.truncate(settings.slowlog_max_len);
     merged
 }
@@ -175,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_oldest_entries_go_when_the_log_is_full() {
-        let mut log = SlowLog::new(0, 1);
+        let mut log = SlowLog::new(Sequence::default());
         (0..5).for_each(|time| log.record(&[b"GET"], 1, CLIENT, time, &settings(3)));
         assert_eq!(ids(&log.entries(9).cloned().collect::<Vec<_>>()), [4, 3, 2]);
         log.record(&[b"GET"], 1, CLIENT, 9, &settings(0));
@@ -193,14 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn logs_of_several_cores_merge_newest_first_with_ids_of_their_own() {
-        let mut logs = [SlowLog::new(0, 2), SlowLog::new(1, 2)];
-        for (core, time) in [(0, 10), (1, 20), (1, 30), (0, 40)] {
+    fn logs_of_several_cores_merge_newest_first_by_one_sequence() {
+        let numbers = Sequence::default();
+        let mut logs = [SlowLog::new(numbers.clone()), SlowLog::new(numbers)];
+        for (core, time) in [(0, 10), (1, 20), (1, 20), (0, 20)] {
             logs[core].record(&[b"GET"], 1, CLIENT, time, &settings(9));
         }
         let parts = || logs.iter().map(|log| log.entries(9).cloned().collect());
-        assert_eq!(ids(&merge(parts(), &settings(9))), [2, 3, 1, 0]);
-        assert_eq!(ids(&merge(parts(), &settings(2))), [2, 3]);
+        assert_eq!(ids(&merge(parts(), &settings(9))), [3, 2, 1, 0]);
+        assert_eq!(ids(&merge(parts(), &settings(2))), [3, 2]);
     }
 
     #[test]
@@ -218,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_written_as_six_fields() {
-        let mut log = SlowLog::new(0, 1);
+        let mut log = SlowLog::new(Sequence::default());
         log.record(&[b"GET", b"k"], 7, CLIENT, 1_700_000_000_999, &settings(9));
         let mut out = Vec::new();
         write(&merge([log.entries(10).cloned().collect()], &settings(9)), &mut Reply::new(&mut out, Proto::Resp2));

@@ -5,6 +5,7 @@
 //! node with one data core never waits.
 
 use super::Plane;
+use super::claim::Claim;
 use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
 use super::dispatch::Flow;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, Scope};
@@ -385,8 +386,10 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
-            self.weigh_all();
-            self.tell_taken();
+            // The last core to adopt a limit sees what all have taken.
+            self.count_weights();
+            self.show_taken();
+            self.evict_clients();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
@@ -409,20 +412,24 @@ impl Plane {
             Message::Ask(number, inquiry) => self.asked(from, number, inquiry),
             Message::Answer(number, answer) => self.answered(from, number, answer, bump),
             Message::Borrow(number) => self.borrow_requested(from, number),
-            Message::Claim(number) => self.claimed(from, number, bump),
+            Message::Claim { number, acted } => self.claimed(Claim { from, number, acted }, bump),
             Message::Recall { gather, claim } => self.recalled(gather, claim, bump),
             Message::Denied(number) => self.denied(number, bump),
             Message::Lent(number, store, mark) => self.lent(from, number, store, mark, bump),
             Message::Returned(store, mark) => self.returned(store, mark, bump),
             Message::Order(number, order) => self.ordered(number, order, bump),
             Message::Tell(
-                notice @ (Notice::Unwatch(_) | Notice::Cancel(..) | Notice::MakePart(_) | Notice::EndSnapshot),
+                notice @ (Notice::Unwatch(_)
+                | Notice::Cancel(..)
+                | Notice::MakePart(_)
+                | Notice::EndSnapshot
+                | Notice::MakeRoom),
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
             Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
-            Message::Tell(Notice::Taken(taken)) => self.note_taken(CoreId(from.0 as u8), taken),
+            Message::Tell(Notice::MakeRoom) => self.asked_for_room(from),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
             Message::Tell(notice) => self.told(notice),
             Message::Apply(batch) => self.apply(from, batch),
@@ -461,13 +468,15 @@ impl Plane {
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
             Notice::Woken(woken) => self.woken(woken),
+            Notice::Room(made) => self.room_made(made),
+            Notice::EvictClients => self.evict_clients(),
             Notice::MakePart(number) => self.want_part(number),
             Notice::EndSnapshot => self.end_snapshot(),
             Notice::Invalidate(what) => self.invalidate(&what),
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) | Notice::Taken(_) | Notice::SlowScript(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::SlowScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)

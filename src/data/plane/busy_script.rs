@@ -153,7 +153,8 @@ impl Plane {
             Some(job) if job.is_function != function => return Kill::OtherKind,
             Some(_) => {}
         }
-        if let Some(engine) = self.scripts.engine.as_deref_mut() {
+        if let Some((job, engine)) = self.scripts.job.as_mut().zip(self.scripts.engine.as_deref_mut()) {
+            job.begins_anew = false;
             engine.kill();
             log::warn!("Lua script killed by user with SCRIPT KILL.");
         }

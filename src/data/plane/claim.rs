@@ -8,13 +8,14 @@
 //! script's core        core of a store                     who has that store
 //!   -- Claim(number) --> away: -- Recall(gather, claim) ----> a gather that still waits: gives back what it has, and begins anew
 //!                                                        ----> what executes: it gives back when it is done, as always
-//!                                                        ----> a script that claims, too: one of the two is denied
+//!                                                        ----> a script that claims, too: one of the two gives way
 //!   <-- Lent(number) --- as soon as it is home, before anybody else
 //! ```
 //!
-//! Of two scripts that want each other's stores the one on the core with the lower number gets them, and the call of
-//! the other fails. That is rare: a script that was seen to claim is *wide* from then on, and borrows all stores, in
-//! their order, before it runs.
+//! Of two scripts that want each other's stores one that has done something already gets them, and of two such, or of two
+//! others, the one on the core with the lower number. A script that gives way before it has done anything begins anew,
+//! and borrows all stores, in their order, before it runs. Only if both have done something, the call of one fails. That
+//! is rare: a script that was seen to claim is *wide*, and from then on it borrows all stores from the start.
 //!
 //! Why claims end: a claim waits only for what executes, which ends by itself, or for another claim. Whoever is the
 //! last to wait in a ring of claims makes its holder hear of it while that waits, and then one of the two gives up.
@@ -23,6 +24,7 @@ use super::Plane;
 use super::dispatch::Request;
 use super::message::{Message, Notice, Peer};
 use super::redirect::command_keys;
+use super::script::Job;
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::spec::acl;
@@ -58,6 +60,24 @@ impl WideScripts {
     }
 }
 
+/// What a running script wants a store by.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Its core.
+    pub from: Peer,
+    /// The number there.
+    pub number: u64,
+    /// Whether it has done something that can't be done again.
+    pub acted: bool,
+}
+
+impl Claim {
+    /// Whether it is the other that gives way. While scripts wait nothing of this changes, so there is no ring of them.
+    fn goes_before(self, other: Claim) -> bool {
+        (!self.acted, self.from) < (!other.acted, other.from)
+    }
+}
+
 impl Plane {
     /// Whether a script's command needs a store that is not here.
     pub(super) fn lacks_stores(&mut self, request: &Request<'_>, command: &Command) -> bool {
@@ -88,16 +108,16 @@ impl Plane {
     }
 
     /// Another core's script wants this core's store, before everybody else.
-    pub(super) fn claimed(&mut self, from: Peer, number: u64, bump: &Bump) {
+    pub(super) fn claimed(&mut self, claim: Claim, bump: &Bump) {
         if !self.locked {
-            return self.lend(from, number);
+            return self.lend(claim.from, claim.number);
         }
-        self.gathers.claims.push_back((from, number));
-        self.recall_for((from, number), bump);
+        self.gathers.claims.push_back(claim);
+        self.recall_for(claim, bump);
     }
 
     /// Asks for this core's store back on behalf of a claim.
-    pub(super) fn recall_for(&mut self, claim: (Peer, u64), bump: &Bump) {
+    pub(super) fn recall_for(&mut self, claim: Claim, bump: &Bump) {
         let (holder, gather) = self.gathers.holder.unwrap_or((self.core().into(), 0));
         if holder == self.core().into() {
             self.recalled(gather, claim, bump);
@@ -107,12 +127,13 @@ impl Plane {
     }
 
     /// A claim waits for a store that this core has for the gather of this number, or for its script.
-    pub(super) fn recalled(&mut self, gather: u64, claim: (Peer, u64), bump: &Bump) {
-        let mine = self.scripts.job.as_ref().and_then(|job| job.claim);
-        match mine {
+    pub(super) fn recalled(&mut self, gather: u64, claim: Claim, bump: &Bump) {
+        let from = self.core().into();
+        let own = |job: &Job| job.claim.map(|number| Claim { from, number, acted: job.acted });
+        match self.scripts.job.as_deref().and_then(own) {
             _ if self.may_begin_anew(gather) => self.begin_anew(gather, bump),
-            Some(mine) if claim.0 < self.core().into() => self.denied(mine, bump),
-            Some(_) => self.send(claim.0, Message::Denied(claim.1)),
+            Some(mine) if claim.goes_before(mine) => self.denied(mine.number, bump),
+            Some(_) => self.send(claim.from, Message::Denied(claim.number)),
             None => {}
         }
     }
@@ -130,8 +151,16 @@ impl Plane {
     pub(super) fn denied(&mut self, number: u64, bump: &Bump) {
         let Some(job) = self.scripts.job.as_mut().filter(|job| job.claim == Some(number)) else { return };
         job.claim = None;
+        job.begins_anew = job.may_begin_anew();
+        let begins_anew = job.begins_anew;
         self.give_up(number);
-        let reply = self.error_reply(&Error::new(DENIED), Proto::Resp2);
+        let reply = match self.scripts.engine.as_deref_mut().filter(|_| begins_anew) {
+            Some(engine) => {
+                engine.kill();
+                not_now()
+            }
+            None => self.error_reply(&Error::new(DENIED), Proto::Resp2),
+        };
         self.answer_call(reply, bump);
     }
 }
@@ -139,6 +168,11 @@ impl Plane {
 /// Whether a command without keys depends on all keys of the node.
 fn concerns_all_keys(command: &Command) -> bool {
     command.spec.categories() & acl::KEYSPACE != 0 || command.spec.full_name().starts_with("cluster|")
+}
+
+/// What a script hears that is to end and begin anew.
+pub(super) fn not_now() -> Vec<u8> {
+    format!("-{DENIED}\r\n").into_bytes()
 }
 
 /// What a script is told that has to give way.

@@ -10,6 +10,9 @@ const KEYS: [&str; 6] = ["a", "b", "c", "{a}1", "key:1", "key:2"];
 /// Moves one from the key it names to one that it does not; takes it back if that is denied.
 const MOVE: &str = "redis.call('decr',KEYS[1])\nlocal\tr=redis.pcall('incr',ARGV[1])\n\
                     if\ttype(r)=='table'\tthen\tredis.call('incr',KEYS[1])\tend\nreturn\t'moved'";
+/// The same, but that it does nothing before it reaches for the key that it does not name.
+const TAKE: &str = "local\tv=redis.call('get',ARGV[1])or\t0\nredis.call('set',ARGV[1],v+1)\n\
+                    redis.call('decr',KEYS[1])\nreturn\t'moved'";
 /// The sum of all.
 const SUM: &str =
     "local\ts=0\nfor\t_,k\tin\tipairs(ARGV)\tdo\ts=s+(tonumber(redis.call('get',k))or\t0)\tend\nreturn\ts";
@@ -28,6 +31,44 @@ fn call() -> impl Strategy<Value = String> {
         1 => (key(), unknown()).prop_map(|(key, n)| format!("EVAL {COUNT}\n{n} 1 {key}")),
         1 => key().prop_map(|key| format!("GET {key}")),
     ]
+}
+
+/// A call of a script that does nothing before it has what it needs, and that nobody knows yet.
+fn careful_call() -> impl Strategy<Value = String> {
+    let key = || select(&KEYS[..]);
+    (key(), key(), 2..30usize).prop_map(|(from, to, n)| format!("EVAL {TAKE}\n{} 1 {from} {to}", "-".repeat(n)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_script_is_denied_that_has_done_nothing_or_is_of_a_node_alone(
+        calls in prop::collection::vec((call(), careful_call()), 1..30),
+        cluster_enabled: bool,
+        cores in 2..5usize,
+        turns in 0..4usize,
+        seed in any::<u64>(),
+    ) {
+        let mut node = Node::new(cores, seed, Settings { cluster_enabled, ..Settings::default() });
+        let clients: Vec<Connection> = (0..5).map(|number| node.connect(number % cores)).collect();
+        for (number, (any, careful)) in calls.iter().enumerate() {
+            node.send(clients[number % clients.len()], &encode(if cluster_enabled { careful } else { any }));
+            (0..turns).for_each(|_| {
+                node.turn();
+            });
+        }
+        node.settle();
+        node.assert_at_rest();
+        for client in clients {
+            for reply in replies(&node.take_replies(client)) {
+                prop_assert!(!reply.starts_with('-'), "{}", reply);
+            }
+        }
+        let client = node.connect(0);
+        let sum = node.call(client, &format!("EVAL {SUM} 0 {}", KEYS.join(" ")));
+        prop_assert_eq!(sum, ":0\r\n");
+    }
 }
 
 proptest! {

@@ -10,6 +10,7 @@ use super::pubsub::Subscriptions;
 use super::replica::Departure;
 use super::tracking::{Mode, Tracking};
 use super::transaction::Transaction;
+use super::weight::Weight;
 use crate::base::ids::ClientId;
 use crate::contract::introduction::Introduction;
 use crate::data::acl::User;
@@ -180,7 +181,7 @@ pub struct Client {
     /// Bytes that its socket did not take yet.
     pub unsent: Vec<u8>,
     /// Bytes of memory it took when it was last weighed.
-    pub weight: u64,
+    pub weight: Weight,
     /// Bytes of replies in flight to its slow socket, beyond `unsent`.
     pub in_flight: usize,
     /// Unix time, ms, since which the soft output limit is exceeded; 0: it is not.
@@ -255,7 +256,7 @@ impl Client {
             segment: NO_SEGMENT,
             answered_ns: 0,
             unsent: Vec::new(),
-            weight: 0,
+            weight: Weight::default(),
             in_flight: 0,
             over_soft_since: 0,
             ended: false,

@@ -373,7 +373,7 @@ impl Plane {
         if self.paused(at, request, command) {
             return Flow::Retry(Hold::Pause);
         }
-        if self.must_wait_for_log(at, command) {
+        if self.must_wait_for_log(at, command) || self.must_wait_for_room(self.flags_in_effect(at, command)) {
             return Flow::Retry(Hold::Store);
         }
         if self.clients[at].session.multi.is_some() && !command.runs_inside_multi() {
@@ -574,7 +574,7 @@ impl Plane {
         Flow::Done
     }
 
-    /// The same, unless this core's share of `maxmemory` is used up and the command may take more.
+    /// The same, unless the node's memory is used up and the command may take more.
     #[inline(always)]
     fn execute_within_limits(
         &mut self,

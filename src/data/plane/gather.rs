@@ -8,9 +8,12 @@
 
 use super::Plane;
 use super::blocking::Woken;
+use super::claim::Claim;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
+use super::hop::HopBatch;
 use super::message::{Message, Order, Peer};
+use super::script::Caller;
 use crate::base::ids::CoreId;
 use crate::contract::log::LogMark;
 use crate::data::command::{Command, Run};
@@ -35,6 +38,8 @@ enum Purpose {
     Order(u64, Box<Order>),
     /// The script that this core runs.
     Claim,
+    /// The script of another core's client, which came alone in a batch and begins anew.
+    Script(Peer, Box<HopBatch>),
 }
 
 /// What a command does when it has every store.
@@ -47,7 +52,7 @@ impl Purpose {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
             Purpose::Migration(client, _) => Some(*client),
             // Its client may be on to another command by the time the stores are here.
-            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim => None,
+            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim | Purpose::Script(..) => None,
         }
     }
 }
@@ -67,7 +72,7 @@ pub struct Gathers {
     last: u64,
     waiting: VecDeque<(Peer, u64)>,
     /// Those of them that are scripts which run already.
-    pub(super) claims: VecDeque<(Peer, u64)>,
+    pub(super) claims: VecDeque<Claim>,
     /// The core that has this core's store, and its gather; none: it is here for no gather's sake.
     pub(super) holder: Option<(Peer, u64)>,
 }
@@ -140,6 +145,16 @@ impl Plane {
         self.gathers.last
     }
 
+    /// Runs a script again, with all stores from the start.
+    pub(super) fn gather_script(&mut self, caller: Caller, args: Vec<Vec<u8>>, bump: &Bump) {
+        let purpose = match caller {
+            Caller::Client(client) => Purpose::Command(client, args),
+            Caller::Batch(from, batch) => Purpose::Script(from, batch),
+            Caller::Primary => return,
+        };
+        self.gather(self.all_cores(), purpose, bump);
+    }
+
     fn gather(&mut self, cores: Vec<CoreId>, purpose: Purpose, bump: &Bump) -> Flow {
         self.gathers.last += 1;
         let number = self.gathers.last;
@@ -178,8 +193,10 @@ impl Plane {
                 return self.execute_gathered(number, bump);
             };
             if core != self.options.core {
+                let acted = self.scripts.job.as_ref().is_some_and(|job| job.acted);
                 let claims = matches!(gather.purpose, Purpose::Claim);
-                self.send(core.into(), if claims { Message::Claim(number) } else { Message::Borrow(number) });
+                let wanted = if claims { Message::Claim { number, acted } } else { Message::Borrow(number) };
+                self.send(core.into(), wanted);
                 return Flow::Wait;
             }
             if self.locked {
@@ -246,6 +263,12 @@ impl Plane {
                 self.account(at, &[request]);
             }
             Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
+            Purpose::Script(from, batch) => {
+                flow = self.execute_script_batch(from, batch, gather.cores.clone(), bump);
+                if flow == Flow::Wait {
+                    return flow;
+                }
+            }
             Purpose::Transaction(client) => {
                 if self.begin_transaction(client.index, gather.cores.clone(), bump) == Flow::Wait {
                     return Flow::Wait;
@@ -304,10 +327,10 @@ impl Plane {
 
     /// Lends this core's store to the script that was the first to claim it; the others wait for that one now.
     fn lend_to_claim(&mut self) {
-        let Some((peer, number)) = self.gathers.claims.pop_front() else { return };
-        self.lend(peer, number);
+        let Some(Claim { from, number, .. }) = self.gathers.claims.pop_front() else { return };
+        self.lend(from, number);
         for claim in &self.gathers.claims {
-            self.outgoing.push((peer, Message::Recall { gather: number, claim: *claim }));
+            self.outgoing.push((from, Message::Recall { gather: number, claim: *claim }));
         }
     }
 
@@ -367,22 +390,27 @@ impl Plane {
 
     /// Whether what needs this core's store must wait: it is away, or somebody came earlier.
     pub(super) fn must_stall(&self) -> bool {
-        self.locked || self.log_waits || !self.stalled.is_empty()
+        self.locked || self.writes_wait() || !self.stalled.is_empty()
     }
 
-    /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, or for the
-    /// log, are no reason to look again at once: a core would spin all the while.
+    /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, for the
+    /// log or for room, are no reason to look again at once: a core would spin all the while.
     pub(super) fn has_waiting_borrowers(&self) -> bool {
-        let stalled = !self.log_waits && !self.stalled.is_empty();
+        let stalled = !self.writes_wait() && !self.stalled.is_empty();
         self.is_claimed()
             || !self.locked
                 && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
     }
 
+    /// Whether writes wait for those who want the log, or for room.
+    fn writes_wait(&self) -> bool {
+        self.log_waits || self.room.waits
+    }
+
     fn may_go_on(&self, held: ClientRef) -> bool {
         match self.clients.get(held).and_then(|client| client.hold) {
             Some(Hold::Pause) => !self.is_paused(),
-            Some(Hold::Store) => !self.log_waits,
+            Some(Hold::Store) => !self.writes_wait(),
             _ => true,
         }
     }

@@ -216,7 +216,8 @@ impl Plane {
         if let [entry] = batch.commands.as_slice()
             && matches!(self.registry.by_id(entry.command).run, Run::Script)
         {
-            return self.execute_script_batch(from, batch, bump);
+            self.execute_script_batch(from, batch, Vec::new(), bump);
+            return;
         }
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);

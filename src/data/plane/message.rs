@@ -2,6 +2,7 @@
 
 use super::apply::ApplyBatch;
 use super::blocking::{Slow, Woken};
+use super::claim::Claim;
 use super::client::ClientRef;
 use super::figures::{NodeFigures, SaveFacts};
 use super::hop::HopBatch;
@@ -48,13 +49,18 @@ pub enum Message {
     /// Wants to borrow the receiver's store.
     Borrow(u64),
     /// The same, of a script that runs already: before everybody else.
-    Claim(u64),
-    /// This claim (whose it is, and its number) waits for a store that the receiver has for the gather of this number.
+    Claim {
+        /// The number under which it is asked for.
+        number: u64,
+        /// Whether the script has done something that can't be done again.
+        acted: bool,
+    },
+    /// This claim waits for a store that the receiver has for the gather of this number.
     Recall {
         /// The receiver's gather.
         gather: u64,
         /// The claim.
-        claim: (Peer, u64),
+        claim: Claim,
     },
     /// The claim of this number comes to nothing: two scripts want each other's stores.
     Denied(u64),
@@ -409,8 +415,12 @@ pub enum Notice {
     RedirectionBroke(ClientRef),
     /// How many keys of the sender's store have readers.
     Readers(usize),
-    /// What the sender has taken of `maxmemory` and `maxmemory-clients`.
-    Taken(super::share::Taken),
+    /// The node is above `maxmemory`: the sender wants the receiver to evict keys, and to be told.
+    MakeRoom,
+    /// Whether there is room now, or some more.
+    Room(bool),
+    /// The node is above `maxmemory-clients`, and the receiver has the largest clients.
+    EvictClients,
     /// What keys begin with that the sender's clients want to hear of from now on.
     HearOf(Prefixes),
     /// A change of the libraries of functions, made by the sender.

@@ -45,6 +45,7 @@ pub mod monitor;
 pub mod pubsub;
 mod redirect;
 pub mod replica;
+pub mod room;
 pub mod script;
 pub mod script_call;
 mod script_lookup;
@@ -68,6 +69,8 @@ mod blocking_tests;
 mod claim_tests;
 #[cfg(test)]
 mod debugger_tests;
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod standing_tests;
 #[cfg(any(test, fuzzing))]
@@ -166,6 +169,8 @@ pub struct PlaneOptions {
     pub wall_clock: fn() -> u64,
     /// What INFO and others say of the node as a whole.
     pub facts: Arc<NodeFacts>,
+    /// What all cores share.
+    pub common: share::Common,
 }
 
 /// Facts of the node that never change.
@@ -221,6 +226,8 @@ pub struct Plane {
     pub weights: weight::Weights,
     /// What the cores have taken of the limits of memory.
     shares: share::Shares,
+    /// Where room is to come from.
+    room: room::Room,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS.
@@ -318,7 +325,8 @@ impl Plane {
             pubsub: pubsub::PubSub::default(),
             invalidations: invalidation::Invalidations::new(options.cores),
             weights: weight::Weights::default(),
-            shares: share::Shares::new(options.cores),
+            shares: share::Shares::new(&options.common, options.core),
+            room: room::Room::default(),
             cron_paused: false,
             scripts_may_all: false,
             broadcast_bytes: 0,
@@ -329,7 +337,7 @@ impl Plane {
             stats: figures::Counters::default(),
             commands: CommandStats::new(registry.len() as u16),
             scripts: script::Scripts::default(),
-            slowlog: SlowLog::new(options.core.index(), options.cores),
+            slowlog: SlowLog::new(options.common.slow_commands.clone()),
             latency: latency::Monitor::default(),
             errors: ErrorStats::default(),
             pause: None,
@@ -444,6 +452,7 @@ impl Plane {
             && !self.lacks_replicas
             && !self.standing.restricts()
             && !self.log_waits
+            && !self.room.waits
             && !self.scripts.is_busy();
         self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);

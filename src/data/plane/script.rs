@@ -90,8 +90,12 @@ pub(super) struct Job {
     pub(super) is_function: bool,
     pub(super) read_only: bool,
     pub(super) flags: Flags,
-    /// Whether it has written.
+    /// Whether it has written, or is about to.
     pub(super) wrote: bool,
+    /// Whether it has done something that can't be done again.
+    pub(super) acted: bool,
+    /// Whether it is to end, for it begins anew with all stores.
+    pub(super) begins_anew: bool,
     /// Whose it is.
     pub(super) origin: Origin,
     /// The keys it was called with, if its client tracks what it reads.
@@ -105,7 +109,7 @@ pub(super) struct Job {
     pub(super) began_ms: u64,
     /// Whether it has run for longer than `busy-reply-threshold`.
     pub(super) busy: bool,
-    /// The command that called it, for FUNCTION STATS.
+    /// The command that called it, for FUNCTION STATS, or once the script has stood still.
     args: Vec<Vec<u8>>,
     /// What it has logged, while it stands still.
     pub(super) unit: Option<Unit>,
@@ -164,6 +168,11 @@ impl Job {
     /// Its SHA-1 or the function's name.
     pub(super) fn name(&self) -> &[u8] {
         &self.name
+    }
+
+    /// Whether it can be run again as if it never had been.
+    pub(super) fn may_begin_anew(&self) -> bool {
+        !self.acted && !self.in_transaction && !matches!(self.caller, Caller::Primary)
     }
 
     /// What others are told of it.
@@ -244,16 +253,23 @@ impl Plane {
         Flow::Done
     }
 
-    /// Runs the script of a client of another core, which came alone in a batch.
-    pub(super) fn execute_script_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        let Some(entry) = batch.commands.first().copied() else { return };
+    /// Runs the script of a client of another core, which came alone in a batch. `cores`: as above.
+    pub(super) fn execute_script_batch(
+        &mut self,
+        from: Peer,
+        mut batch: Box<HopBatch>,
+        cores: Vec<CoreId>,
+        bump: &Bump,
+    ) -> Flow {
+        let Some(entry) = batch.commands.first().copied() else { return Flow::Done };
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(batch.args(bump).iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let command = self.registry.by_id(entry.command);
         if let Err(error) = self.admit_hop(&entry, args) {
             self.commands.rejected(entry.command);
             let reply = self.error_reply(&error, entry.proto);
-            return self.return_script_batch(from, batch, &reply);
+            self.return_script_batch(from, batch, &reply);
+            return Flow::Done;
         }
         let began = (self.options.clock)();
         self.now.mono_ns = began;
@@ -266,12 +282,12 @@ impl Plane {
             db: entry.db as usize,
             proto: entry.proto,
             manner: entry.manner,
-            cores: Vec::new(),
+            cores,
             debugging: None,
         };
         let (caller, reply, failed) = match self.begin_script(call) {
             Ok(Some(ended)) => (ended.job.caller, ended.reply, ended.failed),
-            Ok(None) => return,
+            Ok(None) => return Flow::Wait,
             Err((caller, error)) => (caller, self.error_reply(&error, entry.proto), true),
         };
         self.count_script(entry.command, began, failed);
@@ -279,6 +295,7 @@ impl Plane {
         if let Caller::Batch(from, batch) = caller {
             self.return_script_batch(from, batch, &reply);
         }
+        Flow::Done
     }
 
     fn return_script_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, reply: &[u8]) {
@@ -338,6 +355,8 @@ impl Plane {
             read_only: read_only || declared && flags.any(Flags::NO_WRITES),
             flags,
             wrote: false,
+            acted: false,
+            begins_anew: false,
             origin,
             tracked: tracks.then(|| keys.iter().map(|key| Box::from(*key)).collect()),
             slot: keys.first().map(|key| Slot::of_key(key)),
@@ -367,7 +386,11 @@ impl Plane {
         let invocation = Invocation { function, is_function, keys, args: argv, proto: job.proto, slice_ends };
         let step = engine.start(invocation);
         self.scripts.job = Some(Box::new(job));
-        Ok(self.drive(step))
+        let ended = self.drive(step);
+        if let Some(job) = self.scripts.job.as_mut().filter(|job| job.args.is_empty()) {
+            job.args = call.args.iter().map(|arg| arg.to_vec()).collect();
+        }
+        Ok(ended)
     }
 
     /// The interpreter, made when it is first needed.
@@ -415,7 +438,7 @@ impl Plane {
                 self.log.end(unit);
             }
             self.clients.remove_script_client();
-            let (reply, failed) = self.script_reply(&job, outcome);
+            let (reply, failed) = if job.begins_anew { (Vec::new(), false) } else { self.script_reply(&job, outcome) };
             return Some(Ended { job, reply: [told, reply].concat(), failed });
         }
     }
@@ -469,13 +492,21 @@ impl Plane {
 
     /// A script that had stood still is done.
     fn script_ended_late(&mut self, ended: Ended, bump: &Bump) {
-        let Ended { job, reply, failed } = ended;
-        self.count_script(job.command, job.began_ns, failed);
+        let Ended { mut job, reply, failed } = ended;
+        if !job.begins_anew {
+            self.count_script(job.command, job.began_ns, failed);
+        }
         self.give_back(&job.cores);
         if job.locked {
             self.unlock();
         }
         self.serve_ready(bump);
+        if job.begins_anew {
+            if let Caller::Batch(_, batch) = &mut job.caller {
+                batch.behalf = job.behalf.take();
+            }
+            return self.gather_script(job.caller, job.args, bump);
+        }
         match job.caller {
             Caller::Batch(from, batch) => self.return_script_batch(from, batch, &reply),
             Caller::Client(client) if self.clients.get(client).is_some() => {

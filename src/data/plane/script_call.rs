@@ -4,6 +4,7 @@
 //! whose replies wait behind one that never comes ([`Owed::Waiting`]), where they are fetched.
 
 use super::Plane;
+use super::claim::not_now;
 use super::client::{Client, ClientRef, Owed, SCRIPT_CLIENT, Session};
 use super::dispatch::{Flow, Outcome, Request};
 use super::redirect::command_keys;
@@ -52,6 +53,9 @@ impl Plane {
         let args: &[&[u8]] =
             bump.alloc_slice_fill_iter(engine.arguments().iter().map(|arg| &*bump.alloc_slice_copy(arg)));
         let request = self.resolve(args, bump);
+        if self.scripts.job.as_ref().is_some_and(|job| job.begins_anew) {
+            return Some(not_now());
+        }
         let command = match self.admit_call(&request) {
             Ok(command) => command,
             Err(error) => {
@@ -64,6 +68,9 @@ impl Plane {
         if self.options.cores > 1 && self.lacks_stores(&request, command) {
             self.claim(bump);
             return None;
+        }
+        if let Some(job) = &mut self.scripts.job {
+            job.acted |= !command.spec.is(flag::READONLY);
         }
         if self.monitors.is_on() {
             self.show_of_script(self.scripts.job.as_ref().map_or(0, |job| job.db), args, command);
@@ -176,7 +183,7 @@ impl Plane {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
         if command.spec.is(flag::WRITE) && !wrote && !self.applying {
-            if self.standing.replica && self.settings.replica_read_only {
+            if self.standing.is_read_only() && self.settings.replica_read_only {
                 return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             self.admit_to_disk()?;

@@ -93,7 +93,7 @@ impl Plane {
             return Err(Error::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
         }
         if !flags.any(Flags::NO_WRITES) {
-            if self.standing.replica && self.settings.replica_read_only {
+            if self.standing.is_read_only() && self.settings.replica_read_only {
                 return Err(Error::new("READONLY You can't write against a read only replica."));
             }
             if read_only {

@@ -1,202 +1,154 @@
-//! How the cores divide `maxmemory` and `maxmemory-clients`: what one of them leaves, the others may take.
+//! What the cores show each other of the memory they have taken: `maxmemory` and `maxmemory-clients` are limits of the
+//! node, and each core judges by the sum of all.
 //!
-//! Owned by the data core. While there is such a limit, each core tells the others what it has taken: at every tick, and
-//! in between when it has taken much more. From what all have told, each works out what it may take:
-//! - while there is room, what it has and an equal part of the room, so that all together stay within the limit;
-//! - when there is none, but a policy that chooses among all keys, at least an equal part of the whole: the cores that
-//!   have more evict as much as the others come to need;
-//! - without such a policy, what is too much is everybody's, in proportion.
-//!
-//! All of them together may be above the limit by what they have not told yet, [`limits::UNTOLD_MEMORY`] each, and by what
-//! the cores that have more have yet to evict.
+//! Owned by the data core. While there is such a limit, a core shows at the end of a turn what it has taken, and looks in
+//! each turn at most once at what the others show. So all of them together may be above a limit by what they take in one
+//! turn.
 
 use super::Plane;
-use super::message::{Message, Notice};
 use crate::base::ids::CoreId;
-use crate::base::limits;
-use crate::contract::settings::EvictionPolicy;
+use crate::mesh::board::{Board, Sequence};
+use std::ops::Add;
 
-/// Bytes of memory that a core has taken.
+/// What the data cores of a node have in common.
+#[derive(Clone)]
+pub struct Common {
+    /// Numbers entries of the slow log.
+    pub slow_commands: Sequence,
+    /// What each core has taken.
+    taken: Board<FIGURES>,
+}
+
+impl Common {
+    /// For so many data cores.
+    pub fn new(cores: usize) -> Common {
+        Common { slow_commands: Sequence::default(), taken: Board::new(cores) }
+    }
+}
+
+const FIGURES: usize = 4;
+
+/// Memory that a core has taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// By its store.
+    /// Bytes of its store.
     pub keys: u64,
-    /// By its clients.
+    /// Bytes of its clients.
     pub clients: u64,
-    /// By the largest of those that may be evicted.
+    /// The class of the largest of those that may be evicted; see [`weight::class`](super::weight::class).
     pub largest_client: u64,
+    /// Whether the policy may evict a key of its store.
+    pub evictable: bool,
 }
 
 impl Taken {
-    fn total(self) -> u64 {
+    /// All its bytes.
+    pub fn bytes(self) -> u64 {
         self.keys + self.clients
     }
 }
 
-/// What every core has told.
-pub struct Shares(Vec<Taken>);
+impl Add for Taken {
+    type Output = Taken;
 
-impl Shares {
-    /// Of that many cores, which have nothing yet.
-    pub fn new(cores: usize) -> Shares {
-        Shares(vec![Taken::default(); cores])
-    }
-
-    /// What core `core` has told.
-    pub fn of(&self, core: CoreId) -> Taken {
-        self.0[core.index()]
-    }
-
-    /// What core `core` may take of `limit`.
-    fn share(&self, core: CoreId, limit: u64, policy: EvictionPolicy) -> u64 {
-        let (mine, cores) = (self.of(core).total(), self.0.len() as u64);
-        let all: u64 = self.0.iter().map(|taken| taken.total()).sum();
-        let (even, any_key) = (limit / cores, chooses_among_all(policy));
-        if let Some(room) = limit.checked_sub(all) {
-            let share = mine + room / cores;
-            return if any_key { share.max(even) } else { share };
+    fn add(self, other: Taken) -> Taken {
+        Taken {
+            keys: self.keys + other.keys,
+            clients: self.clients + other.clients,
+            largest_client: self.largest_client.max(other.largest_client),
+            evictable: self.evictable | other.evictable,
         }
-        // Of what is too much, the same part as `above` is of what all have above.
-        let cut = |excess: u64, above: u64, all_above: u64| {
-            mine - (u128::from(excess) * u128::from(above) / u128::from(all_above.max(1))) as u64
-        };
-        let excess = all - limit;
-        if !any_key {
-            return cut(excess, mine, all);
-        }
-        let above = |taken: &Taken| taken.total().saturating_sub(even);
-        let mine_above = mine.saturating_sub(even);
-        let all_above: u64 = self.0.iter().map(above).sum();
-        if mine_above == 0 { even } else { cut(excess.min(all_above), mine_above, all_above) }
-    }
-
-    fn others(&self, core: CoreId) -> impl Iterator<Item = (usize, &Taken)> {
-        self.0.iter().enumerate().filter(move |(at, _)| *at != core.index())
-    }
-
-    /// What the clients of all cores but `core` have taken.
-    pub fn clients_of_others(&self, core: CoreId) -> u64 {
-        self.others(core).map(|(_, taken)| taken.clients).sum()
-    }
-
-    /// Whether no other core's clients go before one of core `core` that weighs so much.
-    pub fn is_largest(&self, core: CoreId, weight: u64) -> bool {
-        self.others(core).all(|(at, taken)| (weight, core.index()) > (taken.largest_client, at))
     }
 }
 
-fn chooses_among_all(policy: EvictionPolicy) -> bool {
-    matches!(policy, EvictionPolicy::AllKeysLru | EvictionPolicy::AllKeysLfu | EvictionPolicy::AllKeysRandom)
+/// What this core shows of itself and has seen of the others.
+pub struct Shares {
+    board: Board<FIGURES>,
+    core: CoreId,
+    shown: Taken,
+    /// All others together, if this core has looked in this turn.
+    others: Option<Taken>,
+}
+
+impl Shares {
+    /// Of core `core`, which has taken nothing yet.
+    pub fn new(common: &Common, core: CoreId) -> Shares {
+        Shares { board: common.taken.clone(), core, shown: Taken::default(), others: None }
+    }
+
+    /// What core `core` shows.
+    pub fn of(&self, core: CoreId) -> Taken {
+        let [keys, clients, largest_client, evictable] = self.board.see(core.index());
+        Taken { keys, clients, largest_client, evictable: evictable > 0 }
+    }
+
+    /// The other cores, and what they show.
+    pub fn of_others(&self) -> impl Iterator<Item = (CoreId, Taken)> {
+        let cores = (0..self.board.rows() as u8).map(CoreId);
+        cores.filter(|core| *core != self.core).map(|core| (core, self.of(core)))
+    }
+
+    /// What the others show together, as this core saw it first in this turn.
+    #[inline]
+    pub fn others(&mut self) -> Taken {
+        match self.others {
+            Some(others) => others,
+            None => self.look(),
+        }
+    }
+
+    /// Looks again at what the others show.
+    pub fn look(&mut self) -> Taken {
+        *self.others.insert(self.of_others().fold(Taken::default(), |sum, (_, taken)| sum + taken))
+    }
+
+    fn show(&mut self, taken: Taken) {
+        self.others = None;
+        if taken != self.shown {
+            self.shown = taken;
+            let Taken { keys, clients, largest_client, evictable } = taken;
+            self.board.show(self.core.index(), [keys, clients, largest_client, u64::from(evictable)]);
+        }
+    }
 }
 
 impl Plane {
-    /// What the store of core `core` may take of `maxmemory`.
-    pub(super) fn share_of_keys(&mut self, core: CoreId) -> u64 {
-        let limit = self.settings.maxmemory;
-        if limit == 0 {
-            return u64::MAX;
+    /// Shows the other cores what this one has taken; at the end of every turn.
+    #[inline]
+    pub fn show_taken(&mut self) {
+        if self.weights.matter {
+            self.room.turn_over();
+            let (core, policy) = (self.core(), self.settings.maxmemory_policy);
+            let clients = self.weights.total;
+            let largest_client = self.weights.largest();
+            // A store that another core has borrowed is as large as it was.
+            let Taken { keys, evictable, .. } = self.shares.shown;
+            let (keys, evictable) = self
+                .stores
+                .at(core)
+                .map_or((keys, evictable), |store| (store.used_bytes() as u64, store.has_victims(policy)));
+            self.shares.show(Taken { keys, clients, largest_client, evictable });
         }
-        let (policy, own) = (self.settings.maxmemory_policy, core == self.core());
-        let share = self.shares.share(core, limit, policy);
-        let told = self.shares.of(core);
-        if !own {
-            return share.saturating_sub(told.clients);
-        }
-        let grown = self.taken().total().saturating_sub(told.total());
-        let left = share.saturating_sub(told.total());
-        if grown < limits::UNTOLD_MEMORY.min((left / 2).max(limits::UNTOLD_MEMORY / 256)) {
-            return share.saturating_sub(self.weights.total);
-        }
-        self.tell_taken();
-        self.shares.share(core, limit, policy).saturating_sub(self.weights.total)
-    }
-
-    /// What this core has taken, but for the largest client.
-    fn taken(&mut self) -> Taken {
-        let core = self.core();
-        let told = self.shares.of(core);
-        // A store that another core has borrowed is as large as it was.
-        let keys = self.stores.at(core).map_or(told.keys, |store| store.used_bytes() as u64);
-        Taken { keys, clients: self.weights.total, largest_client: told.largest_client }
-    }
-
-    /// Tells the other cores what this one has taken, if that has changed.
-    pub(super) fn tell_taken(&mut self) {
-        let core = self.core();
-        let taken = Taken { largest_client: self.largest_client(), ..self.taken() };
-        if self.weights.matter && taken != self.shares.of(core) {
-            self.shares.0[core.index()] = taken;
-            for peer in self.other_cores() {
-                self.send(peer, Message::Tell(Notice::Taken(taken)));
-            }
-        }
-    }
-
-    /// Core `core` has taken so much.
-    pub(super) fn note_taken(&mut self, core: CoreId, taken: Taken) {
-        self.shares.0[core.index()] = taken;
-        self.evict_clients();
-        self.evict_soon();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn shares(taken: &[u64], limit: u64, policy: EvictionPolicy) -> Vec<u64> {
-        let all = Shares(taken.iter().map(|keys| Taken { keys: *keys, ..Taken::default() }).collect());
-        (0..taken.len()).map(|core| all.share(CoreId(core as u8), limit, policy)).collect()
-    }
 
     #[test]
-    fn a_core_alone_may_take_the_limit() {
-        for policy in [EvictionPolicy::NoEviction, EvictionPolicy::AllKeysLru] {
-            for taken in [0, 99, 100, 150] {
-                assert_eq!(shares(&[taken], 100, policy), [100]);
-            }
-        }
-    }
-
-    #[test]
-    fn what_one_core_leaves_another_may_take() {
-        assert_eq!(shares(&[0, 90], 100, EvictionPolicy::NoEviction), [5, 95]);
-        assert_eq!(shares(&[0, 98], 100, EvictionPolicy::VolatileTtl), [1, 99]);
-    }
-
-    #[test]
-    fn a_core_with_little_gets_its_part_back_from_one_that_can_evict() {
-        assert_eq!(shares(&[10, 90], 100, EvictionPolicy::AllKeysLfu), [50, 90]);
-        assert_eq!(shares(&[30, 90], 100, EvictionPolicy::AllKeysLfu), [50, 70]);
-        assert_eq!(shares(&[10, 90], 100, EvictionPolicy::NoEviction), [10, 90]);
-    }
-
-    #[test]
-    fn a_lower_limit_cuts_all_in_proportion() {
-        assert_eq!(shares(&[20, 80], 50, EvictionPolicy::NoEviction), [10, 40]);
-        assert_eq!(shares(&[20, 80], 50, EvictionPolicy::AllKeysLru), [25, 30]);
-    }
-
-    proptest! {
-        #[test]
-        fn without_a_policy_for_all_keys_the_shares_are_within_the_limit(
-            taken in prop::collection::vec(0..u64::MAX >> 8, 1..9), limit in 1..u64::MAX >> 8,
-        ) {
-            let sum: u64 = shares(&taken, limit, EvictionPolicy::NoEviction).iter().sum();
-            prop_assert!(sum <= limit + taken.len() as u64, "{sum}");
-        }
-
-        #[test]
-        fn cores_that_take_what_they_may_come_to_the_limit(
-            taken in prop::collection::vec(0..1000u64, 1..9), limit in 1000..100_000u64,
-        ) {
-            for policy in [EvictionPolicy::NoEviction, EvictionPolicy::AllKeysLru] {
-                let mut taken = taken.clone();
-                (0..200).for_each(|_| taken = shares(&taken, limit, policy));
-                let sum: u64 = taken.iter().sum();
-                prop_assert!(sum.abs_diff(limit) <= 2 * taken.len() as u64, "{taken:?}");
-            }
-        }
+    fn a_core_sees_what_the_others_have_taken_once_in_a_turn() {
+        let common = Common::new(3);
+        let mut cores: Vec<Shares> = (0..3).map(|core| Shares::new(&common, CoreId(core))).collect();
+        let taken = |keys, evictable| Taken { keys, clients: 1, largest_client: keys, evictable };
+        cores[1].show(taken(10, false));
+        cores[2].show(taken(20, true));
+        let both = Taken { keys: 30, clients: 2, largest_client: 20, evictable: true };
+        assert_eq!((cores[0].others(), cores[0].others().bytes()), (both, 32));
+        cores[1].show(taken(15, false));
+        assert_eq!((cores[0].others().keys, cores[0].look().keys), (30, 35));
+        cores[2].show(taken(21, true));
+        cores[0].show(taken(1, true));
+        assert_eq!((cores[0].others().keys, cores[0].of(CoreId(0)).keys), (36, 1));
     }
 }

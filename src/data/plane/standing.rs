@@ -66,7 +66,7 @@ impl Plane {
         if flags & flag::WRITE != 0 || command.spec.full_name() == "ping" {
             self.admit_to_disk()?;
         }
-        if standing.replica && self.settings.replica_read_only && flags & flag::WRITE != 0 {
+        if standing.is_read_only() && self.settings.replica_read_only && flags & flag::WRITE != 0 {
             return Err(Error::new("READONLY You can't write against a read only replica."));
         }
         let stale = standing.replica && !standing.link_up && !self.settings.replica_serve_stale_data;

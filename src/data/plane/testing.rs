@@ -6,6 +6,7 @@
 use super::client::{ClientRef, NO_SEGMENT};
 use super::message::{Answer, Inquiry, Message, Peer, SnapshotPart};
 use super::migrate::{Errand, Report};
+use super::share::Common;
 use super::{Action, NodeFacts, Now, Plane, PlaneOptions};
 use crate::base::ids::CoreId;
 use crate::base::limits::SLOTS;
@@ -60,6 +61,7 @@ impl Node {
         // No bus core saves what FLUSHALL leaves here: it is answered at once.
         let settings = Arc::new(Settings { has_save_points: false, ..settings });
         let topology = Arc::new(topology(cores));
+        let common = Common::new(cores);
         let plane = |core: usize| {
             let hasher = KeyHasher::new(0);
             let options = PlaneOptions {
@@ -70,6 +72,7 @@ impl Node {
                 seed: 1,
                 wall_clock: || START * 1000,
                 facts: Arc::new(facts()),
+                common: common.clone(),
             };
             let store = Store::new(StoreOptions { databases: settings.databases, hasher, ..StoreOptions::default() });
             let mut plane = Plane::new(options, settings.clone(), topology.clone(), &REGISTRY, store);
@@ -217,6 +220,7 @@ impl Node {
     fn end_turn(&mut self, core: usize) {
         let cores = self.planes.len();
         let plane = &mut self.planes[core];
+        plane.show_taken();
         plane.tell_changes();
         plane.flush_hops();
         plane.flush_log();

@@ -5,14 +5,14 @@
 
 use super::client::{Client, ClientRef, Hold, Session};
 use super::message::Message;
+use super::weight::Weight;
 use super::{Action, Plane};
-use crate::base::ids::{ClientId, CoreId};
+use crate::base::heap;
+use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::base::notify::Class;
-use crate::contract::settings::EvictionPolicy;
-use crate::data::command::spec::flag;
 use crate::data::exec::Event;
-use crate::data::store::{Removed, Store};
+use crate::data::store::Removed;
 use bumpalo::Bump;
 
 /// Samples a rate is the mean of, as Redis's 16 of 100 ms.
@@ -29,8 +29,6 @@ pub struct Upkeep {
     more_to_expire: bool,
     /// Whether the graveyard holds memory to free.
     more_to_free: bool,
-    /// Whether the store may be above its share of `maxmemory`.
-    more_to_evict: bool,
     /// How many keys of this core's store have readers, as the other cores were told.
     pub(super) readers_told: usize,
 }
@@ -43,7 +41,7 @@ impl Upkeep {
     }
 
     fn has_more(&self) -> bool {
-        self.more_to_expire || self.more_to_free || self.more_to_evict
+        self.more_to_expire || self.more_to_free
     }
 
     fn sample(&mut self, now_ns: u64, totals: [u64; 3]) {
@@ -97,6 +95,7 @@ impl Plane {
         self.check_clients();
         self.upkeep.more_to_expire = true;
         self.upkeep.more_to_free = true;
+        self.room.forget_denial();
         self.evict_soon();
         self.idle_work()
     }
@@ -111,7 +110,7 @@ impl Plane {
             return false;
         }
         self.make_part();
-        if !self.upkeep.has_more() {
+        if !self.upkeep.has_more() && !self.room.look {
             return self.wants_parts();
         }
         let started = (self.options.clock)();
@@ -121,6 +120,9 @@ impl Plane {
         if self.upkeep.more_to_expire {
             let (store, budget) = (self.stores.home_mut(), limits::EXPIRE_PER_TURN * effort);
             self.upkeep.more_to_expire = self.active_expire && !paused && store.expire_some(now, budget);
+            if self.upkeep.more_to_expire {
+                heap::sort_what_is_freed();
+            }
             let took = (self.options.clock)().saturating_sub(started) / 1_000_000;
             self.latency.record("expire-cycle", took, self.settings.latency_monitor_threshold, now);
         }
@@ -128,63 +130,14 @@ impl Plane {
             self.upkeep.more_to_free = self.stores.home_mut().reclaim(limits::RECLAIM_PER_TURN);
         }
         self.settle_removed();
-        if self.upkeep.more_to_evict {
+        if self.room.look {
             let before = self.stores.home().stats.evicted;
             self.make_room(self.core());
-            self.upkeep.more_to_evict = self.stores.home().stats.evicted - before >= limits::EVICT_PER_COMMAND as u64;
+            self.room.look = self.stores.home().stats.evicted - before >= limits::EVICT_PER_COMMAND as u64;
         }
         let took = (self.options.clock)().saturating_sub(started);
         self.stats.longest_upkeep_ns = self.stats.longest_upkeep_ns.max(took);
-        self.upkeep.has_more() || self.wants_parts()
-    }
-
-    /// Looks before the turn is over whether keys have to be evicted.
-    #[inline]
-    pub(super) fn evict_soon(&mut self) {
-        self.upkeep.more_to_evict = self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction();
-    }
-
-    /// Whether there is no room for a command with these flags on the stores of `cores`, even after eviction.
-    #[inline]
-    pub(super) fn lacks_room(&mut self, flags: u32, cores: &[CoreId]) -> bool {
-        if flags & flag::DENYOOM == 0 {
-            return false;
-        }
-        // What the command adds may be too much.
-        self.evict_soon();
-        !self.leaves_eviction()
-            && (self.settings.maxmemory != 0 || self.is_nearly_full(cores))
-            && !self.make_room_on(cores)
-    }
-
-    #[inline]
-    fn is_nearly_full(&mut self, cores: &[CoreId]) -> bool {
-        cores.iter().any(|core| self.stores.at(*core).is_some_and(|store| store.is_nearly_full()))
-    }
-
-    fn make_room_on(&mut self, cores: &[CoreId]) -> bool {
-        if cores.iter().all(|core| self.make_room(*core)) {
-            return true;
-        }
-        // Clients may have taken their replies, or left, since the last tick.
-        self.count_weights();
-        cores.iter().all(|core| self.make_room(*core))
-    }
-
-    /// Whether evicting is the primary's business.
-    fn leaves_eviction(&self) -> bool {
-        self.standing.replica && self.settings.replica_ignore_maxmemory
-    }
-
-    /// Evicts until core `core` is within its share of `maxmemory`; whether there is room for a write.
-    fn make_room(&mut self, core: CoreId) -> bool {
-        let share = self.share_of_keys(core);
-        let policy = self.settings.maxmemory_policy;
-        let (samples, now) = (self.settings.maxmemory_samples, self.now.unix_ms);
-        let Some(store) = self.stores.at(core) else { return true };
-        let room = make_room_in(store, share, policy, samples, now);
-        self.settle_removed();
-        room
+        self.upkeep.has_more() || self.room.look || self.wants_parts()
     }
 
     /// Announces keys that expired or were evicted.
@@ -214,8 +167,8 @@ impl Plane {
                 self.close(reference.index);
             }
         }
-        self.weigh_all();
-        self.tell_taken();
+        self.count_weights();
+        self.evict_clients();
     }
 
     /// Whether a client owes its closing to `client-output-buffer-limit`; `fresh`: bytes of replies that are about to
@@ -279,7 +232,7 @@ impl Plane {
         self.stop_waiting_for_bus(at);
         let reference = self.clients[at].reference;
         if let Some(client) = self.clients.remove(reference) {
-            self.weights.total = self.weights.total.saturating_sub(client.weight);
+            self.weights.replace(client.weight, Weight::default());
         }
     }
 
@@ -319,23 +272,4 @@ impl Plane {
     pub fn take_outgoing(&mut self) -> Vec<(super::message::Peer, Message)> {
         std::mem::take(&mut self.outgoing)
     }
-}
-
-/// Frees and evicts until `store` is within `share`, a bounded number of steps; whether there is room, or will be.
-fn make_room_in(store: &mut Store, share: u64, policy: EvictionPolicy, samples: usize, now: u64) -> bool {
-    let fits = |store: &Store| store.used_bytes() as u64 <= share && !store.is_nearly_full();
-    for _ in 0..limits::EVICT_PER_COMMAND {
-        if fits(store) {
-            return true;
-        }
-        // What was deleted counts until it is freed, so that goes first.
-        let more = store.reclaim(limits::RECLAIM_PER_TURN);
-        if more || fits(store) {
-            continue;
-        }
-        if policy == EvictionPolicy::NoEviction || !store.evict_one(policy, samples, now) {
-            return false;
-        }
-    }
-    true
 }

@@ -1,11 +1,13 @@
 //! The memory of clients, and `maxmemory-clients`: the largest clients are closed until the rest fit.
 //!
-//! Owned by the data core. While there is such a limit, or one for all memory (`maxmemory`), the clients that got input or output in a turn are weighed, so that a
-//! client which grows is closed in the turn in which it is too large. All cores have one limit (see [`super::share`]): one
-//! whose clients are not the largest leaves it to the others, which hear of them within a tick.
+//! Owned by the data core. While there is such a limit, or one for all memory (`maxmemory`), the clients that got input or
+//! output in a turn are weighed, so that a client which grows is closed in the turn in which it is too large. All cores
+//! have one limit. Clients are classed by size, as in Redis: the core with clients of the largest class goes first, and of
+//! two such cores the one with the higher number. A core that is not the first tells the one that is.
 
 use super::Plane;
 use super::client::ClientRef;
+use super::message::{Message, Notice};
 
 /// What this core's clients weigh.
 #[derive(Default)]
@@ -14,8 +16,50 @@ pub struct Weights {
     pub matter: bool,
     /// Bytes of memory of all of them, as last weighed.
     pub total: u64,
+    /// How many may be evicted, by [`class`].
+    classes: Classes,
     /// Those that have to be weighed again.
     changed: Vec<ClientRef>,
+}
+
+struct Classes([u32; u64::BITS as usize + 1]);
+
+impl Default for Classes {
+    fn default() -> Classes {
+        Classes([0; u64::BITS as usize + 1])
+    }
+}
+
+/// What a client weighed when it was last weighed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Its bytes of memory.
+    pub bytes: u64,
+    /// Whether it counts among those that may be evicted.
+    evictable: bool,
+}
+
+/// The class of so many bytes: within one, the largest is less than twice as large as the smallest.
+pub fn class(bytes: u64) -> u64 {
+    u64::from(u64::BITS - bytes.leading_zeros())
+}
+
+impl Weights {
+    /// The class of the largest client that may be evicted; 0: there is none.
+    pub fn largest(&self) -> u64 {
+        self.classes.0.iter().rposition(|clients| *clients > 0).unwrap_or(0) as u64
+    }
+
+    /// A client that weighed `before` weighs `now`.
+    pub(super) fn replace(&mut self, before: Weight, now: Weight) {
+        self.total = (self.total + now.bytes).saturating_sub(before.bytes);
+        if before.evictable {
+            self.classes.0[class(before.bytes) as usize] -= 1;
+        }
+        if now.evictable {
+            self.classes.0[class(now.bytes) as usize] += 1;
+        }
+    }
 }
 
 impl Plane {
@@ -54,12 +98,6 @@ impl Plane {
         }
     }
 
-    /// Weighs all clients, and closes the largest if they are too large.
-    pub(super) fn weigh_all(&mut self) {
-        self.count_weights();
-        self.evict_clients();
-    }
-
     /// Weighs all clients.
     pub(super) fn count_weights(&mut self) {
         for client in self.clients.references() {
@@ -69,36 +107,76 @@ impl Plane {
 
     fn weigh_now(&mut self, client: ClientRef) {
         if let Some(client) = self.clients.get_mut(client) {
-            let weight = client.memory() as u64;
-            self.weights.total = (self.weights.total + weight).saturating_sub(client.weight);
-            client.weight = weight;
+            let weight = Weight { bytes: client.memory() as u64, evictable: !client.session.no_evict };
+            self.weights.replace(std::mem::replace(&mut client.weight, weight), weight);
         }
     }
 
-    /// What the largest client weighs that may be evicted.
-    pub(super) fn largest_client(&self) -> u64 {
-        let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
-        evictable.map(|client| client.weight).max().unwrap_or(0)
-    }
-
-    /// Closes the largest clients of all cores, if they are this core's, until the rest are within `maxmemory-clients`.
+    /// Closes the largest clients of the node, if they are this core's, until the rest are within `maxmemory-clients`.
     pub(super) fn evict_clients(&mut self) {
-        let (core, limit) = (self.core(), self.settings.maxmemory_clients);
-        let others = self.shares.clients_of_others(core);
-        if limit == 0 || self.weights.total + others <= limit {
+        let limit = self.settings.maxmemory_clients;
+        if limit == 0 {
             return;
         }
-        let evictable = self.clients.iter().filter(|client| !client.session.no_evict);
-        let mut sizes: Vec<(u64, u32)> = evictable.map(|client| (client.weight, client.reference.index)).collect();
+        let others = self.shares.look();
+        if self.weights.total + others.clients <= limit {
+            return;
+        }
+        let evictable = self.clients.iter().filter(|client| client.weight.evictable);
+        let mut sizes: Vec<(u64, u32)> =
+            evictable.map(|client| (client.weight.bytes, client.reference.index)).collect();
         sizes.sort_unstable();
-        while let (true, Some((weight, at))) = (self.weights.total + others > limit, sizes.pop()) {
-            if !self.shares.is_largest(core, weight) {
+        while let (true, Some((bytes, at))) = (self.weights.total + others.clients > limit, sizes.pop()) {
+            if !self.goes_first(class(bytes)) {
                 break;
             }
             log::info!("Evicting client: {}", self.client_line(at));
             self.stats.evicted_clients += 1;
             self.close(at);
         }
-        self.tell_taken();
+        if self.weights.total + others.clients > limit {
+            self.pass_client_eviction_on();
+        }
+    }
+
+    /// Whether clients of this class go before those of all other cores.
+    fn goes_first(&self, class: u64) -> bool {
+        let me = self.core();
+        self.shares.of_others().all(|(core, taken)| (class, me) > (taken.largest_client, core))
+    }
+
+    /// Tells the core whose clients go first, if it is another one.
+    fn pass_client_eviction_on(&mut self) {
+        let first = self.shares.of_others().map(|(core, taken)| (taken.largest_client, core)).max();
+        if let Some((class, core)) = first
+            && class > 0
+            && !self.goes_first(self.weights.largest())
+        {
+            self.send(core.into(), Message::Tell(Notice::EvictClients));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_of_clients_less_than_twice_as_large() {
+        assert_eq!([0, 1, 2, 3, 4, 1 << 20, u64::MAX].map(class), [0, 1, 2, 2, 3, 21, 64]);
+    }
+
+    #[test]
+    fn weights_know_the_largest_that_may_be_evicted() {
+        let mut weights = Weights::default();
+        let (small, large) = (Weight { bytes: 10, evictable: true }, Weight { bytes: 1000, evictable: true });
+        let spared = Weight { evictable: false, ..large };
+        weights.replace(Weight::default(), small);
+        weights.replace(Weight::default(), large);
+        assert_eq!((weights.total, weights.largest()), (1010, class(1000)));
+        weights.replace(large, spared);
+        assert_eq!((weights.total, weights.largest()), (1010, class(10)));
+        weights.replace(small, Weight::default());
+        assert_eq!((weights.total, weights.largest()), (1000, 0));
     }
 }

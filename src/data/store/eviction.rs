@@ -43,6 +43,14 @@ impl Store {
         evicted
     }
 
+    /// Whether there is, about, a key that this policy may delete.
+    pub fn has_victims(&self, policy: EvictionPolicy) -> bool {
+        self.databases.iter().any(|database| match needs_deadline(policy) {
+            true => !database.volatile.is_empty(),
+            false => policy != EvictionPolicy::NoEviction && database.len() > 0,
+        })
+    }
+
     /// Any key of the next database that has one.
     fn random_victim(&mut self, volatile: bool) -> Option<(usize, u32)> {
         for _ in 0..self.databases.len() {

@@ -97,6 +97,12 @@ impl Stores {
         self.lent += usize::from(core != self.home);
     }
 
+    /// Whether stores of other cores are here.
+    #[inline(always)]
+    pub fn has_lent(&self) -> bool {
+        self.lent > 0
+    }
+
     /// Whether keys are gone from a store that is here though no command deleted them, or somebody is to be told of
     /// keys that have changed.
     #[inline(always)]

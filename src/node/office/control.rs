@@ -7,7 +7,8 @@
 //! moved in half a dozen commands, one after the other.
 //!
 //! When a write fails, the rest of its list is dropped (a vote does not leave, a command is answered with an error) and
-//! the control plane is told, so that it tries again.
+//! the control plane is told, so that it tries again, and refuses commands that would change something until it has
+//! succeeded. (redis-server ends when it can't write the file.)
 
 use super::config::link_settings;
 use super::{NodeOffice, Then, answer, now};
@@ -20,6 +21,7 @@ use crate::data::plane::message::{Answer, BusCommand, Inquiry, Message, Notice, 
 use crate::node::saver::{Outlives, Saver};
 use crate::resp::{Error, Reply};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 /// The control plane with its file.
@@ -39,6 +41,8 @@ pub struct ClusterDesk {
     written: u64,
     /// The last list whose text is on the disk.
     saved: u64,
+    /// When it was last said that texts can't be written, ms, if they can't.
+    complained: Option<u64>,
 }
 
 /// What one call of the control plane decided.
@@ -77,7 +81,17 @@ impl ClusterDesk {
     /// A desk for `cluster`, whose configuration `saver` writes.
     pub fn new(cluster: Cluster, saver: Saver) -> ClusterDesk {
         let lists = VecDeque::new();
-        ClusterDesk { cluster, saver, lists, last: 0, unsaved: None, saving: None, written: 0, saved: 0 }
+        ClusterDesk {
+            cluster,
+            saver,
+            lists,
+            last: 0,
+            unsaved: None,
+            saving: None,
+            written: 0,
+            saved: 0,
+            complained: None,
+        }
     }
 
     /// Adds a list.
@@ -98,13 +112,17 @@ impl ClusterDesk {
         if let Some(result) = self.saver.result() {
             match (result, self.saving.take()) {
                 (Ok(()), Some((through, outlives))) => {
+                    self.cluster.saved();
+                    if self.complained.take().is_some() {
+                        log::info!("The cluster configuration file is written again");
+                    }
                     self.written = through;
                     if outlives == Outlives::Machine {
                         self.saved = through;
                     }
                 }
                 (Err(error), saving) => {
-                    log::error!("The cluster configuration file can't be written: {error}");
+                    self.complain(&error);
                     failed = saving.map(|(through, _)| through);
                 }
                 (Ok(()), None) => {}
@@ -116,6 +134,16 @@ impl ClusterDesk {
         failed
     }
 
+    /// Says that a text could not be written, once a minute: it is tried again all the time.
+    fn complain(&mut self, error: &io::Error) {
+        const MINUTE: u64 = 60_000;
+        let now = now().mono_ms;
+        if self.complained.is_none_or(|last| now >= last + MINUTE) {
+            self.complained = Some(now);
+            log::error!("The cluster configuration file can't be written: {error}. It is tried again.");
+        }
+    }
+
     /// Has a text written, if one is wanted. It holds what all lists up to now have decided.
     pub(super) fn save_rest(&mut self) {
         if let Some(outlives) = self.unsaved.take() {
@@ -124,6 +152,10 @@ impl ClusterDesk {
         }
     }
 }
+
+/// What is told to the one whose change met a disk that takes nothing: later ones are refused before they change anything.
+const NOT_SAVED: &str =
+    "ERR the cluster configuration file can't be written: the change takes effect when it can; see the log";
 
 fn figures(bytes: u64) -> LinkFigures {
     LinkFigures { writing: bytes > 0, send_buffer_allocated: bytes, send_buffer_used: bytes }
@@ -247,7 +279,7 @@ impl NodeOffice {
         desk.cluster.save_failed();
         let waited = desk.lists.pop_front_if(|list| list.number <= failed);
         if let Some(List { then: Then::Reply(to, number, _), .. }) = waited {
-            let error = Error::new("ERR the cluster configuration file can't be written; see the log");
+            let error = Error::new(NOT_SAVED);
             outgoing.push((to, Message::Answer(number, Answer::Reply(Err(error)))));
         }
     }

@@ -324,6 +324,7 @@ impl NodeOffice {
                 desk.connections.remove(link);
                 outgoing.streams.push(StreamCommand::Close(link));
             }
+            Action::HearOut(link) => outgoing.streams.push(StreamCommand::HearOut(link)),
             Action::Pause(link, pause) => outgoing.streams.push(StreamCommand::Pause(link, pause)),
             Action::Empty => self.empty(&Inquiry::Flush(Scope::All), outgoing),
             Action::BeginLoad { spooled } => self.begin_load(spooled, outgoing),

@@ -10,22 +10,31 @@ impl Replication {
     pub fn follow(&mut self, primary: Option<(String, u16)>) {
         let before = self.upstream.take();
         let was_primary = before.is_none();
-        if let Some(upstream) = &before {
-            self.drop_link(upstream);
-        }
         self.upstream = match (before, primary) {
             (None, None) => return,
-            (Some(before), None) => Some(Upstream { leaving: true, state: State::Idle, link: None, ..before }),
+            (Some(before), None) if before.is_up() => {
+                if !before.leaving {
+                    self.actions.extend(before.link.map(Action::HearOut));
+                }
+                Some(Upstream { leaving: true, ..before })
+            }
+            (Some(before), None) => {
+                self.drop_link(&before);
+                Some(Upstream { leaving: true, state: State::Idle, link: None, ..before })
+            }
             (None, Some((host, port))) => Some(Upstream::new(host, port, self.now)),
             // What is under way belongs to the data that the new primary is asked to go on from.
-            (Some(before), Some((host, port))) => Some(Upstream {
-                consistent: before.consistent,
-                under_way: before.under_way,
-                pieces: before.pieces,
-                feed: Feed::new(before.db),
-                db: before.db,
-                ..Upstream::new(host, port, self.now)
-            }),
+            (Some(before), Some((host, port))) => {
+                self.drop_link(&before);
+                Some(Upstream {
+                    consistent: before.consistent,
+                    under_way: before.under_way,
+                    pieces: before.pieces,
+                    feed: Feed::new(before.db),
+                    db: before.db,
+                    ..Upstream::new(host, port, self.now)
+                })
+            }
         };
         if let Some(upstream) = self.upstream() {
             if was_primary {

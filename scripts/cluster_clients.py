@@ -1,0 +1,221 @@
+"""Clients of a cluster that know what they were told, for `cluster-soak`: whatever befalls the cluster meanwhile, nothing
+that was acknowledged may be lost, nothing may be done twice, and no error may come that the protocol does not define.
+
+Three kinds: one of our own, which knows of each command whether it was done, not done, or may have been; redis-py, whose
+own retries would count twice, so that it adds members to sets, each once; memtier_benchmark, if it is installed.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+
+from cluster import slot_of
+from node import Connection, require
+
+COUNTERS = 400
+SETS = 200
+REDIRECTIONS = 10
+REPLY_SECONDS = 60
+PAUSE_SECONDS = 0.002  # after each piece of work: the cluster, not its clients, is to be what is busy
+# What a client of a cluster has to know: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
+DEFINED = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING")
+
+
+class Client(threading.Thread):
+    """A client at work until it is stopped. `done` counts what was acknowledged, `strange` what must not happen; `wrong`
+    tells, when all is quiet, what is wrong with the data."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.done, self.strange, self.stopping = 0, Counter(), False
+
+    def run(self):
+        try:
+            while not self.stopping:
+                self.work()
+                time.sleep(PAUSE_SECONDS)
+        except Exception as error:  # whatever it is: a thread that ended in silence would seem to be content
+            self.strange[f"it ended with {error!r}"] += 1
+
+    def stop(self):
+        self.stopping = True
+        self.join(90)
+        if self.is_alive():
+            self.strange["it is stuck"] += 1
+
+
+class Counting(Client):
+    """Counts up counters of its own, each INCR sent once, following redirections."""
+
+    kind = "counting"
+
+    def __init__(self, number, ports):
+        super().__init__()
+        self.random, self.number, self.ports = random.Random(number), number, ports
+        self.connections, self.owners = {}, {}
+        # By key: INCRs that were done, and that may have been: their connection ended before the reply.
+        self.known, self.unsure = Counter(), Counter()
+
+    def work(self):
+        key = f"counter:{self.number}:{self.random.randrange(COUNTERS)}"
+        try:
+            if self.count(key):
+                self.known[key] += 1
+                self.done += 1
+                return
+        except OSError as error:
+            self.unsure[key] += 1
+            if isinstance(error, TimeoutError):
+                self.strange[f"no reply in {REPLY_SECONDS} s"] += 1
+        # Somebody else may own the slot by now, but it takes him a while.
+        self.owners.pop(slot_of(key), None)
+        time.sleep(0.05)
+
+    def count(self, key):
+        """Whether it was done; OSError: it may have been."""
+        port, asking = self.owners.get(slot_of(key)) or self.random.choice(self.ports), False
+        for _ in range(REDIRECTIONS):
+            connection = self.connection(port)
+            if not connection:
+                return False
+            try:
+                if asking:
+                    connection.call("ASKING")
+                connection.call("INCR", key)
+                if not asking:
+                    self.owners[slot_of(key)] = port
+                return True
+            except RuntimeError as error:
+                word, *rest = str(error).split()
+                asking = word == "ASK"
+                if word not in ("MOVED", "ASK"):
+                    if word not in DEFINED:
+                        self.strange[str(error)] += 1
+                    return False
+                port = int(rest[1].rpartition(":")[2])
+            except OSError:
+                self.connections.pop(port).close()
+                raise
+        return False
+
+    def connection(self, port):
+        if port not in self.connections:
+            try:
+                self.connections[port] = Connection(port, timeout=REPLY_SECONDS)
+            except OSError:
+                return None
+        return self.connections[port]
+
+    def wrong(self, ask):
+        """The counters whose value can't be; `ask` gets it."""
+        for key in {**self.known, **self.unsure}:
+            value, least, most = int(ask("GET", key) or 0), self.known[key], self.known[key] + self.unsure[key]
+            if not least <= value <= most:
+                yield f"{key} is {value}: {least} INCRs were done, {self.unsure[key]} may have been"
+
+
+class Library(Client):
+    """redis-py as it comes, with its own redirections and retries: it adds members to sets, each member once."""
+
+    kind = "redis-py"
+
+    def __init__(self, port):
+        super().__init__()
+        self.redis = require("redis")
+        self.client = self.redis.RedisCluster(host="127.0.0.1", port=port)
+        self.added, self.errors, self.turn = {}, 0, 0
+
+    def work(self):
+        self.turn += 1
+        try:
+            self.write_and_read()
+            self.add_members()
+        except (self.redis.RedisError, OSError) as error:
+            self.errors += 1
+            if not self.is_defined(error):
+                self.strange[f"{type(error).__name__}: {str(error)[:150]}"] += 1
+            time.sleep(0.1)
+
+    def is_defined(self, error):
+        """Whether this is of the network, of the protocol, or that redis-py gave up following it."""
+        errors = self.redis.exceptions
+        kinds = (OSError, errors.ConnectionError, errors.TimeoutError, errors.ClusterError, errors.RedisClusterException)
+        return isinstance(error, kinds) or str(error).removeprefix("-").startswith(DEFINED)
+
+    def write_and_read(self):
+        key, value = f"py:{self.turn % 3000}", f"value {self.turn}".encode()
+        self.client.set(key, value)
+        found = self.client.get(key)
+        if found != value:
+            self.strange[f"{key} holds {found} in place of {value}, which was acknowledged"] += 1
+        self.done += 2
+
+    def add_members(self):
+        pipe, turns = self.client.pipeline(), range(self.turn * 20, self.turn * 20 + 20)
+        for member in turns:
+            pipe.sadd(f"set:{member % SETS}", member)
+        pipe.execute()
+        for member in turns:
+            self.added.setdefault(f"set:{member % SETS}", set()).add(str(member))
+        self.done += len(turns)
+
+    def wrong(self, ask):
+        """The sets that lack members, or have some that nobody added."""
+        for key, added in self.added.items():
+            found = set(ask("SMEMBERS", key) or ())
+            if missing := added - found:
+                yield f"{key} lacks {len(missing)} of {len(added)} members: {sorted(missing)[:3]}"
+            if strange := [member for member in found if int(member) % SETS != int(key.partition(":")[2]) or int(member) >= self.turn * 20 + 20]:
+                yield f"{key} has members that were never added: {strange[:3]}"
+
+
+class Memtier(Client):
+    """memtier_benchmark in cluster mode, which prints each error it is told. It does not always survive the end of a
+    connection: then it is started again."""
+
+    kind = "memtier_benchmark"
+
+    @staticmethod
+    def program():
+        return os.environ.get("MEMTIER") or shutil.which("memtier_benchmark")
+
+    def __init__(self, port, folder):
+        super().__init__()
+        self.port, self.path, self.last = port, folder / "memtier", 0
+
+    def work(self):
+        command = [self.program(), "-s", "127.0.0.1", "-p", str(self.port), "-t", "1", "-c", "4", "--cluster-mode", "--pipeline", "4", "--test-time", "3000"]
+        command += ["--key-maximum", "20000", "--ratio", "1:1", "--rate-limiting", "50", "--hide-histogram"]
+        with open(self.path, "wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out)
+        while process.poll() is None and not self.stopping:
+            time.sleep(0.2)
+            self.count()
+        process.kill()
+        process.wait()
+        for line in self.lines():
+            told = line.partition("handle error response: ")[2].removeprefix("-")
+            if told and not told.startswith(DEFINED):
+                self.strange[told] += 1
+
+    def lines(self):
+        return self.path.read_text(errors="replace").replace("\r", "\n").splitlines()
+
+    def count(self):
+        """It tells now and then how much it has done, from 0 again when all its connections had ended."""
+        told = [re.search(r"(\d+) ops,", line) for line in self.lines()[-3:]]
+        now = max((int(found[1]) for found in told if found), default=0)
+        self.done += now - self.last if now >= self.last else now
+        self.last = now
+
+    def wrong(self, _):
+        """It does not look into what it reads."""
+        return ()
+
+    def __str__(self):
+        return f"memtier_benchmark, which said {self.lines()[-6:]},"
