@@ -1,5 +1,6 @@
 //! Names and numbers everything else is built on. Imports nothing of ours; owned by no thread.
 
+pub mod chunks;
 pub mod double;
 pub mod environment;
 pub mod glob;

@@ -117,15 +117,11 @@ impl Arena {
     /// The same, over at most `most` bytes.
     fn within(most: usize) -> Arena {
         let pages = Pages::reserve(most, LEAST.min(most)).expect("the system refuses to reserve memory for the data");
-        let mut arena = Arena {
-            pages,
-            runs: Vec::new(),
-            rooms: [NONE; CLASSES],
-            warm: Vec::new(),
-            cold: Vec::new(),
-            live: 0,
-            touched: 0,
-        };
+        // Room for all runs there can be: pages that are not written cost nothing, and growing would copy megabytes.
+        let mut runs = Vec::new();
+        let _ = runs.try_reserve_exact(pages.len() / RUN);
+        let mut arena =
+            Arena { pages, runs, rooms: [NONE; CLASSES], warm: Vec::new(), cold: Vec::new(), live: 0, touched: 0 };
         arena.clear();
         arena
     }
@@ -276,7 +272,7 @@ impl Arena {
 
     /// What the bookkeeping itself takes.
     pub fn overhead(&self) -> usize {
-        self.runs.capacity() * size_of::<Run>() + (self.warm.capacity() + self.cold.capacity()) * size_of::<u32>()
+        self.runs.len() * size_of::<Run>() + (self.warm.capacity() + self.cold.capacity()) * size_of::<u32>()
     }
 
     /// Makes an empty run one of `class` and lists it.

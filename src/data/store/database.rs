@@ -7,6 +7,7 @@ use super::arena::Arena;
 use super::parts::Parts;
 use super::slab::Slab;
 use super::table::{FULL, PLACES, Place, SlotTable};
+use crate::base::chunks::Chunks;
 use crate::base::limits::SLOTS;
 use crate::base::random::Random;
 
@@ -23,7 +24,7 @@ pub struct Database {
     /// Keys in each group of slots.
     groups: Vec<u32>,
     /// Handles of the entries with deadlines; each entry knows its position here.
-    pub volatile: Vec<u32>,
+    pub volatile: Chunks<u32>,
     len: usize,
     /// Milliseconds that keys with deadlines have left, on average: an estimate that expiry keeps.
     pub average_ttl: u64,
@@ -37,7 +38,7 @@ impl Database {
 
     /// Bytes that grow with the keys, beside the arena. The array of tables does not, and no eviction frees it.
     pub fn bookkeeping(&self) -> usize {
-        self.volatile.capacity() * size_of::<u32>()
+        self.volatile.bytes()
     }
 
     /// The table that has the keys of `slot` with `hash`; `None`: there is none.
@@ -157,7 +158,7 @@ impl Database {
     }
 
     /// Gives up all tables, and the list of keys with deadlines.
-    pub fn dissolve(self) -> (Vec<SlotTable>, Vec<u32>) {
+    pub fn dissolve(self) -> (Vec<SlotTable>, Chunks<u32>) {
         let mut tables = self.tables;
         let mut divided = self.divided;
         while let Some(parts) = divided.pop() {

@@ -5,7 +5,8 @@
 use super::outside::Outside;
 use super::table::SlotTable;
 use super::{Object, Slab, Store};
-use crate::base::limits;
+use crate::base::chunks::Chunks;
+use crate::base::{heap, limits};
 use crate::data::rdb::frozen::Frozen;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ const NODES: usize = 64;
 const PIECE: usize = limits::FREED_AT_ONCE;
 /// How many entries or objects are freed in one step.
 const ENTRIES: usize = 256;
+/// How many chunks of a list are freed in one step.
+const CHUNKS: usize = 64;
 /// How many empty tables are passed in one step.
 const TABLES: usize = 4096;
 
@@ -35,7 +38,7 @@ pub struct Graveyard {
     slabs: Vec<Outside>,
     long_keys: Vec<Slab<Box<[u8]>>>,
     /// Lists of volatile keys, of databases that were flushed.
-    lists: Vec<Vec<u32>>,
+    lists: Vec<Chunks<u32>>,
     /// Tables that have nothing in the arena any more.
     tables: Vec<Vec<SlotTable>>,
 }
@@ -71,8 +74,8 @@ impl Graveyard {
     }
 
     /// Leaves a list of volatile keys to be freed.
-    pub fn bury_list(&mut self, list: Vec<u32>) {
-        if list.capacity() > 0 {
+    pub fn bury_list(&mut self, list: Chunks<u32>) {
+        if !list.is_empty() {
             self.lists.push(list);
         }
     }
@@ -82,6 +85,19 @@ impl Graveyard {
         if !tables.is_empty() {
             self.tables.push(tables);
         }
+    }
+
+    /// Takes over what another one was left.
+    pub fn inherit(&mut self, other: &mut Graveyard) {
+        let Graveyard { objects, frozen, freed, doomed, slabs, long_keys, lists, tables } = other;
+        debug_assert!(doomed.is_empty(), "entries stay with their arena");
+        self.objects.append(objects);
+        self.frozen.append(frozen);
+        self.freed += std::mem::take(freed);
+        self.slabs.append(slabs);
+        self.long_keys.append(long_keys);
+        self.lists.append(lists);
+        self.tables.append(tables);
     }
 
     /// Leaves the slabs of a flushed store to be freed.
@@ -136,9 +152,7 @@ impl Graveyard {
             return true;
         }
         if let Some(list) = self.lists.last_mut() {
-            list.truncate(list.len().saturating_sub(PIECE / size_of::<u32>()));
-            shed(list);
-            if list.is_empty() {
+            if (0..CHUNKS).any(|_| !list.pop_chunk()) {
                 self.lists.pop();
             }
             return true;
@@ -173,8 +187,12 @@ impl Graveyard {
 impl Store {
     /// Frees a little of what was deleted, in at most `steps` steps of well under 200 us each; true: more is left.
     pub fn reclaim(&mut self, steps: usize) -> bool {
-        (0..steps)
-            .all(|_| self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some())
+        let mut step = || self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some();
+        let done = (0..steps).take_while(|_| step()).count();
+        if done > 0 {
+            heap::sort_what_is_freed();
+        }
+        done == steps
     }
 
     /// How much waits to be freed (large values, and what flushed stores have left), and how many large values were freed
@@ -242,13 +260,6 @@ fn shrink(object: &mut Object) -> bool {
         Object::Zset(zset) => !zset.release(ENTRIES),
         Object::Hash(hash) => !hash.release(ENTRIES),
         Object::Stream(stream) => !stream.release(ENTRIES),
-    }
-}
-
-/// Gives memory of a vector that is being emptied back.
-pub fn shed<T>(list: &mut Vec<T>) {
-    if (list.capacity() - list.len()) * size_of::<T>() >= PIECE {
-        list.shrink_to_fit();
     }
 }
 

@@ -126,11 +126,17 @@ impl Store {
         }
     }
 
-    /// Takes over the data of `new`, and returns the old: to be freed where it may take its time. What is watched has
-    /// changed for those who watch it, and what waits for keys goes on waiting. A snapshot stays with the old data.
+    /// Takes over the data of `new`, and returns what is left of the old store: its address space, to be given back where
+    /// that may take its time. What is watched has changed for those who watch it, and what waits for keys goes on waiting.
+    /// Ends a snapshot.
     pub fn replace(&mut self, new: Box<Store>) -> Box<Store> {
         let mut old = new;
         std::mem::swap(self, &mut old);
+        // What it has on the heap is freed from here, like all else: another thread that did so at once would leave as much
+        // to be sorted in the memory that this core takes its own from (`base/heap.rs`).
+        old.snapshot_end();
+        old.flush_all();
+        self.graveyard.inherit(&mut old.graveyard);
         std::mem::swap(&mut self.watches, &mut old.watches);
         std::mem::swap(&mut self.waits, &mut old.waits);
         std::mem::swap(&mut self.tracking, &mut old.tracking);

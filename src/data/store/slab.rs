@@ -1,14 +1,12 @@
 //! Things too large for a cell, each with a number that stays the same while it lives.
 
-/// How many places are had at once. Growing adds a chunk and moves nothing, and leaves no more than a chunk unused.
-const CHUNK: usize = 1024;
+use crate::base::chunks::Chunks;
 
-/// Chunks of places. One that is free holds the default, which is to have no memory of its own.
+/// Places. One that is free holds the default, which is to have no memory of its own.
 pub struct Slab<T> {
-    /// All but the last are full.
-    chunks: Vec<Vec<T>>,
+    places: Chunks<T>,
     /// The numbers of the free places.
-    free: Vec<u32>,
+    free: Chunks<u32>,
 }
 
 impl<T: Default> Default for Slab<T> {
@@ -20,7 +18,7 @@ impl<T: Default> Default for Slab<T> {
 impl<T: Default> Slab<T> {
     /// An empty one, without memory.
     pub const fn new() -> Slab<T> {
-        Slab { chunks: Vec::new(), free: Vec::new() }
+        Slab { places: Chunks::new(), free: Chunks::new() }
     }
 
     /// Keeps `thing`; returns its number.
@@ -31,16 +29,9 @@ impl<T: Default> Slab<T> {
     }
 
     fn append(&mut self, thing: T) -> u32 {
-        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            // The first grows by itself: a store of a few things is to be small.
-            let room = if self.chunks.is_empty() { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
-        }
-        let full = (self.chunks.len() - 1) * CHUNK;
-        let last = self.chunks.last_mut().expect("one was pushed if there was none");
-        let number = full + last.len();
+        let number = self.places.len();
         assert!(number < u32::MAX as usize, "out of memory: four billion large values");
-        last.push(thing);
+        self.places.push(thing);
         number as u32
     }
 
@@ -49,7 +40,7 @@ impl<T: Default> Slab<T> {
     /// # Panics
     /// When there never was such a number, as do the next two: numbers come from entries, which would be corrupt.
     pub fn remove(&mut self, number: u32) -> T {
-        debug_assert!(!self.free.contains(&number) || self.free.len() > 64, "nothing has number {number}");
+        debug_assert!((0..self.free.len().min(64)).all(|at| self.free[at] != number), "nothing has number {number}");
         let thing = std::mem::take(self.get_mut(number));
         self.free.push(number);
         thing
@@ -58,48 +49,41 @@ impl<T: Default> Slab<T> {
     /// What has `number`.
     #[inline]
     pub fn get(&self, number: u32) -> &T {
-        &self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+        &self.places[number as usize]
     }
 
     /// What has `number`, to change.
     #[inline]
     pub fn get_mut(&mut self, number: u32) -> &mut T {
-        &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+        &mut self.places[number as usize]
     }
 
     /// Takes the last place off, whatever it holds. For a slab that is being dismantled: free places are forgotten.
     pub fn pop(&mut self) -> Option<T> {
-        self.free = Vec::new();
-        let last = self.chunks.last_mut()?;
-        let thing = last.pop();
-        if last.is_empty() {
-            self.chunks.pop();
-        }
-        thing
+        self.free.pop();
+        self.places.pop()
     }
 
     /// How many places there are, free ones too.
     pub fn places(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.places.len()
     }
 
     /// Whether no place is left.
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.places.is_empty()
     }
 
     /// Bytes of the places themselves.
     pub fn overhead(&self) -> usize {
-        let Some(last) = self.chunks.last() else { return 0 };
-        let places = (self.chunks.len() - 1) * CHUNK + last.capacity();
-        let lists = self.chunks.capacity() * size_of::<Vec<T>>() + self.free.capacity() * size_of::<u32>();
-        lists + places * size_of::<T>()
+        self.places.bytes() + self.free.bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::chunks::CHUNK;
 
     #[test]
     fn numbers_are_reused_and_never_shared() {

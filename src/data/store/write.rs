@@ -388,17 +388,19 @@ impl Store {
 
     fn add_volatile(&mut self, db: usize, handle: u32) {
         let volatile = &mut self.databases[db].volatile;
-        let before = volatile.capacity();
+        let before = volatile.bytes();
         entry::set_position(self.arena.memory_mut(), handle, volatile.len());
         volatile.push(handle);
-        self.bookkeeping += (volatile.capacity() - before) * size_of::<u32>();
+        self.bookkeeping += volatile.bytes() - before;
     }
 
     fn remove_volatile(&mut self, db: usize, handle: u32) {
         let memory = self.arena.memory_mut();
         let position = entry::position(memory, handle);
         let volatile = &mut self.databases[db].volatile;
+        let before = volatile.bytes();
         volatile.swap_remove(position);
+        self.bookkeeping -= before - volatile.bytes();
         if let Some(&moved) = volatile.get(position) {
             entry::set_position(memory, moved, position);
         }

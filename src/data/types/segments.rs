@@ -1,85 +1,150 @@
 //! A vector in segments, for collections of any size: it never moves more than a few kilobytes when it grows, and a copy
-//! of it costs one count a segment.
+//! of it costs one count for each branch of many segments.
 //!
-//! A copy shares all segments; whichever of the two changes first copies the segment that it changes. That is how a
-//! snapshot has a large collection as it was, while the collection goes on changing. Invariants: all segments but the
-//! only one have `SEGMENT` places, and places behind the last element hold `T::default()`.
+//! ```text
+//! few   [segment segment ...]                                   at most `BRANCH`
+//! many  [branch branch ...]    branch: [segment segment ...]    all but the last have `BRANCH`
+//! ```
+//!
+//! A copy shares all branches and segments; whichever of the two changes first copies the list of the branch and the segment
+//! that it changes. That is how a snapshot has a large collection as it was, while the collection goes on changing.
+//! Invariants: all segments but the only one have `SEGMENT` places, and places behind the last element hold `T::default()`.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// Bytes of a segment beside its elements: the counts of those who share it.
+/// Segments of a branch: as many counts are touched when one that is shared changes.
+const BRANCH: usize = 64;
+/// Bytes of a segment beside its elements, and of a branch: the counts of those who share it.
 const COUNTS: usize = 2 * size_of::<usize>();
 
 /// See the module's description. A segment has `SEGMENT` elements: few where copying one takes long, since a write may
-/// have to copy three segments; many where there are many, since a copy of all costs a count a segment.
+/// have to copy three segments.
 #[derive(Clone, Debug)]
 pub struct Segments<T, const SEGMENT: usize = 128> {
     segments: List<T>,
     len: usize,
 }
 
-/// Most collections have one segment, and need no list of them.
+/// Most collections have one segment, and need no list of them; few need more than a branch.
 #[derive(Clone, Debug)]
 enum List<T> {
     One(Arc<[T]>),
-    Many(Vec<Arc<[T]>>),
+    Few(Vec<Arc<[T]>>),
+    Many(Vec<Arc<Vec<Arc<[T]>>>>),
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        List::Few(Vec::new())
+    }
 }
 
 impl<T> List<T> {
+    fn len(&self) -> usize {
+        match self {
+            List::One(_) => 1,
+            List::Few(list) => list.len(),
+            List::Many(branches) => branches.last().map_or(0, |last| (branches.len() - 1) * BRANCH + last.len()),
+        }
+    }
+
+    #[inline]
+    fn get(&self, number: usize) -> &Arc<[T]> {
+        match self {
+            List::One(only) => only,
+            List::Few(list) => &list[number],
+            List::Many(branches) => &branches[number / BRANCH][number % BRANCH],
+        }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, number: usize) -> &mut Arc<[T]> {
+        match self {
+            List::One(only) => only,
+            List::Few(list) => &mut list[number],
+            List::Many(branches) => &mut Arc::make_mut(&mut branches[number / BRANCH])[number % BRANCH],
+        }
+    }
+
     fn push(&mut self, segment: Arc<[T]>) {
         match self {
-            List::Many(list) if list.is_empty() => *self = List::One(segment),
-            List::Many(list) => list.push(segment),
-            List::One(only) => *self = List::Many(vec![only.clone(), segment]),
+            List::Few(list) if list.is_empty() => *self = List::One(segment),
+            List::One(only) => *self = List::Few(vec![only.clone(), segment]),
+            List::Few(list) if list.len() < BRANCH => list.push(segment),
+            List::Few(list) => *self = List::Many(vec![Arc::new(std::mem::take(list)), Arc::new(vec![segment])]),
+            List::Many(branches) => match branches.last_mut().filter(|last| last.len() < BRANCH) {
+                Some(last) => Arc::make_mut(last).push(segment),
+                None => branches.push(Arc::new(vec![segment])),
+            },
         }
     }
 
     fn pop(&mut self) {
         match self {
-            List::One(_) => *self = List::Many(Vec::new()),
-            List::Many(list) => {
-                list.pop();
-                if list.capacity() > 4 * list.len() + 8 {
-                    list.shrink_to(2 * list.len());
-                }
+            List::One(_) => *self = List::default(),
+            List::Few(list) => pop_from(list),
+            List::Many(branches) => match branches.last_mut().filter(|last| last.len() > 1) {
+                Some(last) => pop_from(Arc::make_mut(last)),
+                None => pop_from(branches),
+            },
+        }
+        self.simplify();
+    }
+
+    /// Takes the last segment away, or the last branch, if others share it.
+    fn pop_shared(&mut self) -> bool {
+        if let List::Many(branches) = self
+            && branches.last().is_some_and(|last| Arc::strong_count(last) > 1)
+        {
+            pop_from(branches);
+            self.simplify();
+            return true;
+        }
+        let last = self.len().checked_sub(1).map(|last| self.get(last));
+        let shared = last.is_some_and(|last| Arc::strong_count(last) > 1);
+        if shared {
+            self.pop();
+        }
+        shared
+    }
+
+    /// Gives it the form for fewer segments, when it has come to that.
+    fn simplify(&mut self) {
+        match self {
+            List::Many(branches) if branches.len() == 1 => {
+                *self = List::Few(branches.pop().map(Arc::unwrap_or_clone).unwrap_or_default());
             }
+            List::Few(list) if list.len() == 1 => *self = list.pop().map_or_else(List::default, List::One),
+            _ => {}
         }
     }
 
     fn heap_bytes(&self) -> usize {
+        let list = |list: &Vec<_>| list.capacity() * size_of::<Arc<[T]>>();
         match self {
             List::One(_) => 0,
-            List::Many(list) => list.capacity() * size_of::<Arc<[T]>>(),
+            List::Few(few) => list(few),
+            List::Many(branches) => {
+                let each = COUNTS + size_of::<Vec<Arc<[T]>>>();
+                let full = branches.len().saturating_sub(1) * BRANCH * size_of::<Arc<[T]>>();
+                let last = branches.last().map_or(0, |last| list(last));
+                branches.capacity() * size_of::<usize>() + branches.len() * each + full + last
+            }
         }
     }
 }
 
-impl<T> Deref for List<T> {
-    type Target = [Arc<[T]>];
-
-    #[inline]
-    fn deref(&self) -> &[Arc<[T]>] {
-        match self {
-            List::One(only) => std::slice::from_ref(only),
-            List::Many(list) => list,
-        }
-    }
-}
-
-impl<T> DerefMut for List<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [Arc<[T]>] {
-        match self {
-            List::One(only) => std::slice::from_mut(only),
-            List::Many(list) => list,
-        }
+/// Takes the last away, and gives back what the list does not need.
+fn pop_from<T>(list: &mut Vec<T>) {
+    list.pop();
+    if list.capacity() > 4 * list.len() + 8 {
+        list.shrink_to(2 * list.len());
     }
 }
 
 impl<T, const SEGMENT: usize> Default for Segments<T, SEGMENT> {
     fn default() -> Self {
-        Segments { segments: List::Many(Vec::new()), len: 0 }
+        Segments { segments: List::default(), len: 0 }
     }
 }
 
@@ -98,9 +163,9 @@ impl<T: Clone + Default, const SEGMENT: usize> Segments<T, SEGMENT> {
     /// Adds an element.
     pub fn push(&mut self, element: T) {
         if self.len == self.places() {
-            match &self.segments[..] {
-                [] => self.segments.push(places(1, std::iter::empty())),
-                [only] if only.len() < SEGMENT => self.resize_only(2 * self.len),
+            match self.len {
+                0 => self.segments.push(places(1, std::iter::empty())),
+                len if len < SEGMENT => self.resize_only(2 * len),
                 _ => self.segments.push(places(SEGMENT, std::iter::empty())),
             }
         }
@@ -130,9 +195,8 @@ impl<T: Clone + Default, const SEGMENT: usize> Segments<T, SEGMENT> {
 
     /// Takes the last segment away if others share it: then that frees nothing that is to be accounted for.
     pub fn pop_shared(&mut self) -> bool {
-        let shared = self.segments.last().is_some_and(|last| Arc::strong_count(last) > 1);
+        let shared = self.segments.pop_shared();
         if shared {
-            self.segments.pop();
             self.len = self.segments.len() * SEGMENT;
         }
         shared
@@ -140,19 +204,21 @@ impl<T: Clone + Default, const SEGMENT: usize> Segments<T, SEGMENT> {
 
     /// Its elements in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.segments.iter().flat_map(|segment| segment.iter()).take(self.len)
+        (0..self.segments.len()).flat_map(|number| self.segments.get(number).iter()).take(self.len)
     }
 
     fn places(&self) -> usize {
-        match &self.segments[..] {
-            [only] => only.len(),
+        match &self.segments {
+            List::One(only) => only.len(),
             segments => segments.len() * SEGMENT,
         }
     }
 
     fn resize_only(&mut self, count: usize) {
-        let old = Arc::make_mut(&mut self.segments[0]);
-        self.segments[0] = places(count, old.iter_mut().take(self.len.min(count)).map(std::mem::take));
+        if let List::One(only) = &mut self.segments {
+            let old = Arc::make_mut(only);
+            *only = places(count, old.iter_mut().take(self.len.min(count)).map(std::mem::take));
+        }
     }
 }
 
@@ -166,14 +232,14 @@ impl<T, const SEGMENT: usize> std::ops::Index<usize> for Segments<T, SEGMENT> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        &self.segments[index / SEGMENT][index % SEGMENT]
+        &self.segments.get(index / SEGMENT)[index % SEGMENT]
     }
 }
 
 impl<T: Clone, const SEGMENT: usize> std::ops::IndexMut<usize> for Segments<T, SEGMENT> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut Arc::make_mut(&mut self.segments[index / SEGMENT])[index % SEGMENT]
+        &mut Arc::make_mut(self.segments.get_mut(index / SEGMENT))[index % SEGMENT]
     }
 }
 
@@ -185,16 +251,17 @@ mod tests {
     #[test]
     fn it_is_a_vector() {
         let mut segments: Segments<_> = Segments::default();
-        for number in 0..2000 {
+        for number in 0..20_000 {
             segments.push(number);
             assert_eq!((segments.len(), segments[number / 2]), (number + 1, number / 2));
         }
         assert_eq!(segments.swap_remove(3), Some(3));
-        assert_eq!((segments[3], segments.len()), (1999, 1999));
-        assert_eq!(segments.swap_remove(1998), Some(1998));
-        for left in (0..1998).rev() {
-            assert!(segments.pop().is_some());
-            assert_eq!((segments.len(), segments.iter().count()), (left, left));
+        assert_eq!((segments[3], segments.len()), (19_999, 19_999));
+        assert_eq!(segments.swap_remove(19_998), Some(19_998));
+        assert!(segments.iter().skip(4).copied().eq(4..19_998));
+        for left in (0..19_998).rev() {
+            assert_eq!(segments.pop(), Some(if left == 3 { 19_999 } else { left }));
+            assert_eq!(segments.len(), left);
         }
         assert!(segments.pop().is_none() && segments.heap_bytes() < 400);
     }
@@ -204,7 +271,8 @@ mod tests {
         fn a_copy_stays_what_it_was(
             before in 0..1200_u32, changes in prop::collection::vec((0..3_u8, 0..1200_usize), 1..50)
         ) {
-            let mut segments: Segments<_> = Segments::default();
+            // Few elements a segment: a branch is 256 of them.
+            let mut segments: Segments<_, 4> = Segments::default();
             (0..before).for_each(|number| segments.push(number));
             let copy = segments.clone();
             let mut model: Vec<u32> = (0..before).collect();

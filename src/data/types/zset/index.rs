@@ -4,6 +4,7 @@
 //! index grows with no pause that grows with it.
 
 use super::elements::{Elements, Id};
+use crate::base::chunks::Chunks;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
@@ -14,7 +15,7 @@ const TARGET: usize = 128;
 /// See the module's description.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    shards: Vec<HashTable<Id>>,
+    shards: Chunks<HashTable<Id>>,
     length: usize,
     /// Bytes of the tables.
     bytes: usize,
@@ -119,7 +120,7 @@ impl Index {
 
     /// Bytes on the heap. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.shards.capacity() * size_of::<HashTable<Id>>() + self.bytes
+        self.shards.bytes() + self.bytes
     }
 }
 
