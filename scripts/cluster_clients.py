@@ -21,6 +21,7 @@ COUNTERS = 400
 SETS = 200
 REDIRECTIONS = 10
 REPLY_SECONDS = 60
+STUCK_SECONDS = 10
 PAUSE_SECONDS = 0.002  # after each piece of work: the cluster, not its clients, is to be what is busy
 # What a client of a cluster has to know: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 DEFINED = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING")
@@ -176,7 +177,7 @@ class Library(Client):
 
 class Memtier(Client):
     """memtier_benchmark in cluster mode, which prints each error it is told. It does not always survive the end of a
-    connection: then it is started again."""
+    connection: where it ends or gets stuck, it is started again. (That a node answers is for the others to see.)"""
 
     kind = "memtier_benchmark"
 
@@ -186,16 +187,21 @@ class Memtier(Client):
 
     def __init__(self, port, folder):
         super().__init__()
-        self.port, self.path, self.last = port, folder / "memtier", 0
+        self.port, self.path = port, folder / "memtier"
 
     def work(self):
         command = [self.program(), "-s", "127.0.0.1", "-p", str(self.port), "-t", "1", "-c", "4", "--cluster-mode", "--pipeline", "4", "--test-time", "3000"]
         command += ["--key-maximum", "20000", "--ratio", "1:1", "--rate-limiting", "50", "--hide-histogram"]
         with open(self.path, "wb") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out)
-        while process.poll() is None and not self.stopping:
+        last, since = 0, time.monotonic()
+        while process.poll() is None and not self.stopping and time.monotonic() < since + STUCK_SECONDS:
             time.sleep(0.2)
-            self.count()
+            now = self.ops()
+            if now != last:
+                # It counts from 0 again when all its connections had ended.
+                self.done += now - last if now > last else now
+                last, since = now, time.monotonic()
         process.kill()
         process.wait()
         for line in self.lines():
@@ -206,12 +212,10 @@ class Memtier(Client):
     def lines(self):
         return self.path.read_text(errors="replace").replace("\r", "\n").splitlines()
 
-    def count(self):
-        """It tells now and then how much it has done, from 0 again when all its connections had ended."""
+    def ops(self):
+        """What it has done: it tells so every second."""
         told = [re.search(r"(\d+) ops,", line) for line in self.lines()[-3:]]
-        now = max((int(found[1]) for found in told if found), default=0)
-        self.done += now - self.last if now >= self.last else now
-        self.last = now
+        return max((int(found[1]) for found in told if found), default=0)
 
     def wrong(self, _):
         """It does not look into what it reads."""
