@@ -2,6 +2,7 @@
 
 import binascii
 import time
+from itertools import cycle
 
 from node import SLOTS, Connection
 
@@ -32,7 +33,7 @@ def fields(text):
 
 
 class Cluster:
-    """Nodes that make up one cluster: the primaries, then their replicas, one each as far as they go."""
+    """Nodes that make up one cluster: the primaries, then their replicas, which are dealt out."""
 
     def __init__(self, nodes, primaries=3):
         self.nodes = {node.port: node for node in nodes}
@@ -44,7 +45,7 @@ class Cluster:
             node.call("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
         for node in nodes[1:]:
             nodes[0].call("CLUSTER", "MEET", "127.0.0.1", node.port)
-        for replica, primary in zip(replicas, primaries):
+        for replica, primary in zip(replicas, cycle(primaries)):
             name = primary.call("CLUSTER", "MYID")
             wait_until("a replica knows its primary", lambda: replica.call("CLUSTER", "REPLICATE", name) == "OK")
         self.wait_until_whole()
@@ -56,7 +57,7 @@ class Cluster:
             offsets = {}
             for node in self.nodes.values():
                 lines = node.call("CLUSTER", "NODES").splitlines()
-                if len(lines) != len(self.nodes) or any("fail" in line.split()[2] for line in lines):
+                if len(lines) != len(self.nodes) or any({"fail", "fail?"} & set(line.split()[2].split(",")) for line in lines):
                     return False
                 if "cluster_state:ok" not in node.call("CLUSTER", "INFO"):
                     return False

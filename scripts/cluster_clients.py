@@ -21,6 +21,8 @@ COUNTERS = 400
 SETS = 200
 REDIRECTIONS = 10
 REPLY_SECONDS = 60
+STUCK_SECONDS = 10
+PAUSE_SECONDS = 0.002  # after each piece of work: the cluster, not its clients, is to be what is busy
 # What a client of a cluster has to know: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 DEFINED = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING")
 
@@ -37,6 +39,7 @@ class Client(threading.Thread):
         try:
             while not self.stopping:
                 self.work()
+                time.sleep(PAUSE_SECONDS)
         except Exception as error:  # whatever it is: a thread that ended in silence would seem to be content
             self.strange[f"it ended with {error!r}"] += 1
 
@@ -172,8 +175,9 @@ class Library(Client):
                 yield f"{key} has members that were never added: {strange[:3]}"
 
 
-class Memtier:
-    """memtier_benchmark in cluster mode, which connects again when a connection ends; it prints each error it is told."""
+class Memtier(Client):
+    """memtier_benchmark in cluster mode, which prints each error it is told. It does not always survive the end of a
+    connection: where it ends or gets stuck, it is started again. (That a node answers is for the others to see.)"""
 
     kind = "memtier_benchmark"
 
@@ -182,31 +186,36 @@ class Memtier:
         return os.environ.get("MEMTIER") or shutil.which("memtier_benchmark")
 
     def __init__(self, port, folder):
-        self.port, self.path, self.strange = port, folder / "memtier", Counter()
+        super().__init__()
+        self.port, self.path = port, folder / "memtier"
 
-    def start(self):
+    def work(self):
         command = [self.program(), "-s", "127.0.0.1", "-p", str(self.port), "-t", "1", "-c", "4", "--cluster-mode", "--pipeline", "4", "--test-time", "3000"]
-        command += ["--key-maximum", "20000", "--ratio", "1:1", "--rate-limiting", "300", "--hide-histogram", "--reconnect-on-error"]
+        command += ["--key-maximum", "20000", "--ratio", "1:1", "--rate-limiting", "50", "--hide-histogram"]
         with open(self.path, "wb") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=out)
-
-    def lines(self):
-        return self.path.read_text(errors="replace").replace("\r", "\n").splitlines()
-
-    @property
-    def done(self):
-        told = [re.search(r"(\d+) ops,", line) for line in self.lines()[-5:]]
-        return max((int(found[1]) for found in told if found), default=0)
-
-    def stop(self):
-        if self.process.poll() is not None:
-            self.strange[f"it ended with {self.process.returncode}"] += 1
-        self.process.kill()
-        self.process.wait()
+            process = subprocess.Popen(command, stdout=out, stderr=out)
+        last, since = 0, time.monotonic()
+        while process.poll() is None and not self.stopping and time.monotonic() < since + STUCK_SECONDS:
+            time.sleep(0.2)
+            now = self.ops()
+            if now != last:
+                # It counts from 0 again when all its connections had ended.
+                self.done += now - last if now > last else now
+                last, since = now, time.monotonic()
+        process.kill()
+        process.wait()
         for line in self.lines():
             told = line.partition("handle error response: ")[2].removeprefix("-")
             if told and not told.startswith(DEFINED):
                 self.strange[told] += 1
+
+    def lines(self):
+        return self.path.read_text(errors="replace").replace("\r", "\n").splitlines()
+
+    def ops(self):
+        """What it has done: it tells so every second."""
+        told = [re.search(r"(\d+) ops,", line) for line in self.lines()[-3:]]
+        return max((int(found[1]) for found in told if found), default=0)
 
     def wrong(self, _):
         """It does not look into what it reads."""

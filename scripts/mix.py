@@ -19,10 +19,11 @@ redis.call('set', KEYS[1], n) return n"""
 
 
 class Mix:
-    """Draws commands. `databases` is how many of them it moves keys between."""
+    """Draws commands. `databases` is how many of them it moves keys between; `tags`: how many hash tags keys have, those
+    of a command or a transaction the same one, as a cluster wants it (0: none)."""
 
-    def __init__(self, random, databases=3, keys=30):
-        self.random, self.databases, self.keys = random, databases, keys
+    def __init__(self, random, databases=3, keys=30, tags=0):
+        self.random, self.databases, self.keys, self.tags, self.tag = random, databases, keys, tags, ""
         self.makers = [getattr(self, name) for name in dir(self) if name.startswith("make_")]
 
     def command(self):
@@ -34,7 +35,7 @@ class Mix:
     def key(self, kind=None):
         if kind is None or self.random.random() < 0.03:
             kind = self.random.choice(TYPES)
-        return f"{kind}:{self.random.randrange(self.keys)}"
+        return f"{kind}:{self.random.randrange(self.keys)}{self.tag}"
 
     def some(self, kind, least=1, most=5):
         return [self.key(kind) for _ in range(self.random.randint(least, most))]
@@ -104,7 +105,8 @@ class Mix:
         )
 
     def make_blocking(self):
-        wait, r = r_wait(self.random), self.random
+        r = self.random
+        wait = round(r.uniform(0.005, 0.05), 3)
         keys = self.some("list", 1, 4)
         return self.one(
             ("BLPOP", *keys, wait), ("BRPOP", *keys, wait), ("BLMOVE", keys[0], self.key("list"), "LEFT", "RIGHT", wait), ("BLMPOP", wait, len(keys), *keys, "LEFT", "COUNT", 4),
@@ -191,10 +193,6 @@ class Mix:
         """What a client sends before it reads replies."""
         commands = []
         for _ in range(self.random.choice((1, 1, 2, 5, 20, 100))):
+            self.tag = f"{{{self.random.randrange(self.tags)}}}" if self.tags else ""
             commands += self.transaction() if self.random.random() < 0.05 else [self.command()]
         return commands
-
-
-def r_wait(random):
-    """Seconds that a command may block."""
-    return round(random.uniform(0.005, 0.05), 3)

@@ -173,8 +173,8 @@ pub const SCRIPT_MEMORY_TO_CLOSE: usize = 64 << 20;
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
 pub const SCRIPT_STACK: usize = 4 << 20;
 
-/// Room that a reply on its way to or from a script has at first.
-pub const SCRIPT_REPLY: usize = 128;
+/// Bytes of memory that words and replies of scripts keep for the next ones.
+pub const SCRIPT_KEPT: usize = 64 * 1024;
 
 /// Instructions of Lua between two looks at the clock.
 pub const SCRIPT_INSTRUCTIONS: u32 = 10_000;

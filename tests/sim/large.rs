@@ -4,7 +4,8 @@
 //! real.
 //!
 //! `SIM_CLUSTERS="500+500 1000+0" cargo test --profile quick --test sim large -- --ignored --nocapture`: clusters of so many
-//! primaries and replicas. 1000 nodes take some minutes and 4 GB. `500+500:lost` loses machines only.
+//! primaries and replicas. 1000 nodes take some minutes and 4 GB. `500+500:lost` loses machines only. `SIM_SEED` is another
+//! history of the same.
 
 use crate::host::Host;
 use crate::meter::{Meter, resident_bytes};
@@ -45,7 +46,7 @@ fn trial(name: &str) {
         shape.options.node_timeout_ms
     );
     let before = resident_bytes();
-    let mut world = World::new(&shape, 1);
+    let mut world = World::new(&shape, crate::number("SIM_SEED").unwrap_or(1));
     let (up, meter) = measured(&mut world, |world| until(world, |host| sees(host, |seen| seen.down.is_none())));
     println!(" \"start\": {{\"all_up_ms\": {}, {}}},", told(up), spent(&meter, nodes));
     world.run_for(SETTLED_MS);

@@ -24,7 +24,7 @@ use super::hop::HopBatch;
 use super::log::Unit;
 use super::message::{Message, Peer};
 use super::redirect::command_keys;
-use super::script_lookup::Prepared;
+use super::script_lookup::{Name, Prepared};
 use crate::base::ids::CoreId;
 use crate::base::limits;
 use crate::data::command::Command;
@@ -85,8 +85,7 @@ pub(super) struct Job {
     pub(super) manner: Manner,
     /// Whose rights it has, if not all.
     pub(super) behalf: Option<Box<Behalf>>,
-    /// Its SHA-1 or the function's name.
-    name: Vec<u8>,
+    name: Name,
     pub(super) is_function: bool,
     pub(super) read_only: bool,
     pub(super) flags: Flags,
@@ -100,7 +99,7 @@ pub(super) struct Job {
     pub(super) origin: Origin,
     /// The keys it was called with, if its client tracks what it reads.
     pub(super) tracked: Option<Vec<Box<[u8]>>>,
-    /// The slot of the keys it has named so far.
+    /// The slot of the keys it has named so far, in a cluster.
     pub(super) slot: Option<Slot>,
     /// The number of the command that called it.
     command: u16,
@@ -167,7 +166,7 @@ impl Scripts {
 impl Job {
     /// Its SHA-1 or the function's name.
     pub(super) fn name(&self) -> &[u8] {
-        &self.name
+        self.name.bytes()
     }
 
     /// Whether it can be run again as if it never had been.
@@ -178,7 +177,7 @@ impl Job {
     /// What others are told of it.
     pub(super) fn describe(&self) -> Slow {
         let Job { name, is_function, args, began_ns, .. } = self;
-        Slow { name: name.clone(), is_function: *is_function, args: args.clone(), began_ns: *began_ns }
+        Slow { name: name.bytes().to_vec(), is_function: *is_function, args: args.clone(), began_ns: *began_ns }
     }
 }
 
@@ -246,6 +245,7 @@ impl Plane {
             request.outcome.set(Outcome::Failed);
         }
         self.reply(at).raw(&reply);
+        self.recycle(reply);
         if debugging.is_some() {
             self.say_goodbye(at);
         }
@@ -304,6 +304,13 @@ impl Plane {
         self.outgoing.push((from, Message::HopDone(batch)));
     }
 
+    /// A script's reply is where it belongs.
+    fn recycle(&mut self, reply: Vec<u8>) {
+        if let Some(engine) = self.scripts.engine.as_deref_mut() {
+            engine.recycle(reply);
+        }
+    }
+
     pub(super) fn count_script(&mut self, command: u16, began_ns: u64, failed: bool) {
         let now = (self.options.clock)();
         self.now.mono_ns = now;
@@ -359,7 +366,7 @@ impl Plane {
             begins_anew: false,
             origin,
             tracked: tracks.then(|| keys.iter().map(|key| Box::from(*key)).collect()),
-            slot: keys.first().map(|key| Slot::of_key(key)),
+            slot: keys.first().filter(|_| self.settings.cluster_enabled).map(|key| Slot::of_key(key)),
             command: call.command.id(),
             began_ns,
             // For what the primary says time stands still.
@@ -439,7 +446,8 @@ impl Plane {
             }
             self.clients.remove_script_client();
             let (reply, failed) = if job.begins_anew { (Vec::new(), false) } else { self.script_reply(&job, outcome) };
-            return Some(Ended { job, reply: [told, reply].concat(), failed });
+            let reply = if told.is_empty() { reply } else { [told, reply].concat() };
+            return Some(Ended { job, reply, failed });
         }
     }
 
@@ -469,7 +477,7 @@ impl Plane {
             engine::Outcome::Error { text, position, counted } => (text, position, counted),
         };
         let place = position
-            .map(|(source, line)| format!(" script: {}, on {source}:{line}.", String::from_utf8_lossy(&job.name)));
+            .map(|(source, line)| format!(" script: {}, on {source}:{line}.", String::from_utf8_lossy(job.name())));
         if !counted {
             self.errors.replied(&text);
         }

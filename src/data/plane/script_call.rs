@@ -12,12 +12,12 @@ use super::script::NO_ENGINE;
 use super::tracking::reads;
 use super::transaction::Transaction;
 use crate::base::ids::ClientId;
-use crate::base::limits;
 use crate::contract::log::Audience;
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, Run};
 use crate::data::exec::Exec;
 use crate::data::route::Manner;
+use crate::data::script::Engine;
 use crate::data::script::known::Flags;
 use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
@@ -83,7 +83,7 @@ impl Plane {
                 if undone {
                     self.remember_keys(db, args, command);
                 }
-                let mut reply = Vec::with_capacity(limits::SCRIPT_REPLY);
+                let mut reply = self.scripts.engine.as_deref().map_or_else(Vec::new, Engine::buffer);
                 let mut exec = Exec {
                     stores: &mut self.stores,
                     db,

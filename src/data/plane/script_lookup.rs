@@ -6,7 +6,7 @@ use super::script::{NO_ENGINE, Scripts};
 use crate::data::command::spec::flag;
 use crate::data::command::{Command, number};
 use crate::data::script::functions::Defined;
-use crate::data::script::known::Flags;
+use crate::data::script::known::{Flags, Sha};
 use crate::resp::Error;
 use std::sync::Arc;
 
@@ -14,11 +14,29 @@ use std::sync::Arc;
 pub(super) struct Prepared<'a> {
     pub(super) function: mlua::Function,
     pub(super) flags: Flags,
-    pub(super) name: Vec<u8>,
+    pub(super) name: Name,
     pub(super) keys: &'a [&'a [u8]],
     pub(super) argv: &'a [&'a [u8]],
     pub(super) read_only: bool,
     pub(super) is_function: bool,
+}
+
+/// What a script is called.
+pub(super) enum Name {
+    /// By its SHA-1.
+    Script(Sha),
+    /// A function has a name.
+    Function(Vec<u8>),
+}
+
+impl Name {
+    /// The words.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Name::Script(sha) => sha,
+            Name::Function(name) => name,
+        }
+    }
 }
 
 /// Some arguments of a command.
@@ -54,6 +72,7 @@ impl Plane {
             let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
             self.admit_script(function.flags, read_only)?;
             let Defined { name, function, flags, .. } = function;
+            let name = Name::Function(name);
             return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
         }
         let (keys, argv) = split_arguments(args, Error::NotAnInteger)?;
@@ -69,7 +88,7 @@ impl Plane {
             self.teach(args[1]);
         }
         self.admit_script(flags, read_only)?;
-        Ok(Prepared { function, flags, name: sha.to_vec(), keys, argv, read_only, is_function })
+        Ok(Prepared { function, flags, name: Name::Script(sha), keys, argv, read_only, is_function })
     }
 
     /// Tells the other cores of a script.

@@ -3,12 +3,11 @@
 //! An error travels through Lua as a [`Failure`] within mlua's own error value; wherever a script can catch one, the
 //! prelude turns it into a table as Redis's errors are (`problem`).
 
-use super::bridge::{Bridge, Resume, Suspend};
-use super::convert;
+use super::bridge::Bridge;
+use super::call;
 use super::functions::{self, Registering};
 use super::library;
-use crate::resp::double;
-use mlua::{FromLuaMulti, IntoLua, Lua, MultiValue, Result, Table, Value, Variadic};
+use mlua::{FromLuaMulti, IntoLua, Lua, MultiValue, Result, Table, Value};
 use std::rc::Rc;
 
 /// The sources of scripts and of libraries of functions, as error texts show them.
@@ -46,10 +45,17 @@ fn problem(lua: &Lua, error: &mlua::Error) -> Result<Table> {
         Some(failure) => (failure.text.clone(), failure.counted),
         None => (format!("ERR {}", message(error)).into_bytes(), false),
     };
-    let table = convert::one_field(lua, "err", text)?;
+    let table = one_field(lua, "err", text)?;
     if counted {
         table.raw_set("ignore_error_stats_update", true)?;
     }
+    Ok(table)
+}
+
+/// A table that says `field` = `text`, as errors and statuses are told.
+fn one_field(lua: &Lua, field: &str, text: impl AsRef<[u8]>) -> Result<Table> {
+    let table = lua.create_table_with_capacity(0, 2)?;
+    table.raw_set(field, lua.create_string(text)?)?;
     Ok(table)
 }
 
@@ -63,7 +69,7 @@ fn message(error: &mlua::Error) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// All of it, as `prelude.lua` expects it.
+/// All of it, as `prelude.lua` expects it. `bridge` must outlive the interpreter.
 pub fn native(lua: &Lua, bridge: &Rc<Bridge>, registering: &Registering, deprecated: bool) -> Result<Table> {
     let native = lua.create_table()?;
     native.set("deprecated", deprecated)?;
@@ -102,77 +108,10 @@ fn position(lua: &Lua) -> (Option<String>, Option<usize>) {
     (None, None)
 }
 
-/// `redis.call` and `redis.pcall`: the reply of a command, if only an error.
-fn call(bridge: &Bridge, args: &[Value]) -> Result<Vec<u8>> {
-    if !bridge.is_inside() {
-        return failure("redis.call/pcall can only be called inside a script invocation");
-    }
-    if let Err(text) = take_arguments(bridge, args) {
-        return Ok(format!("-ERR {text}\r\n").into_bytes());
-    }
-    leave(bridge, Suspend::Call)
-}
-
-/// Leaves the script for a reply.
-fn leave(bridge: &Bridge, why: Suspend) -> Result<Vec<u8>> {
-    match bridge.suspend(why) {
-        Some(Resume::Reply(reply)) => Ok(reply),
-        _ => failure("Script killed by user with SCRIPT KILL..."),
-    }
-}
-
-/// Lays the arguments of a command out where the core finds them.
-fn take_arguments(bridge: &Bridge, args: &[Value]) -> std::result::Result<(), &'static str> {
-    if args.is_empty() {
-        return Err("Please specify at least one argument for this redis lib call");
-    }
-    let mut arguments = bridge.arguments.borrow_mut();
-    arguments.clear();
-    for arg in args {
-        match arg {
-            Value::String(text) => arguments.push(&text.as_bytes()),
-            Value::Integer(number) => arguments.push(double::text(*number as f64).as_bytes()),
-            Value::Number(number) => arguments.push(double::text(*number).as_bytes()),
-            _ => return Err("Lua redis lib command arguments must be strings or integers"),
-        }
-    }
-    Ok(())
-}
-
-/// The functions of `redis.*` but for `call` and `pcall`.
+/// The functions of `redis.*`.
 fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     let table = lua.create_table()?;
-    let inner = bridge.clone();
-    add(lua, &table, "call", move |lua, args: Variadic<Value>| {
-        let reply = call(&inner, &args)?;
-        match reply.strip_prefix(b"-") {
-            Some(text) => Err(mlua::Error::external(Failure { text: text.trim_ascii_end().to_vec(), counted: true })),
-            None => convert::unlimited(lua, || convert::to_lua(lua, &reply)),
-        }
-    })?;
-    let inner = bridge.clone();
-    add(lua, &table, "pcall", move |lua, args: Variadic<Value>| {
-        let reply = call(&inner, &args)?;
-        let value = convert::unlimited(lua, || convert::to_lua(lua, &reply))?;
-        if let (Some(b'-'), Value::Table(error)) = (reply.first(), &value) {
-            error.raw_set("ignore_error_stats_update", true)?;
-        }
-        Ok(value)
-    })?;
-    let inner = bridge.clone();
-    add(lua, &table, "acl_check_cmd", move |_, args: Variadic<Value>| {
-        if !inner.is_inside() {
-            return failure("redis.acl_check_cmd can only be called inside a script invocation");
-        }
-        if let Err(text) = take_arguments(&inner, &args) {
-            return failure(text);
-        }
-        let reply = leave(&inner, Suspend::Check)?;
-        match reply.strip_prefix(b"-ERR ") {
-            Some(text) => failure(String::from_utf8_lossy(text.trim_ascii_end())),
-            None => Ok(Value::Boolean(reply.starts_with(b":1"))),
-        }
-    })?;
+    call::add(lua, &table, Rc::as_ptr(bridge))?;
     add(lua, &table, "sha1hex", |lua, args: MultiValue| {
         let [value] = args.as_slices().0 else { return failure("wrong number of arguments") };
         let text = lua.coerce_string(value.clone())?;
@@ -182,11 +121,11 @@ fn redis(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     // These two return what is wrong instead of raising it, as in Redis.
     add(lua, &table, "error_reply", |lua, args: MultiValue| {
         let [Value::String(text)] = args.as_slices().0 else { return returned(lua, WRONG) };
-        convert::one_field(lua, "err", error_text(&text.as_bytes())).map(Value::Table)
+        one_field(lua, "err", error_text(&text.as_bytes())).map(Value::Table)
     })?;
     add(lua, &table, "status_reply", |lua, args: MultiValue| {
         let [Value::String(text)] = args.as_slices().0 else { return returned(lua, WRONG) };
-        convert::one_field(lua, "ok", text.as_bytes()).map(Value::Table)
+        one_field(lua, "ok", text.as_bytes()).map(Value::Table)
     })?;
     add(lua, &table, "log", |lua, args: MultiValue| log(lua, &args))?;
     let inner = bridge.clone();
@@ -227,7 +166,7 @@ const WRONG: &str = "wrong number or type of arguments";
 
 /// An error as a result.
 fn returned(lua: &Lua, text: &str) -> Result<Value> {
-    convert::one_field(lua, "err", format!("ERR {text}")).map(Value::Table)
+    one_field(lua, "err", format!("ERR {text}")).map(Value::Table)
 }
 
 /// The text of an error reply: with a code word, without the dash that may lead it. One word alone is no code.

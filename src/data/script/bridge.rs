@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on; one function of Lua's.
 
+use crate::base::limits;
 use corosensei::Yielder;
 use mlua::{Lua, Table};
 use std::cell::{Cell, RefCell};
@@ -36,7 +37,7 @@ pub enum Resume {
     Words(Option<Vec<Vec<u8>>>),
 }
 
-/// A command on its way out of a script. Its memory is used again by the next one.
+/// Words on their way into a script or out of it. Their memory is used again by the next ones.
 #[derive(Default)]
 pub struct Arguments {
     bytes: Vec<u8>,
@@ -46,9 +47,8 @@ pub struct Arguments {
 impl Arguments {
     /// Forgets the arguments, keeping a bounded amount of memory.
     pub fn clear(&mut self) {
-        const KEEP: usize = 64 * 1024;
         self.bytes.clear();
-        self.bytes.shrink_to(KEEP);
+        self.bytes.shrink_to(limits::SCRIPT_KEPT);
         self.ends.clear();
     }
 
@@ -67,11 +67,24 @@ impl Arguments {
     }
 }
 
+/// A reply while it is carried into Lua ([`Bridge::lend`]).
+pub struct Lent<'b> {
+    /// It.
+    pub bytes: &'b [u8],
+    index: usize,
+}
+
 /// See the module's header.
 pub struct Bridge {
     yielder: Cell<*const Yielder<Resume, Suspend>>,
     /// The command a script calls.
     pub arguments: RefCell<Arguments>,
+    /// KEYS and ARGV of the script that begins.
+    pub inputs: [RefCell<Arguments>; 2],
+    /// Replies on their way into Lua, each with the place of its frame on the script's stack.
+    lent: RefCell<Vec<(usize, Vec<u8>)>>,
+    /// Memory for the next reply.
+    spare: Cell<Vec<u8>>,
     /// What the debugger tells its user.
     pub lines: RefCell<Vec<Vec<u8>>>,
     /// Whether the script is to end at once.
@@ -96,6 +109,9 @@ impl Bridge {
         Bridge {
             yielder: Cell::new(ptr::null()),
             arguments: RefCell::default(),
+            inputs: Default::default(),
+            lent: RefCell::default(),
+            spare: Cell::default(),
             lines: RefCell::default(),
             killed: Cell::new(false),
             resp3: Cell::new(false),
@@ -119,6 +135,49 @@ impl Bridge {
         self.yielder.set(yielder);
         let _leave = Leave(self);
         body()
+    }
+
+    /// Keeps a reply while it is carried into Lua. Lua may leave the frame that does so without dropping what it owns
+    /// (`stack`), so that owns nothing: what such a frame has left here is dropped by the next.
+    pub fn lend(&self, reply: Vec<u8>) -> Lent<'_> {
+        let frame = 0_u8;
+        let place = (&raw const frame).addr();
+        let mut lent = self.lent.borrow_mut();
+        // Stacks grow downwards: the frames that wait for this one lie above it, those below are gone. (There are such
+        // that wait: a script's finalizer may call a command while a reply takes memory.)
+        lent.retain(|(other, _)| *other > place);
+        let bytes: *const [u8] = &*reply;
+        let index = lent.len();
+        lent.push((place, reply));
+        // SAFETY: the bytes lie on the heap and are not touched before they are given back, or before the frame that
+        // asked is gone.
+        Lent { bytes: unsafe { &*bytes }, index }
+    }
+
+    /// The reply has been carried.
+    pub fn give_back(&self, reply: Lent<'_>) {
+        let mut lent = self.lent.borrow_mut();
+        lent.truncate(reply.index + 1);
+        if let Some((_, reply)) = lent.pop() {
+            self.recycle(reply);
+        }
+    }
+
+    /// Memory for a reply.
+    pub fn buffer(&self) -> Vec<u8> {
+        self.spare.take()
+    }
+
+    /// What was got by [`Bridge::buffer`] is free again.
+    pub fn recycle(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        buffer.shrink_to(limits::SCRIPT_KEPT);
+        self.spare.set(buffer);
+    }
+
+    /// The script is done: nobody carries anything any more.
+    pub fn finish(&self) {
+        self.lent.borrow_mut().clear();
     }
 
     /// Whether a script is running.

@@ -1,37 +1,29 @@
 //! Replies of commands as Lua's values, and Lua's values as replies. The rules are those of Redis 7.0
 //! (`script_lua.c`): what RESP2 can't say, a table with one named field says.
 
+use super::stack::{Kind, Stack};
 use crate::resp::{Error, Proto, Reply};
-use mlua::{Lua, Result, Table, Value};
+use std::ffi::c_int;
 
 /// How deep a value may be nested that a script returns. (Redis: some thousands, where Lua's stack ends.)
 const DEEPEST: usize = 200;
 
-/// A reply as a value. The bytes come from one of our own commands, so they are well-formed; should they not be, the
-/// script sees nil.
-pub fn to_lua(lua: &Lua, reply: &[u8]) -> Result<Value> {
-    Parser { lua, rest: reply }.value()
+/// Pushes a reply as a value. The bytes come from one of our own commands, so they are well-formed; should they not be,
+/// the script sees nil.
+pub fn push(stack: &Stack, reply: &[u8]) {
+    Parser { stack, rest: reply }.value();
 }
 
-/// Does `work`, which carries values between Rust and Lua, without the interpreter's limit of memory: what is carried is
-/// bounded already (a command's arguments, a reply), and mlua guards every single allocation under a limit with a
-/// protected call of its own, which costs more than the script. What was taken counts again for the script afterwards.
-pub fn unlimited<R>(lua: &Lua, work: impl FnOnce() -> R) -> R {
-    let limit = lua.set_memory_limit(0);
-    let result = work();
-    limit.and_then(|limit| lua.set_memory_limit(limit)).ok();
-    result
-}
-
-/// A table that says `field` = `text`, as errors and statuses are told.
-pub fn one_field(lua: &Lua, field: &str, text: impl AsRef<[u8]>) -> Result<Table> {
-    let table = lua.create_table_with_capacity(0, 2)?;
-    table.raw_set(field, lua.create_string(text)?)?;
-    Ok(table)
+/// Pushes a table that says `field` = `text`, as errors and statuses are told.
+pub fn push_field(stack: &Stack, field: &str, text: &[u8]) {
+    stack.push_table(0, 2);
+    stack.push(field.as_bytes());
+    stack.push(text);
+    stack.set(-3);
 }
 
 struct Parser<'r> {
-    lua: &'r Lua,
+    stack: &'r Stack,
     rest: &'r [u8],
 }
 
@@ -51,137 +43,178 @@ impl<'r> Parser<'r> {
         bytes
     }
 
-    fn value(&mut self) -> Result<Value> {
-        let lua = self.lua;
+    /// Pushes the value that begins here.
+    fn value(&mut self) {
+        let stack = self.stack;
         let (kind, text) = self.line();
         let number = || std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
-        Ok(match kind {
-            b':' => Value::Number(number() as f64),
-            b'$' | b'*' if number() < 0 => Value::Boolean(false),
-            b'$' => Value::String(lua.create_string(self.bytes(number() as usize))?),
-            b'+' => Value::Table(one_field(lua, "ok", text)?),
-            b'-' => Value::Table(one_field(lua, "err", text)?),
+        match kind {
+            b':' => stack.push_number(number() as f64),
+            b'$' | b'*' if number() < 0 => stack.push_boolean(false),
+            b'$' => stack.push(self.bytes(number() as usize)),
+            b'+' => push_field(stack, "ok", text),
+            b'-' => push_field(stack, "err", text),
             b'*' | b'>' => {
-                let table = lua.create_table_with_capacity(number().clamp(0, 1 << 16) as usize, 0)?;
-                for index in 1..=number() {
-                    table.raw_set(index, self.value()?)?;
+                stack.need(4);
+                stack.push_table(number().max(0) as usize, 0);
+                for index in 1..=number().max(0) as usize {
+                    self.value();
+                    stack.set_element(index);
                 }
-                Value::Table(table)
             }
-            b'%' => {
-                let map = lua.create_table()?;
+            b'%' => self.named("map", |parser| {
+                stack.push_table(0, number().max(0) as usize);
                 for _ in 0..number() {
-                    let (key, value) = (self.value()?, self.value()?);
-                    map.raw_set(key, value)?;
+                    parser.value();
+                    parser.value();
+                    stack.set(-3);
                 }
-                self.named("map", Value::Table(map))?
-            }
-            b'~' => {
-                let set = lua.create_table()?;
+            }),
+            b'~' => self.named("set", |parser| {
+                stack.push_table(0, number().max(0) as usize);
                 for _ in 0..number() {
-                    set.raw_set(self.value()?, true)?;
+                    parser.value();
+                    stack.push_boolean(true);
+                    stack.set(-3);
                 }
-                self.named("set", Value::Table(set))?
-            }
-            b'#' => Value::Boolean(text == b"t"),
-            b',' => {
+            }),
+            b'#' => stack.push_boolean(text == b"t"),
+            b',' => self.named("double", |_| {
                 let double = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-                self.named("double", Value::Number(double.unwrap_or(f64::NAN)))?
-            }
-            b'(' => self.named("big_number", Value::String(lua.create_string(text)?))?,
-            b'=' => {
-                let bytes = self.bytes(number().max(0) as usize);
+                stack.push_number(double.unwrap_or(f64::NAN));
+            }),
+            b'(' => self.named("big_number", |_| stack.push(text)),
+            b'=' => self.named("verbatim_string", |parser| {
+                let bytes = parser.bytes(number().max(0) as usize);
                 let (format, text) = bytes.split_at(bytes.len().min(3));
-                let verbatim = one_field(lua, "string", text.get(1..).unwrap_or_default())?;
-                verbatim.raw_set("format", lua.create_string(format)?)?;
-                self.named("verbatim_string", Value::Table(verbatim))?
-            }
+                push_field(stack, "string", text.get(1..).unwrap_or_default());
+                stack.push(b"format");
+                stack.push(format);
+                stack.set(-3);
+            }),
             // Attributes are for clients; what they belong to follows.
             b'|' => {
                 for _ in 0..2 * number().max(0) {
-                    self.value()?;
+                    self.value();
+                    stack.keep(stack.top() - 1);
                 }
-                self.value()?
+                self.value();
             }
-            _ => Value::Nil,
-        })
+            _ => stack.push_nil(),
+        }
     }
 
-    fn named(&self, field: &str, value: Value) -> Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, 1)?;
-        table.raw_set(field, value)?;
-        Ok(Value::Table(table))
+    /// Pushes a table whose field has the value that `push` leaves.
+    fn named(&mut self, field: &str, push: impl FnOnce(&mut Parser<'r>)) {
+        let stack = self.stack;
+        stack.need(6);
+        stack.push_table(0, 1);
+        stack.push(field.as_bytes());
+        push(self);
+        stack.set(-3);
     }
 }
 
-/// Writes what a script returned. `resp3`: the script has chosen RESP3 (`redis.setresp`), which is how its booleans
-/// are meant. An error that the script returns is a reply like any other.
-pub fn to_reply(value: &Value, resp3: bool, reply: &mut Reply<'_>) {
-    write(value, resp3, reply, 0);
+/// Writes the last value on the stack, which a script returned. `resp3`: the script has chosen RESP3 (`redis.setresp`),
+/// which is how its booleans are meant. An error that the script returns is a reply like any other.
+pub fn write(stack: &Stack, resp3: bool, reply: &mut Reply<'_>) {
+    write_value(stack, resp3, reply, 0);
 }
 
-fn write(value: &Value, resp3: bool, reply: &mut Reply<'_>, depth: usize) {
-    match value {
+fn write_value(stack: &Stack, resp3: bool, reply: &mut Reply<'_>, depth: usize) {
+    match stack.kind(-1) {
         _ if depth > DEEPEST => reply.error(&Error::new("ERR reached lua stack limit")),
-        Value::String(text) => reply.bulk(&text.as_bytes()),
-        Value::Boolean(true) if !resp3 => reply.int(1),
-        Value::Boolean(false) if !resp3 => reply.null(),
-        Value::Boolean(value) => reply.bool(*value),
-        Value::Integer(number) => reply.int(*number),
-        Value::Number(number) => reply.int(*number as i64),
-        Value::Table(table) => write_table(table, resp3, reply, depth),
-        _ => reply.null(),
+        Kind::Text => reply.bulk(stack.bytes(-1)),
+        Kind::Boolean(true) if !resp3 => reply.int(1),
+        Kind::Boolean(false) if !resp3 => reply.null(),
+        Kind::Boolean(value) => reply.bool(value),
+        Kind::Number(number) => reply.int(number as i64),
+        Kind::Table => {
+            stack.need(6);
+            let table = stack.top();
+            write_table(stack, table, resp3, reply, depth);
+            stack.keep(table);
+        }
+        Kind::Nil | Kind::Other => reply.null(),
     }
 }
 
-fn write_table(table: &Table, resp3: bool, reply: &mut Reply<'_>, depth: usize) {
-    let field = |name: &str| table.raw_get::<Value>(name).unwrap_or(Value::Nil);
-    if let Value::String(text) = field("err") {
-        return reply.error(&Error::Bytes(one_line(&text.as_bytes())));
+/// Writes the table at `place`; may leave values above it.
+fn write_table(stack: &Stack, place: c_int, resp3: bool, reply: &mut Reply<'_>, depth: usize) {
+    // The fields that say what a table means, one after the other.
+    let field = |name: &str| {
+        stack.keep(place);
+        stack.field(place, name)
+    };
+    if field("err") == Kind::Text {
+        return reply.error(&Error::Bytes(one_line(stack.bytes(-1))));
     }
-    if let Value::String(text) = field("ok") {
-        return reply.raw(&[b"+", &*one_line(&text.as_bytes()), b"\r\n"].concat());
+    if field("ok") == Kind::Text {
+        return reply.raw(&[b"+", &*one_line(stack.bytes(-1)), b"\r\n"].concat());
     }
-    match field("double") {
-        Value::Number(number) => return reply.double(number),
-        Value::Integer(number) => return reply.double(number as f64),
-        _ => {}
+    if let Kind::Number(number) = field("double") {
+        return reply.double(number);
     }
-    if let Value::String(text) = field("big_number") {
-        let text = one_line(&text.as_bytes());
+    if field("big_number") == Kind::Text {
+        let text = one_line(stack.bytes(-1));
         return match reply.proto() {
             Proto::Resp3 => reply.raw(&[b"(", &*text, b"\r\n"].concat()),
             Proto::Resp2 => reply.bulk(&text),
         };
     }
-    if let Value::Table(verbatim) = field("verbatim_string")
-        && let (Ok(Value::String(format)), Ok(Value::String(text))) =
-            (verbatim.raw_get::<Value>("format"), verbatim.raw_get::<Value>("string"))
-    {
-        return write_verbatim(&format.as_bytes(), &text.as_bytes(), reply);
-    }
-    if let Value::Table(map) = field("map") {
-        let pairs: Vec<(Value, Value)> = map.pairs().flatten().collect();
-        reply.map(pairs.len());
-        for (key, value) in pairs {
-            write(&key, resp3, reply, depth + 1);
-            write(&value, resp3, reply, depth + 1);
+    if field("verbatim_string") == Kind::Table {
+        let verbatim = stack.top();
+        if stack.field(verbatim, "format") == Kind::Text && stack.field(verbatim, "string") == Kind::Text {
+            return write_verbatim(stack.bytes(-2), stack.bytes(-1), reply);
         }
-        return;
     }
-    if let Value::Table(set) = field("set") {
-        let elements: Vec<(Value, Value)> = set.pairs().flatten().collect();
-        reply.set(elements.len());
-        return elements.iter().for_each(|(element, _)| write(element, resp3, reply, depth + 1));
+    if field("map") == Kind::Table {
+        let map = stack.top();
+        reply.map(count(stack, map));
+        return each(stack, map, |stack| {
+            // Key and value; the key goes on being needed.
+            stack.copy(-2);
+            write_value(stack, resp3, reply, depth + 1);
+            stack.keep(map + 2);
+            write_value(stack, resp3, reply, depth + 1);
+        });
     }
-    let mut elements = Vec::new();
-    while let Ok(value) = table.raw_get::<Value>(elements.len() + 1)
-        && !value.is_nil()
-    {
-        elements.push(value);
+    if field("set") == Kind::Table {
+        let set = stack.top();
+        reply.set(count(stack, set));
+        return each(stack, set, |stack| {
+            stack.copy(-2);
+            write_value(stack, resp3, reply, depth + 1);
+        });
     }
-    reply.array(elements.len());
-    elements.iter().for_each(|element| write(element, resp3, reply, depth + 1));
+    stack.keep(place);
+    let mut length = 0;
+    while stack.element(place, length + 1) != Kind::Nil {
+        stack.keep(place);
+        length += 1;
+    }
+    stack.keep(place);
+    reply.array(length);
+    for index in 1..=length {
+        stack.element(place, index);
+        write_value(stack, resp3, reply, depth + 1);
+        stack.keep(place);
+    }
+}
+
+/// Shows `see` each key and value of the table at `place`, as the last two on the stack.
+fn each(stack: &Stack, place: c_int, mut see: impl FnMut(&Stack)) {
+    stack.push_nil();
+    while stack.next(place) {
+        see(stack);
+        stack.keep(place + 1);
+    }
+}
+
+fn count(stack: &Stack, place: c_int) -> usize {
+    let mut count = 0;
+    each(stack, place, |_| count += 1);
+    count
 }
 
 fn write_verbatim(format: &[u8], text: &[u8], reply: &mut Reply<'_>) {
@@ -204,12 +237,16 @@ fn one_line(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mlua::{Lua, Value};
 
     fn there_and_back(reply: &[u8], resp3: bool, proto: Proto) -> Vec<u8> {
-        let lua = Lua::new();
-        let value = to_lua(&lua, reply).unwrap();
         let mut out = Vec::new();
-        to_reply(&value, resp3, &mut Reply::new(&mut out, proto));
+        let ended = Stack::protected::<()>(&Lua::new(), (), |stack| {
+            push(stack, reply);
+            write(stack, resp3, &mut Reply::new(&mut out, proto));
+            stack.keep(0);
+        });
+        ended.unwrap();
         out
     }
 
@@ -244,7 +281,11 @@ mod tests {
         let answer = |code: &str| {
             let value: Value = lua.load(code).eval().unwrap();
             let mut out = Vec::new();
-            to_reply(&value, false, &mut Reply::new(&mut out, Proto::Resp2));
+            let write_it = |stack: &Stack| {
+                write(stack, false, &mut Reply::new(&mut out, Proto::Resp2));
+                stack.keep(0);
+            };
+            Stack::protected::<()>(&lua, value, write_it).unwrap();
             out
         };
         assert_eq!(answer("{1, 2.9, nil, 4}"), b"*2\r\n:1\r\n:2\r\n");

@@ -1,19 +1,24 @@
 //! The interpreter of one core, and the one script that it may be running.
 
 use super::api;
-use super::bridge::{Bridge, Resume, Suspend};
+use super::bridge::{Arguments, Bridge, Resume, Suspend};
 use super::convert;
 use super::debugger::Debugger;
 use super::functions::{Defined, Registering};
+use super::stack::{Kind, Stack};
 use crate::base::limits;
 use crate::contract::log::Audience;
 use crate::resp::{Proto, Reply};
 use corosensei::stack::DefaultStack;
-use corosensei::{Coroutine, CoroutineResult};
+use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, HookTriggers, IntoLua, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::cell::Ref;
+use std::ffi::c_int;
 use std::rc::Rc;
+
+/// The field of an error that was counted when its command failed.
+pub(super) const COUNTED: &str = "ignore_error_stats_update";
 
 /// Steps of garbage collection at once; each goes through some kilobytes.
 const GC_STEPS: usize = 8;
@@ -67,6 +72,16 @@ pub struct Invocation<'a> {
     pub slice_ends: u64,
 }
 
+/// What runs a script. It lives as long as the interpreter, and the bridge in it longer: see the order of drops.
+struct Runner {
+    lua: Lua,
+    /// The globals that scripts see, behind their proxy.
+    globals: Table,
+    /// What gives an error its place in the script.
+    located: Function,
+    bridge: Rc<Bridge>,
+}
+
 /// See the module's header.
 pub struct Engine {
     pub(super) lua: Lua,
@@ -74,8 +89,7 @@ pub struct Engine {
     /// What the debugger works with, and that.
     pub(super) tools: Table,
     pub(super) debugger: Option<Debugger>,
-    run: Function,
-    run_function: Function,
+    runner: Rc<Runner>,
     compile: Function,
     load_library: Function,
     /// The functions of the library that is being loaded.
@@ -83,6 +97,8 @@ pub struct Engine {
     running: Option<Running>,
     /// A stack for the next script.
     stack: Option<DefaultStack>,
+    /// Memory for its reply.
+    spare: Vec<u8>,
     runs: u32,
 }
 
@@ -103,11 +119,12 @@ impl Engine {
         let sandbox: Table = lua.load(include_str!("prelude.lua")).set_name("=sandbox").call(native)?;
         // What the compiler of the prelude left.
         lua.gc_collect()?;
-        // Many cores have many interpreters: none waits until it has twice what it needs.
-        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(110)));
+        // Many cores have many interpreters: none waits until it has twice what it needs. (At 110 a short script spent
+        // a tenth of its time on going through what all scripts share.)
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(150)));
+        let (globals, located) = (sandbox.get("globals")?, sandbox.get("located")?);
         let engine = Engine {
-            run: sandbox.get("run")?,
-            run_function: sandbox.get("run_function")?,
+            runner: Rc::new(Runner { lua: lua.clone(), globals, located, bridge: bridge.clone() }),
             compile: sandbox.get("compile")?,
             load_library: sandbox.get("load_library")?,
             tools: sandbox.get("tools")?,
@@ -116,6 +133,7 @@ impl Engine {
             bridge,
             running: None,
             stack: None,
+            spare: Vec::new(),
             runs: 0,
             lua,
         };
@@ -195,49 +213,43 @@ impl Engine {
     }
 
     /// The command that the script calls.
-    pub fn arguments(&self) -> Ref<'_, super::bridge::Arguments> {
+    pub fn arguments(&self) -> Ref<'_, Arguments> {
         self.bridge.arguments.borrow()
     }
 
     /// Begins a script. None may be running.
     pub fn start(&mut self, invocation: Invocation<'_>) -> Step {
         debug_assert!(self.running.is_none(), "an engine runs one script at a time");
-        let prepared = convert::unlimited(&self.lua, || self.arrays(&invocation));
-        let (keys, args) = match prepared {
-            Ok(arrays) => arrays,
-            Err(error) => return Step::Done(out_of_memory(&error)),
-        };
+        let Invocation { function, is_function, keys, args, proto, slice_ends } = invocation;
+        for (inputs, words) in self.bridge.inputs.iter().zip([keys, args]) {
+            let mut inputs = inputs.borrow_mut();
+            inputs.clear();
+            words.iter().for_each(|word| inputs.push(word));
+        }
         self.bridge.killed.set(false);
         self.bridge.resp3.set(false);
         self.bridge.replicate.set(3);
-        self.bridge.slice_ends.set(invocation.slice_ends);
+        self.bridge.slice_ends.set(slice_ends);
         let stack = match self.stack.take().map_or_else(|| DefaultStack::new(limits::SCRIPT_STACK), Ok) {
             Ok(stack) => stack,
             Err(error) => return Step::Done(out_of_memory(&error)),
         };
-        let (bridge, proto) = (self.bridge.clone(), invocation.proto);
-        let run = if invocation.is_function { self.run_function.clone() } else { self.run.clone() };
-        let (function, lua) = (invocation.function, self.lua.clone());
-        self.running = Some(Coroutine::with_stack(stack, move |yielder, _| {
-            bridge.enter(yielder, || {
-                let ended = run.call::<(bool, Value)>((function, keys, args));
-                let mut bytes = Vec::with_capacity(limits::SCRIPT_REPLY);
-                match ended {
-                    Ok((true, value)) if is_counted(&value) => match error_of(&value) {
-                        Outcome::Error { text, .. } => Outcome::Error { text, position: None, counted: true },
-                        reply => reply,
-                    },
-                    Ok((true, value)) => {
-                        let mut reply = Reply::new(&mut bytes, proto);
-                        convert::unlimited(&lua, || convert::to_reply(&value, bridge.resp3.get(), &mut reply));
-                        Outcome::Reply(bytes)
-                    }
-                    Ok((false, problem)) => error_of(&problem),
-                    Err(error) => out_of_memory(&error),
-                }
-            })
-        }));
+        let (runner, bytes) = (self.runner.clone(), std::mem::take(&mut self.spare));
+        let body = move |yielder: &_, _| runner.run(yielder, function, is_function, bytes, proto);
+        self.running = Some(Coroutine::with_stack(stack, body));
         self.resume(Resume::GoOn)
+    }
+
+    /// Memory for the reply to the command that is called.
+    pub fn buffer(&self) -> Vec<u8> {
+        self.bridge.buffer()
+    }
+
+    /// The reply of a script is where it belongs: its memory is free again.
+    pub fn recycle(&mut self, mut reply: Vec<u8>) {
+        reply.clear();
+        reply.shrink_to(limits::SCRIPT_KEPT);
+        self.spare = reply;
     }
 
     /// Goes on with the reply to the command that was called.
@@ -292,11 +304,74 @@ impl Engine {
         // What was marked before it was forgotten goes with the round after this.
         (0..GC_STEPS).filter(|_| self.collect_some()).nth(1);
     }
+}
 
-    /// KEYS and ARGV: globals of a script, parameters of a function.
-    fn arrays(&self, invocation: &Invocation<'_>) -> mlua::Result<(Table, Table)> {
-        let array = |elements: &[&[u8]]| self.lua.create_sequence_from(elements.iter().map(|bytes| Bytes(bytes)));
-        Ok((array(invocation.keys)?, array(invocation.args)?))
+impl Runner {
+    /// Runs a script to its end, on the stack of its own. `bytes`: memory for its reply.
+    fn run(
+        &self,
+        yielder: &Yielder<Resume, Suspend>,
+        function: Function,
+        is_function: bool,
+        mut bytes: Vec<u8>,
+        proto: Proto,
+    ) -> Outcome {
+        const GLOBALS: c_int = 1;
+        const LOCATED: c_int = 2;
+        let inputs = self.bridge.inputs.each_ref().map(|words| words.borrow());
+        let [keys, args] = inputs.each_ref().map(|words| &**words);
+        let mut reply = Reply::new(&mut bytes, proto);
+        // Leaves whether the script came to its end, and its value unless that was written as the reply.
+        let work = |stack: &Stack| {
+            let inputs = if is_function {
+                push_words(stack, keys);
+                push_words(stack, args);
+                2
+            } else {
+                for (name, words) in [("KEYS", keys), ("ARGV", args)] {
+                    stack.push(name.as_bytes());
+                    push_words(stack, words);
+                    stack.set(GLOBALS);
+                }
+                0
+            };
+            let ended = self.bridge.enter(yielder, || stack.call(inputs, LOCATED));
+            let value = stack.top();
+            let counted = || stack.field(value, COUNTED) == Kind::Boolean(true);
+            if ended && !(stack.kind(value) == Kind::Table && counted()) {
+                stack.keep(value);
+                convert::write(stack, self.bridge.resp3.get(), &mut reply);
+                stack.push_nil();
+            } else {
+                stack.keep(value);
+            }
+            stack.put(2);
+            stack.push_boolean(ended);
+            stack.put(1);
+            stack.keep(2);
+        };
+        let inputs = (&self.globals, &self.located, function);
+        let ended = Stack::protected::<(bool, Value)>(&self.lua, inputs, work);
+        self.bridge.finish();
+        match ended {
+            Ok((true, Value::Nil)) => Outcome::Reply(bytes),
+            Ok((true, value)) => match error_of(&value) {
+                Outcome::Error { text, .. } => Outcome::Error { text, position: None, counted: true },
+                reply => reply,
+            },
+            Ok((false, problem)) => error_of(&problem),
+            Err(error) => out_of_memory(&error),
+        }
+    }
+}
+
+/// Pushes words as a table.
+fn push_words(stack: &Stack, words: &Arguments) {
+    let words = words.iter();
+    stack.push_table(words.len(), 0);
+    for (index, word) in words.enumerate() {
+        stack.push(word);
+        stack.set_element(index + 1);
     }
 }
 
@@ -304,15 +379,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // A script that still runs would have to be unwound through the interpreter's frames. The process is ending.
         std::mem::forget(self.running.take());
-    }
-}
-
-/// A string on its way to Lua.
-struct Bytes<'a>(&'a [u8]);
-
-impl IntoLua for Bytes<'_> {
-    fn into_lua(self, lua: &Lua) -> mlua::Result<Value> {
-        lua.create_string(self.0).map(Value::String)
     }
 }
 
@@ -341,7 +407,7 @@ fn error_of(problem: &Value) -> Outcome {
 /// Whether a value is the error of a command, which was counted when that failed.
 fn is_counted(value: &Value) -> bool {
     let Value::Table(table) = value else { return false };
-    table.raw_get::<Option<bool>>("ignore_error_stats_update").ok().flatten().unwrap_or(false)
+    table.raw_get::<Option<bool>>(COUNTED).ok().flatten().unwrap_or(false)
 }
 
 /// Runs a script alone: no command, no pause. For tests.

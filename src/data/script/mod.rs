@@ -18,11 +18,13 @@
 
 pub mod api;
 pub mod bridge;
-pub mod convert;
+mod call;
+mod convert;
 pub mod debugger;
 pub mod engine;
 pub mod functions;
 pub mod known;
 pub mod library;
+mod stack;
 
 pub use engine::{Engine, Invocation, Outcome, Step};

@@ -182,14 +182,6 @@ local function located(problem)
     return problem
 end
 
-local function run(f, keys, args)
-    G.KEYS, G.ARGV = keys, args
-    return xpcall(f, located)
-end
-local function run_function(f, keys, args)
-    return xpcall(function() return f(keys, args) end, located)
-end
-
 local function load_library(f)
     seen.__index = loading
     local ok, problem = xpcall(f, located)
@@ -201,5 +193,5 @@ end
 local tools = { libraries.redis, G, proxies, compile, problem_of }
 
 return {
-    run = run, run_function = run_function, load_library = load_library, compile = compile, tools = tools,
+    globals = G, located = located, load_library = load_library, compile = compile, tools = tools,
 }

@@ -120,15 +120,8 @@ impl Arena {
         // Room for all runs there can be: pages that are not written cost nothing, and growing would copy megabytes.
         let mut runs = Vec::new();
         let _ = runs.try_reserve_exact(pages.len() / RUN);
-        let mut arena = Arena {
-            pages,
-            runs,
-            rooms: [NONE; CLASSES],
-            warm: Vec::new(),
-            cold: Vec::new(),
-            live: 0,
-            touched: 0,
-        };
+        let mut arena =
+            Arena { pages, runs, rooms: [NONE; CLASSES], warm: Vec::new(), cold: Vec::new(), live: 0, touched: 0 };
         arena.clear();
         arena
     }
