@@ -16,7 +16,7 @@ use coreslot::data::types::Forms;
 use coreslot::data::types::hash::Hash;
 use coreslot::data::types::list::{End, LARGE, Limits, List};
 use coreslot::data::types::set::Set;
-use coreslot::data::types::stream::{Id, NodeLimits, Stream};
+use coreslot::data::types::stream::{NodeLimits, Stream};
 use coreslot::data::types::zset::Zset;
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -71,6 +71,8 @@ fn a_change_that_cannot_be_saved_is_refused_and_made_when_it_can() {
         let refused = client.run(&format!("CLUSTER {change}"));
         assert!(refused.contains("so nothing is changed; see the log"), "{change}");
     }
+    assert!(client.run("CLUSTER KEYSLOT a").contains(":15495"));
+    assert!(client.run("CLUSTER NODES").contains("myself"));
     std::fs::remove_dir(&obstacle).unwrap();
     eventually("the slot is served", || client.run("GET a") == "$-1\r\n");
     assert!(saved().contains(" 15495\n"));

@@ -76,10 +76,7 @@ impl Listeners {
     /// # Errors
     /// Names the address that can't be had.
     pub fn reopen(&mut self, config: &Config) -> Result<(), StartError> {
-        for listener in &self.tcp {
-            // One that is not listening any more has what it should have.
-            let _ = socket2::SockRef::from(&listener.socket).shutdown(Shutdown::Both);
-        }
+        self.shut();
         match bind_all(config, self.cores, Duration::ZERO) {
             Ok(tcp) => self.tcp = tcp,
             Err(error) => {
@@ -92,11 +89,20 @@ impl Listeners {
         Ok(())
     }
 
-    /// Takes no more connections. The Unix socket's file goes.
+    /// Takes no more connections, also where a data core has a duplicate: whoever finds its connection closed, which
+    /// another core does perhaps before that one, is to find nobody listening. The Unix socket's file goes.
     pub fn close(&mut self) {
+        self.shut();
         self.tcp.clear();
         if let Some((_, path)) = self.unix.take() {
             let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn shut(&self) {
+        for listener in &self.tcp {
+            // One that is not listening any more has what it should have.
+            let _ = socket2::SockRef::from(&listener.socket).shutdown(Shutdown::Both);
         }
     }
 }
@@ -223,6 +229,18 @@ mod tests {
         drop(taken);
         listeners.reopen(&config(format!("bind 127.0.0.1\nport {other}\n"))).unwrap();
         assert!(TcpStream::connect(("127.0.0.1", other)).is_ok() && TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+
+    #[test]
+    fn a_node_that_ends_listens_no_more_though_its_data_cores_have_their_duplicates() {
+        let (first, _second, port, _) = two_ports();
+        drop(first);
+        let mut listeners = Listeners::open(&config(format!("bind 127.0.0.1\nport {port}\n")), 2).unwrap();
+        let shares = listeners.shares().unwrap();
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+        listeners.close();
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        drop(shares);
     }
 
     #[test]

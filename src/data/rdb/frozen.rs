@@ -1,7 +1,7 @@
 //! A large value as it was at one moment, written little by little while its key goes on changing.
 //!
 //! It is made by copying the value, which shares its pieces with the copy (`data/types/segments.rs`): that takes a count
-//! for each of the pieces of a hash, set or sorted set; next to nothing for a list, stream or string. Whoever
+//! for each of the branches of a hash, set or sorted set; next to nothing for a list, stream or string. Whoever
 //! changes a piece that is still shared copies it first, a few hundred elements at most (but all of a string).
 //! Nothing of it is ever walked twice, and one step writes no more than its budget and one element.
 

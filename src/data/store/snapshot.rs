@@ -17,7 +17,7 @@
 //!
 //! - a step: its budget and one element. An element of a collection is written in one go, 1 ms for some megabytes.
 //! - freezing: next to nothing for a list or stream, but 1 ms for 50,000 pending entries of a stream's groups, which are
-//!   copied; a count for each piece of a hash, set or sorted set: less than 0.5 ms for a million elements of 100 bytes.
+//!   copied; a count for each branch of a hash, set or sorted set (`data/types/segments.rs`): some hundred for a million elements.
 //! - the first change of a piece that is frozen: a copy of that piece, 0.2 ms; a new element may change three. Strings
 //!   are one piece: changing a part of one of 100 MB (SETRANGE, SETBIT, APPEND) while it is being written takes 30 ms,
 //!   once.
