@@ -419,7 +419,7 @@ impl NodeOffice {
 
     /// A connection is a replica's.
     pub(super) fn arrived(&mut self, departure: Departure, outgoing: &mut Outgoing) {
-        let Departure { id, user, addr, laddr, introduction, command, said, fd } = departure;
+        let Departure { id, user, addr, laddr, introduction, mut command, said, fd } = departure;
         let Some(fd) = fd else { return };
         if let [_, id, _, word, ..] = command.as_slice()
             && word.eq_ignore_ascii_case(b"failover")
@@ -434,6 +434,8 @@ impl NodeOffice {
             }
             self.copy(None, None, outgoing);
             log::info!("MASTER MODE enabled (failover request from '{addr}')");
+            // If it has to wait, it comes once more, when there is no replica any more.
+            command.truncate(3);
         }
         let nodelay = !self.config.flag("repl-disable-tcp-nodelay");
         let replication = &mut self.desk_of_replication.replication;
