@@ -202,7 +202,8 @@ impl Plane {
         let before = evicted(self);
         let fits =
             self.settings.maxmemory == 0 || self.stores.at(core).is_none_or(|s| s.used_bytes() as u64 <= allowed);
-        if !fits && !self.is_paused() && !self.leaves_eviction() {
+        // Even if all fits: the other may have evicted what it added, and so lack room all the same.
+        if self.settings.maxmemory != 0 && !self.is_paused() && !self.leaves_eviction() {
             self.shrink(core, allowed.saturating_sub(ahead));
         }
         let made = fits || evicted(self) > before;
