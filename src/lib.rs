@@ -67,7 +67,7 @@
 //! | who does what the control plane decides, and in which order? | `node/office/control.rs` |
 //! | ASK, ASKING, TRYAGAIN, READONLY? | [`data::route`], `data/plane/redirect.rs` |
 //! | which directives are there, and what do they do? | one row each in [`node::config::table`] |
-//! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`] |
+//! | where does EVAL run? | `data/plane/script.rs`, on the interpreter of [`data::script`]; KEYS, calls and replies travel by `data/script/stack.rs` |
 //! | who talks to the debugger of scripts (`redis-cli --ldb`)? | [`data::plane::debugger`], `data/script/debugger.lua` |
 //! | how does a script use keys of other cores that it has not named? | [`data::plane::claim`] |
 //! | how do BLPOP and its kin wait? | `data/plane/blocking.rs` |
@@ -109,7 +109,7 @@
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
 //! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`, `base/environment.rs`,
-//!   `data/script/bridge.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
+//!   `data/script/bridge.rs`, `data/script/stack.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by
 //! one, and a command that spans cores may run between two parts. (FLUSHALL and SWAPDB borrow every store.) In a cluster,
