@@ -124,6 +124,8 @@ pub struct Link {
     pub id: LinkId,
     /// When it was made.
     pub created: Now,
+    /// Pings sent over it that have yet to be answered; answers come in their order.
+    pub unanswered: u32,
     /// Whether it is read from.
     pub reading: bool,
     /// Whether something waits to be written.
@@ -137,7 +139,15 @@ pub struct Link {
 impl Link {
     /// A link that has just been made.
     pub fn new(id: LinkId, created: Now) -> Link {
-        Link { id, created, reading: true, writing: false, send_buffer_allocated: 0, send_buffer_used: 0 }
+        Link {
+            id,
+            created,
+            unanswered: 0,
+            reading: true,
+            writing: false,
+            send_buffer_allocated: 0,
+            send_buffer_used: 0,
+        }
     }
 }
 

@@ -25,12 +25,12 @@ impl Sequence {
 
 /// `N` figures of each node. A node writes its own row, on cache lines that nobody else writes, and may read all.
 #[derive(Clone)]
-pub struct Board<const N: usize>(Arc<[Padded<[AtomicU64; N]>]>);
+pub struct Board<const N: usize>(Arc<Box<[Padded<[AtomicU64; N]>]>>);
 
 impl<const N: usize> Board<N> {
     /// A board of so many rows, all zero.
     pub fn new(rows: usize) -> Board<N> {
-        Board((0..rows).map(|_| Padded(std::array::from_fn(|_| AtomicU64::new(0)))).collect())
+        Board(Arc::new((0..rows).map(|_| Padded(std::array::from_fn(|_| AtomicU64::new(0)))).collect()))
     }
 
     /// How many rows there are.

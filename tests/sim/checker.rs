@@ -2,7 +2,8 @@
 //!
 //! - A voter votes once in an epoch.
 //! - An epoch elects one node.
-//! - On each node, the configuration epoch of a slot never falls, a restart included.
+//! - On each node, the configuration epoch of a slot never falls, a restart included. (Unless nobody ever had the slot under the
+//!   higher one: a node that was down still takes a slot for one's who has lost it, and has won another with a new epoch since.)
 //! - In the end all agree on who owns what, under epochs that differ, and serve.
 
 use crate::host::Host;
@@ -10,7 +11,7 @@ use crate::net::HostIx;
 use crate::world::share;
 use coreslot::cluster::Action;
 use coreslot::cluster::wire::{Body, Packet};
-use coreslot::contract::topology::{NO_NODE, NodeId, Topology};
+use coreslot::contract::topology::{NodeId, Topology};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What was seen so far.
@@ -19,8 +20,10 @@ pub struct Checker {
     votes: HashSet<(HostIx, u64)>,
     /// Who was elected in each epoch.
     winners: HashMap<u64, HostIx>,
-    /// On each host: whether it last was a primary, and the epoch of each share of the slots.
+    /// On each host: whether it last was a primary, and of each share of the slots the epoch and whose it is.
     seen: Vec<Seen>,
+    /// Who took which share for its own, under which epoch.
+    claims: HashSet<(NodeId, u64, usize)>,
     pub primaries: usize,
     /// Whether somebody took over without votes, which may give one epoch to two nodes for a while.
     pub lawless: bool,
@@ -35,16 +38,17 @@ pub struct Checker {
 #[derive(Clone)]
 struct Seen {
     was_replica: bool,
-    epochs: Vec<u64>,
+    epochs: Vec<(u64, Option<NodeId>)>,
 }
 
 impl Checker {
     pub fn new(hosts: usize, primaries: usize) -> Checker {
-        let seen = |host| Seen { was_replica: host >= primaries, epochs: vec![0; primaries] };
+        let seen = |host| Seen { was_replica: host >= primaries, epochs: vec![(0, None); primaries] };
         Checker {
             votes: HashSet::new(),
             winners: HashMap::new(),
             seen: (0..hosts).map(seen).collect(),
+            claims: HashSet::new(),
             primaries,
             lawless: false,
             failovers: 0,
@@ -56,7 +60,7 @@ impl Checker {
 
     /// A host has forgotten everything.
     pub fn forget(&mut self, host: HostIx) {
-        self.seen[host].epochs.fill(0);
+        self.seen[host].epochs.fill((0, None));
     }
 
     fn violated(&mut self, what: String) {
@@ -101,9 +105,13 @@ impl Checker {
         }
         for part in 0..self.primaries {
             let owner = topology.owners[share(part, self.primaries).0];
-            let epoch = if owner == NO_NODE { continue } else { topology.nodes[usize::from(owner)].config_epoch };
-            let before = std::mem::replace(&mut self.seen[host].epochs[part], epoch);
-            if epoch < before {
+            let Some(node) = topology.nodes.get(usize::from(owner)) else { continue };
+            let (id, epoch) = (node.id, node.config_epoch);
+            if owner == topology.me {
+                self.claims.insert((id, epoch, part));
+            }
+            let (before, its) = std::mem::replace(&mut self.seen[host].epochs[part], (epoch, Some(id)));
+            if epoch < before && its.is_some_and(|its| self.claims.contains(&(its, before, part))) {
                 self.violated(format!("{time}: on host {host} share {part} falls from epoch {before} to {epoch}"));
             }
         }

@@ -3,9 +3,13 @@
 use crate::host::Condition;
 use crate::net::HostIx;
 use crate::world::World;
+use coreslot::contract::topology::NodeId;
 
 /// How many seconds a healed cluster is given to let in again whom it had put out.
 const EMPLOYED_WITHIN: usize = 20;
+
+/// By then a node has saved what it was told, and answered.
+const ANSWERED_WITHIN_MS: u64 = 200;
 
 /// Faults under way are undone at these times.
 #[derive(Default)]
@@ -26,8 +30,10 @@ enum Cure {
     Unblock(Vec<(HostIx, HostIx)>),
     /// Packets take as long as ever.
     Hurry(crate::net::Delays),
-    /// A slot arrives, and is closed.
+    /// A slot arrives, or does not, and is closed.
     Close(u16),
+    /// All hear where it has arrived.
+    Spread(u16, NodeId),
     /// A node that was taken out is let in again.
     Meet(HostIx),
     /// No packet is lost any more.
@@ -201,8 +207,8 @@ impl Faults {
         let what = world.chance.below(4);
         crate::trace::fault(world.time, format_args!("host {host}: trouble {what}"));
         match what {
-            0 => world.command(host, &["CLUSTER", "FAILOVER"]),
-            1 => world.command(host, &["CLUSTER", "FAILOVER", "FORCE"]),
+            0 => _ = world.command(host, &["CLUSTER", "FAILOVER"]),
+            1 => _ = world.command(host, &["CLUSTER", "FAILOVER", "FORCE"]),
             2 => world.cut_links(host),
             _ => world.hosts[host].clock_error = step,
         }
@@ -246,9 +252,14 @@ impl Faults {
                 }
                 Cure::Hurry(delays) => world.net.delays = delays,
                 Cure::Close(slot) => {
-                    if world.chance.once_in(2) {
-                        world.hand_over(slot);
+                    let arrives = world.chance.once_in(2);
+                    match arrives.then(|| world.hand_over(slot)).flatten() {
+                        Some(target) => self.until(world, world.time + ANSWERED_WITHIN_MS, Cure::Spread(slot, target)),
+                        None => world.close_slot(slot),
                     }
+                }
+                Cure::Spread(slot, target) => {
+                    world.spread(slot, target);
                     world.close_slot(slot);
                 }
                 Cure::Meet(host) => world.meet_somebody(host),

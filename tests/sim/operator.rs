@@ -25,28 +25,40 @@ impl World {
         Some(slot as u16)
     }
 
-    /// The slot has arrived: the one that imports it says so first, as by redis-cli.
-    pub fn hand_over(&mut self, slot: u16) {
+    /// The slot has arrived: the one that imports it hears so first, as by redis-cli. Returns who that is, if it agrees.
+    pub fn hand_over(&mut self, slot: u16) -> Option<NodeId> {
         let importing = |host: &&crate::host::Host| {
             host.topology.as_ref().is_some_and(|seen| seen.importing.iter().any(|(open, _)| open.number() == slot))
         };
-        let Some(target) = self.hosts.iter().find(importing).map(|host| host.id) else { return };
-        let first = self.host_of(target);
-        for host in first.into_iter().chain(0..self.hosts.len()) {
-            self.setslot(host, slot.into(), "NODE", Some(target));
+        let target = self.hosts.iter().find(importing)?.id;
+        let first = self.host_of(target)?;
+        self.setslot(first, slot.into(), "NODE", Some(target)).then_some(target)
+    }
+
+    /// The others hear it too, if the new owner has answered: what it answers it has saved.
+    pub fn spread(&mut self, slot: u16, target: NodeId) {
+        let Some(first) = self.host_of(target) else { return };
+        let has = |seen: &Topology| owner(seen, slot.into()) == Some(target);
+        if !self.hosts[first].is_running() || !self.hosts[first].topology.as_deref().is_some_and(has) {
+            return;
         }
+        (0..self.hosts.len()).filter(|host| *host != first).for_each(|host| {
+            self.setslot(host, slot.into(), "NODE", Some(target));
+        });
     }
 
     /// Nobody moves the slot any more.
     pub fn close_slot(&mut self, slot: u16) {
-        (0..self.hosts.len()).for_each(|host| self.setslot(host, slot.into(), "STABLE", None));
+        (0..self.hosts.len()).for_each(|host| _ = self.setslot(host, slot.into(), "STABLE", None));
     }
 
-    fn setslot(&mut self, host: HostIx, slot: usize, what: &str, node: Option<NodeId>) {
+    fn setslot(&mut self, host: HostIx, slot: usize, what: &str, node: Option<NodeId>) -> bool {
         let (slot, node) = (slot.to_string(), node.map(|node| node.to_string()));
         let words = ["CLUSTER", "SETSLOT", &slot, what];
         let words: Vec<&str> = words.into_iter().chain(node.as_deref()).collect();
-        self.command(host, &words);
+        let done = self.command(host, &words);
+        crate::trace::fault(self.time, format_args!("host {host}: {words:?}: {done}"));
+        done
     }
 
     /// A replica is taken out: it forgets all, and some forget it. Returns whether it is a replica.
@@ -82,7 +94,7 @@ impl World {
         }
         let part = self.chance.below(self.checker.primaries as u64) as usize;
         match owner(&seen, share(part, self.checker.primaries).0) {
-            Some(primary) => self.command(host, &["CLUSTER", "REPLICATE", &primary.to_string()]),
+            Some(primary) => _ = self.command(host, &["CLUSTER", "REPLICATE", &primary.to_string()]),
             None => self.meet_somebody(host),
         }
         true

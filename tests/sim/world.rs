@@ -406,16 +406,20 @@ impl World {
         }
     }
 
-    /// Runs a CLUSTER command on a host; what it answers is its own affair.
-    pub fn command(&mut self, host: HostIx, words: &[&str]) {
+    /// Runs a CLUSTER command on a host; false: the host is down, or refuses.
+    pub fn command(&mut self, host: HostIx, words: &[&str]) -> bool {
         let args: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let (mut out, now) = (Vec::new(), self.hosts[host].now(self.time));
         let mut reply = coreslot::resp::Reply::new(&mut out, coreslot::resp::Proto::Resp2);
         crate::trace::set(self.time, host);
-        let Some(cluster) = &mut self.hosts[host].cluster else { return };
+        let Some(cluster) = &mut self.hosts[host].cluster else { return false };
         let facts = coreslot::cluster::command::Facts::default();
-        if let Ok(actions) = cluster.command(&args, now, facts, &mut reply) {
-            self.perform(host, actions);
+        match cluster.command(&args, now, facts, &mut reply) {
+            Ok(actions) => {
+                self.perform(host, actions);
+                true
+            }
+            Err(_) => false,
         }
     }
 }

@@ -163,17 +163,23 @@ impl Cluster {
         self.failure_changed();
     }
 
-    /// A pong came from `node`, over this node's own link to it.
-    pub(super) fn answered(&mut self, node: NodeIx, now: Now) {
+    /// A pong came from `node`, over this node's own link to it. Returns when the ping was sent that it answers, if that is
+    /// known: not while others have yet to be answered.
+    pub(super) fn answered(&mut self, node: NodeIx, now: Now) -> Option<Now> {
         let entry = &mut self.nodes[node];
         entry.pong_received = Some(now);
-        entry.ping_sent = None;
+        let last = entry.ping_sent.take();
+        let left = entry.link.as_mut().map_or(0, |link| {
+            link.unanswered = link.unanswered.saturating_sub(1);
+            link.unanswered
+        });
         if entry.is_suspected() {
             entry.flags = entry.flags.without(NodeFlags::PFAIL);
             self.health_changed();
         } else if entry.has_failed() {
             self.clear_failure_if_over(node, now);
         }
+        last.filter(|_| left == 0)
     }
 
     /// A node that failed and answers again: a replica or a primary without slots is back at once, a primary with

@@ -148,8 +148,7 @@ impl Cluster {
                 self.note_sender(sender?, heard);
             }
             if kind == GossipKind::Pong {
-                answered_ping = self.nodes[node].ping_sent;
-                self.answered(node, now);
+                answered_ping = self.answered(node, now);
             }
         }
         let Some(sender) = sender else { return (kind == GossipKind::Meet).then_some(()) };

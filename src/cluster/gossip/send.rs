@@ -1,5 +1,6 @@
 //! What this node says: the header that tells how it sees itself, the gossip section, and who is told.
 
+use super::links::Peer;
 use crate::base::limits::MAX_SUSPECTS_TOLD;
 use crate::cluster::nodes::{Node, NodeIx};
 use crate::cluster::now::Now;
@@ -104,7 +105,19 @@ impl Cluster {
             return;
         }
         let packet = Arc::new(self.gossip(kind, entries));
-        links.iter().for_each(|link| self.send(*link, packet.clone()));
+        for link in links {
+            self.expect_answer(*link, kind);
+            self.send(*link, packet.clone());
+        }
+    }
+
+    /// Counts what is going to be answered over the link that it is sent over.
+    fn expect_answer(&mut self, link: LinkId, kind: GossipKind) {
+        if let (GossipKind::Ping | GossipKind::Meet, Some(Peer::Outbound(node))) = (kind, self.bus.links.peer(link))
+            && let Some(link) = &mut self.nodes[*node].link
+        {
+            link.unanswered = link.unanswered.saturating_add(1);
+        }
     }
 
     /// A host name goes to everybody, as from Redis 7.0: who tells none of its own does not say that it would understand
@@ -127,6 +140,7 @@ impl Cluster {
     fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
         let entries = self.gossip_section(to);
         let packet = self.gossip(kind, entries);
+        self.expect_answer(link, kind);
         self.send(link, Arc::new(packet));
     }
 
