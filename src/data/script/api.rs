@@ -1,7 +1,7 @@
 //! What Rust gives to the sandbox: `redis.*`, random numbers, and what `prelude.lua` itself needs.
 //!
-//! An error travels through Lua as a [`Failure`] within mlua's own error value; wherever a script can catch one, the
-//! prelude turns it into a table as Redis's errors are (`problem`).
+//! An error of these functions travels through Lua as a [`Failure`] within mlua's own error value; wherever a script can
+//! catch one, the prelude turns it into a table as Redis's errors are (`problem`).
 
 use super::bridge::Bridge;
 use super::call;
@@ -21,13 +21,11 @@ pub const LIBRARY_SOURCE: &str = "@user_function";
 pub struct Failure {
     /// What, with its code word.
     pub text: Vec<u8>,
-    /// Whether it is the error of a command, and was counted when that failed.
-    pub counted: bool,
 }
 
 /// The error of a native function: `text` with the code word ERR.
 pub fn failure<T>(text: impl std::fmt::Display) -> Result<T> {
-    Err(mlua::Error::external(Failure { text: format!("ERR {text}").into_bytes(), counted: false }))
+    Err(mlua::Error::external(Failure { text: format!("ERR {text}").into_bytes() }))
 }
 
 /// The number that a value is. Lua has one kind of them, mlua two.
@@ -41,15 +39,11 @@ pub fn number(value: &Value) -> Option<f64> {
 
 /// An error as scripts see it.
 fn problem(lua: &Lua, error: &mlua::Error) -> Result<Table> {
-    let (text, counted) = match error.downcast_ref::<Failure>() {
-        Some(failure) => (failure.text.clone(), failure.counted),
-        None => (format!("ERR {}", message(error)).into_bytes(), false),
+    let text = match error.downcast_ref::<Failure>() {
+        Some(failure) => failure.text.clone(),
+        None => format!("ERR {}", message(error)).into_bytes(),
     };
-    let table = one_field(lua, "err", text)?;
-    if counted {
-        table.raw_set("ignore_error_stats_update", true)?;
-    }
-    Ok(table)
+    one_field(lua, "err", text)
 }
 
 /// A table that says `field` = `text`, as errors and statuses are told.

@@ -7,7 +7,7 @@
 //!
 //! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs.
 
-#![allow(unsafe_code)] // One pointer, from native functions of Lua to the coroutine they run on; one function of Lua's.
+#![allow(unsafe_code)] // A pointer from native functions of Lua to their coroutine, one to a reply on its way; a function of Lua's.
 
 use crate::base::limits;
 use corosensei::Yielder;
