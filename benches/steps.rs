@@ -99,7 +99,6 @@ impl Times {
 }
 
 fn round(kind: &str) {
-    coreslot::base::heap::join_what_is_freed();
     let (elements, mut times) = (setting("STEPS_ELEMENTS", 1000), Times::default());
     // Grown by this thread, saved while it changes, and deleted.
     let mut big = Big::new(kind);

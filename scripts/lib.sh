@@ -22,7 +22,7 @@ build_node() {
     return
   fi
   command -v cargo >/dev/null || die "cargo is needed: install Rust's toolchain by rustup"
-  command -v cc >/dev/null || die "a linker is needed: apt-get install build-essential"
+  { command -v cc && command -v make; } >/dev/null || die "cc and make are needed: apt-get install build-essential"
   (cd "$root" && cargo build --release --locked)
   node=${CARGO_TARGET_DIR:-$root/target}/release/coreslot
 }

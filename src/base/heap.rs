@@ -1,26 +1,45 @@
-//! How the system's allocator deals with what is freed.
-#![allow(unsafe_code)] // A function of C.
+//! The memory of all that lies outside of the stores' arenas: jemalloc's, as Redis's own.
+//!
+//! The C library's allocator puts off work and then does all of it in one call: after a million elements were freed, some
+//! client's command waited for milliseconds. Its pieces also get scattered, so that scripts took a third more CPU on a node that had
+//! held large collections. With jemalloc no step of `benches/steps.rs` takes longer than the store's own work.
+//!
+//! Each thread has pieces at hand and takes more from an arena that is its own as long as there are no more threads than four for
+//! each CPU. Under miri and the fuzzers the allocator is theirs, which finds misuse.
 
-/// Bytes of a piece that is never there just so, and is quickly given.
-const UNUSUAL: usize = 40_008;
+#[cfg(not(any(miri, loom, fuzzing)))]
+#[global_allocator]
+static JEMALLOC: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Has what this thread has freed sorted by size now. To be called by whoever has freed some hundred pieces.
-///
-/// glibc leaves that to the next request for a piece that is not at hand, which then sorts up to 10,000 of them, all over the
-/// memory: 1 ms in the midst of some client's command. So a request that nothing fits comes before there are as many.
-pub fn sort_what_is_freed() {
-    std::hint::black_box(Vec::<u8>::with_capacity(UNUSUAL));
+/// Has a thread of the allocator's give memory back to the system that has been free for ten seconds, or no longer. Without it
+/// whoever next frees something does that, and an idle node keeps what it has. The thread gets the CPUs of the caller's.
+pub fn give_back_in_background(on: bool) {
+    #[cfg(not(any(miri, loom, fuzzing)))]
+    if let Err(error) = tikv_jemalloc_ctl::max_background_threads::write(1)
+        .and_then(|()| tikv_jemalloc_ctl::background_thread::write(on))
+    {
+        log::warn!("Memory is given back in the midst of other work: {error}");
+    }
 }
 
-/// Has every piece of memory joined with its free neighbours when it is freed. For the whole process: to be called before there are threads.
-///
-/// glibc puts pieces of up to 128 bytes aside instead, and joins all of them when next a large one is wanted or freed: after a
-/// million, as a large collection leaves, that one call takes 170 to 240 ms, however slowly they were freed. The seven of each
-/// size that a thread keeps for itself stay as quick as they are.
-pub fn join_what_is_freed() {
-    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
-    // SAFETY: `mallopt` sets a number of the allocator's, under its own lock; no other thread is there yet.
-    unsafe {
-        libc::mallopt(libc::M_MXFAST, 0);
+/// The bytes that the allocator takes for `size`, 0 for none: multiples of 16 up to 128, above four sizes for each power
+/// of two (jemalloc's manual, "Size classes").
+pub const fn rounded(size: usize) -> usize {
+    match size {
+        0 => 0,
+        1..=8 => 8,
+        9..=128 => size.next_multiple_of(16),
+        _ => size.next_multiple_of(1 << ((size - 1).ilog2() - 2)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_as_the_allocator_does() {
+        let rounded: Vec<usize> = [0, 1, 8, 9, 16, 17, 128, 129, 160, 161, 256, 257, 2352, 5121].map(rounded).into();
+        assert_eq!(rounded, [0, 8, 8, 16, 16, 32, 128, 160, 160, 192, 256, 320, 2560, 6144]);
     }
 }

@@ -51,7 +51,6 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// Says what could not be had, and the cure where there is one.
 pub fn run(config: Config) -> Result<(), StartError> {
-    heap::join_what_is_freed();
     let title = Title::claim();
     std::env::set_current_dir(config.dir())?;
     let drain = node_log::init(&config)?;
@@ -148,6 +147,7 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
     let courier = Courier::new(bus_bell.try_clone()?);
     let appending = AppendingDesk::new(LogWriter::start(log, bus_bell.try_clone()?)?, cores);
     let loading = LoadingDesk::new(loads);
+    let gives_back = config.flag("jemalloc-bg-thread");
     let desks = Desks { cluster: desk, replication, saving, appending, loading, courier };
     title.show(&config);
     let office = NodeOffice::new(config, users, desks, listeners, cores, drain, title);
@@ -162,7 +162,11 @@ fn start(mut config: Config, drain: LogDrain, title: Title) -> Result<(), StartE
             signals,
             cpu: bus_cpu,
         },
-        || log::info!("The bus core runs"),
+        || {
+            // The allocator's thread is made here, so that it runs where the bus core does.
+            heap::give_back_in_background(gives_back);
+            log::info!("The bus core runs");
+        },
     )?;
     for thread in threads {
         thread.join().map_err(|_| "a data core died")??;

@@ -7,7 +7,6 @@ use super::client::{Client, ClientRef, Hold, Session};
 use super::message::Message;
 use super::weight::Weight;
 use super::{Action, Plane};
-use crate::base::heap;
 use crate::base::ids::ClientId;
 use crate::base::limits;
 use crate::base::notify::Class;
@@ -120,9 +119,6 @@ impl Plane {
         if self.upkeep.more_to_expire {
             let (store, budget) = (self.stores.home_mut(), limits::EXPIRE_PER_TURN * effort);
             self.upkeep.more_to_expire = self.active_expire && !paused && store.expire_some(now, budget);
-            if self.upkeep.more_to_expire {
-                heap::sort_what_is_freed();
-            }
             let took = (self.options.clock)().saturating_sub(started) / 1_000_000;
             self.latency.record("expire-cycle", took, self.settings.latency_monitor_threshold, now);
         }

@@ -6,7 +6,7 @@ use super::outside::Outside;
 use super::table::SlotTable;
 use super::{Object, Slab, Store};
 use crate::base::chunks::Chunks;
-use crate::base::{heap, limits};
+use crate::base::limits;
 use crate::data::rdb::frozen::Frozen;
 use std::sync::Arc;
 
@@ -188,11 +188,7 @@ impl Store {
     /// Frees a little of what was deleted, in at most `steps` steps of well under 200 us each; true: more is left.
     pub fn reclaim(&mut self, steps: usize) -> bool {
         let mut step = || self.graveyard.step() || self.bury_doomed() || self.arena.trim() || self.tracking.free_some();
-        let done = (0..steps).take_while(|_| step()).count();
-        if done > 0 {
-            heap::sort_what_is_freed();
-        }
-        done == steps
+        (0..steps).all(|_| step())
     }
 
     /// How much waits to be freed (large values, and what flushed stores have left), and how many large values were freed

@@ -2,6 +2,7 @@
 //! are kept in. How many of its bytes are in use they tell themselves; a vector would keep that a second time, for each of
 //! millions of small collections.
 
+use crate::base::heap::rounded;
 use std::ops::{Deref, DerefMut};
 
 /// See the module's description. The default has no memory.
@@ -9,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 pub struct Block(Box<[u8]>);
 
 impl Block {
-    /// A block with room for `size` bytes.
+    /// A block with room for `size` bytes, and for what the allocator gives beyond.
     pub fn with_room(size: usize) -> Block {
         Block(vec![0; rounded(size)].into_boxed_slice())
     }
@@ -29,6 +30,11 @@ impl Block {
         if self.0.len() > 2 * new + 32 {
             self.resize(rounded(new));
         }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn heap_bytes(&self) -> usize {
+        rounded(self.0.len())
     }
 
     fn resize(&mut self, size: usize) {
@@ -53,11 +59,6 @@ impl DerefMut for Block {
     }
 }
 
-/// With an eighth to spare at most, and less while it is small: small collections are many.
-fn rounded(size: usize) -> usize {
-    size.next_multiple_of((size.next_power_of_two() / 16).max(8))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +70,7 @@ mod tests {
         block[2..5].copy_from_slice(b"123");
         assert_eq!((&block[..8], block.len()), (&b"ab123def"[..], 8));
         block.splice(8, 8, 0, 1000);
-        assert!(block.len() >= 1008 && block.len() < 1008 * 9 / 8);
+        assert_eq!((block.len(), block.heap_bytes()), (1024, 1024));
         block.splice(1008, 8, 1000, 0);
         assert_eq!((&block[..], size_of::<Block>()), (&b"ab123def"[..], 16));
     }

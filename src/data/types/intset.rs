@@ -54,7 +54,7 @@ impl Intset {
 
     /// Bytes it has on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.heap_bytes()
     }
 
     /// How many integers it has.

@@ -1,6 +1,7 @@
 //! CONFIG: reads and changes directives, and puts the changes into effect.
 
 use super::{NodeOffice, Then, answer, now};
+use crate::base::heap;
 use crate::cores::bus_core::Outgoing;
 use crate::cores::bus_links::{LinkCommand, LinkSettings};
 use crate::data::plane::message::{BusCommand, Inquiry, Message, Peer};
@@ -82,6 +83,7 @@ impl NodeOffice {
     fn reconfigured(&mut self, outgoing: &mut Outgoing) {
         self.drain.configure(&self.config);
         self.title.show(&self.config);
+        heap::give_back_in_background(self.config.flag("jemalloc-bg-thread"));
         let replication = super::replication::options(&self.config);
         self.with_replication(outgoing, |desk| desk.configure(replication));
         self.reconfigure_log(outgoing);

@@ -6,6 +6,8 @@
 //! then zeroes
 //! ```
 
+use crate::base::heap::rounded;
+
 /// The longest key or value that lies in its bucket. Moving some of these is still quick.
 pub const LONGEST: usize = 250;
 /// Bytes of a large item in its bucket.
@@ -95,10 +97,9 @@ impl Bucket {
         }
     }
 
-    /// Bytes it takes with its place in the directory and what the allocator adds.
+    /// Bytes it takes besides its place in the directory.
     pub fn bytes(&self) -> usize {
-        const ALLOCATION: usize = 8;
-        if self.0.is_empty() { 0 } else { self.0.len() + ALLOCATION }
+        self.0.len()
     }
 
     fn write(&mut self, end: usize, parts: &[&[u8]]) {
@@ -115,9 +116,4 @@ impl Bucket {
             at += part.len();
         }
     }
-}
-
-/// A size that leaves nothing of the allocator's unused: it gives 24 bytes and then multiples of 16 more.
-fn rounded(size: usize) -> usize {
-    if size == 0 { 0 } else { size.saturating_sub(8).next_multiple_of(16).max(16) + 8 }
 }

@@ -146,7 +146,7 @@ impl Listpack {
 
     /// Bytes it has on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.heap_bytes()
     }
 
     /// How many entries it has. O(1) up to 65534.

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Directive] = &[
     flag("lazyfree-lazy-user-flush", "no", "Let FLUSHALL and FLUSHDB be ASYNC unless told SYNC.")
         .without_effect(FREED_IN_STEPS),
     flag("activerehashing", "yes", "Use idle time to resize hash tables.").without_effect(OWN_TABLES),
-    flag("jemalloc-bg-thread", "yes", "Let jemalloc return memory in the background.").without_effect(OWN_TABLES),
+    flag("jemalloc-bg-thread", "yes", "Return freed memory to the system in the background, on the bus core's CPU."),
     flag("activedefrag", "no", "Move values to reduce fragmentation.").check(no_defrag).without_effect(OWN_TABLES),
     memory("active-defrag-ignore-bytes", 1, LONG, "100mb", "Do not defragment for less waste than this.")
         .without_effect(OWN_TABLES),
