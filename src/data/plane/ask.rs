@@ -288,6 +288,11 @@ impl Plane {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
             }
+            Inquiry::EvictClients => {
+                self.evict_clients();
+                self.show_taken();
+                Answer::Count(self.stats.evicted_clients)
+            }
             Inquiry::Barrier | Inquiry::Command(_) => Answer::Done,
             store => self.answer_from_store(self.core().index(), store),
         }
@@ -389,7 +394,6 @@ impl Plane {
             // The last core to adopt a limit sees what all have taken.
             self.count_weights();
             self.show_taken();
-            self.evict_clients();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();

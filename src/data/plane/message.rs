@@ -282,6 +282,9 @@ pub enum Inquiry {
     HearOf(CoreId, Prefixes),
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
+    /// Close clients while the node is above `maxmemory-clients` and the receiver has the largest; how many the receiver
+    /// has closed for that so far.
+    EvictClients,
     /// Answers when everything sent before has been seen.
     Barrier,
     // ---- to the bus core
