@@ -34,8 +34,8 @@ pub struct DataCore {
     sockets: Sockets,
     /// The listeners this core accepts on.
     doors: Doors,
-    /// When they open, though the data is still being loaded; none: they are open.
-    doors_open_at: Option<u64>,
+    /// Whether they are shut until the data is loaded, or is told to take long.
+    doors_shut: bool,
     /// Whether accepting failed and must be tried again.
     doors_stuck: bool,
     next_core: u16,
@@ -98,7 +98,7 @@ impl DataCore {
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
             doors: parts.doors,
-            doors_open_at: Some(clock::monotonic_ns() + limits::LOAD_UNSEEN_NS),
+            doors_shut: true,
             doors_stuck: false,
             next_core: 0,
             rings: parts.rings,
@@ -164,7 +164,7 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages(started)?;
-        self.open_doors_in_time(started);
+        self.unlock_doors();
         self.plane.end_waits();
         let mut more = self.plane.has_leftovers();
         if more {
@@ -258,9 +258,10 @@ impl DataCore {
     }
 
     /// Nobody is let in while the data is being loaded, unless that takes long: then they are told so.
-    fn open_doors_in_time(&mut self, now: u64) {
-        let loads = self.plane.standing.disk.loading;
-        if self.doors_open_at.take_if(|at| !loads || *at <= now).is_some() {
+    fn unlock_doors(&mut self) {
+        let disk = &self.plane.standing.disk;
+        if self.doors_shut && (!disk.loading || disk.loads_long) {
+            self.doors_shut = false;
             self.ring.watch(self.doors.raw_fd(), DOORS);
         }
     }
