@@ -9,6 +9,7 @@ use super::clock;
 use super::doors::Doors;
 use super::sockets::{Sockets, client_of, socket_of};
 use super::wake::{Bell, Ear};
+use super::words;
 use crate::base::limits;
 use crate::data::plane::message::{Message, NewClient, Notice, Peer};
 use crate::data::plane::{Action, Plane};
@@ -206,9 +207,7 @@ impl DataCore {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
                 }
                 self.ring.release(buffer);
-                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
-                    self.flush(Wait::Poll)?;
-                }
+                self.flush_large_output()?;
             }
             Completion::ReceiveEnded(socket, result) => {
                 self.sockets.receive_ended(&mut self.ring, socket);
@@ -344,6 +343,7 @@ impl DataCore {
                     Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Logged(number)) => self.withheld.logged(number),
+                    Message::Tell(Notice::Written(number)) => self.withheld.written(number),
                     Message::Tell(Notice::HoldWrites(full)) => self.log_full = full,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     Message::Apply(batch) => {
@@ -354,12 +354,27 @@ impl DataCore {
                     }
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
                 }
-                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
-                    self.flush(Wait::Poll)?;
-                }
+                self.flush_large_output()?;
             }
         }
         Ok(())
+    }
+
+    /// Sends what there is in the middle of a turn, if that is much.
+    fn flush_large_output(&mut self) -> io::Result<()> {
+        if self.plane.out.bytes.len() <= limits::FLUSH_OUTPUT {
+            return Ok(());
+        }
+        self.heed_words();
+        self.flush(Wait::Poll)
+    }
+
+    /// Has what this core has said in the log written before the replies leave that follow from it.
+    fn heed_words(&mut self) {
+        if words::take() {
+            let number = self.withheld.said();
+            self.plane.outgoing.push((self.plane.bus(), Message::Tell(Notice::Said(number))));
+        }
     }
 
     /// Background work that is due; whether there is more that should not wait.
@@ -409,6 +424,7 @@ impl DataCore {
 
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
+        self.heed_words();
         self.plane.tell_changes();
         self.plane.flush_hops();
         let awaited = self.plane.awaited_batch();

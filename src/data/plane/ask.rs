@@ -391,7 +391,7 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
-            // The last core to adopt a limit sees what all have taken.
+            // Who is too large for a new limit is closed when all cores have shown what they have taken.
             self.count_weights();
             self.show_taken();
             self.evict_soon();
@@ -481,6 +481,7 @@ impl Plane {
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::SlowScript(_) => {}
+            Notice::Said(_) | Notice::Written(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)

@@ -348,6 +348,8 @@ impl Office for NodeOffice {
             Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
             Message::Tell(Notice::CountAnew(owed)) => self.count_anew(from, owed, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            // The log is written before this leaves.
+            Message::Tell(Notice::Said(number)) => outgoing.push((from, Message::Tell(Notice::Written(number)))),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),
