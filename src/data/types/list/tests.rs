@@ -95,11 +95,12 @@ proptest! {
                     _ = node.view().each(End::Tail, 0, &mut |_| { count += 1; ControlFlow::Continue(()) });
                     prop_assert!(count > 0 && node.count() == count);
                     let is_end = at == 0 || at == many.nodes.len() - 1;
-                    prop_assert!(!matches!(node, Node::Compressed { .. }) || (depth > 0 && !is_end));
+                    let is_compressed = matches!(node, Node::Compressed { .. });
+                    prop_assert!(!is_compressed || (depth > 0 && !is_end));
                 }
             }
             for (at, element) in model.iter().enumerate() {
-                prop_assert_eq!(list.get(at as i64, Entry::to_vec), Some(element.clone()));
+                prop_assert_eq!(list.get(at as i64, |element| element.to_vec()), Some(element.clone()));
             }
             let half = model.len() / 2;
             let ends = half..model.len();
