@@ -427,7 +427,7 @@ impl Plane {
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
-            Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
+            Message::Tell(Notice::BusyScript(news)) => self.heard_of_script(from, news, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
             Message::Tell(Notice::MakeRoom) => self.asked_for_room(from),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
@@ -467,7 +467,6 @@ impl Plane {
             }
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
-            Notice::Woken(woken) => self.woken(woken),
             Notice::Room(made) => self.room_made(made),
             Notice::EvictClients => self.evict_clients(),
             Notice::MakePart(number) => self.want_part(number),
@@ -476,7 +475,7 @@ impl Plane {
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::SlowScript(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::BusyScript(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)

@@ -1,7 +1,7 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::{Slow, Woken};
+use super::blocking::Slow;
 use super::claim::Claim;
 use super::client::ClientRef;
 use super::figures::{NodeFigures, SaveFacts};
@@ -438,8 +438,8 @@ pub enum Notice {
     CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
-    /// The script of the sender that is busy; none any more.
-    SlowScript(Option<Arc<super::busy_script::Slow>>),
+    /// Word of a busy script.
+    BusyScript(super::busy_script::News),
     /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.
@@ -484,6 +484,4 @@ pub enum Notice {
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),
-    /// A waiting command for whose sake stores are to be borrowed.
-    Woken(Woken),
 }
