@@ -141,6 +141,9 @@ impl Engine {
             lua,
         };
         engine.watch()?;
+        // What forgets a kept function needs memory the first time, and has nobody to tell if there is none: so now.
+        drop(keep(&engine.lua, &engine.compile)?);
+        engine.lua.expire_registry_values();
         Ok(engine)
     }
 
