@@ -126,6 +126,8 @@ pub struct Link {
     pub created: Now,
     /// Pings sent over it that have yet to be answered; answers come in their order.
     pub unanswered: u32,
+    /// Of which version the open slots were that were told over it, if they were.
+    pub told_open: Option<u64>,
     /// Whether it is read from.
     pub reading: bool,
     /// Whether something waits to be written.
@@ -143,6 +145,7 @@ impl Link {
             id,
             created,
             unanswered: 0,
+            told_open: None,
             reading: true,
             writing: false,
             send_buffer_allocated: 0,

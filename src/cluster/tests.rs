@@ -393,6 +393,7 @@ fn links_are_told_by_their_direction() {
         id: LinkId(LinkId::INBOUND),
         created: Now { unix_ms: 5, mono_ms: 0 },
         unanswered: 0,
+        told_open: None,
         reading: true,
         writing: false,
         send_buffer_allocated: 9,
