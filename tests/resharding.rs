@@ -162,6 +162,8 @@ fn a_slot_goes_on_from_the_successor_of_its_source_to_the_successor_of_its_targe
         let mut client = nodes[replica].connect();
         ok(&mut client, &format!("CLUSTER REPLICATE {}", id(&nodes[primary])));
         eventually("the replica follows", || client.run("INFO replication").contains("master_link_status:up"));
+        let known = format!(" slave {} ", id(&nodes[primary]));
+        eventually("its primary knows it", || nodes[primary].connect().run("CLUSTER NODES").contains(&known));
     }
     let [source, target, third, source_heir, target_heir] = &mut nodes;
     let slot = source.connect().run("CLUSTER KEYSLOT {b}").int();
@@ -179,15 +181,17 @@ fn a_slot_goes_on_from_the_successor_of_its_source_to_the_successor_of_its_targe
     assert_eq!(heir.run("GET {b}7").strings(), ["7"], "what has not left is served");
     let ask = format!("-ASK {slot} 127.0.0.1:{}\r\n", target.port());
     assert_eq!(heir.run("INCR {b}2"), ask.as_str(), "and what has left is asked for where it is");
-    assert_eq!(asking(target, "GET {b}2"), ["2"]);
     let moved = format!("-MOVED {slot} 127.0.0.1:{}\r\n", source_heir.port());
     eventually("the target knows the successor", || target.connect().run("GET {b}2") == moved.as_str());
+    assert_eq!(asking(target, "GET {b}2"), ["2"]);
     source.restart(&args);
     eventually("the source follows", || source.connect().run("INFO replication").contains("master_link_status:up"));
 
     kill_and_wait_for(target, target_heir);
     let ask = format!("-ASK {slot} 127.0.0.1:{}\r\n", target_heir.port());
     eventually("clients are sent to the target's successor", || heir.run("GET {b}2") == ask.as_str());
+    let moved = format!("-MOVED {slot} 127.0.0.1:{}\r\n", source_heir.port());
+    eventually("who sends them back to others", || target_heir.connect().run("GET {b}2") == moved.as_str());
     assert_eq!(asking(target_heir, "GET {b}2"), ["2"]);
 
     for number in 5..10 {
