@@ -34,3 +34,10 @@ pub struct Waiter {
     /// Whether it is run again also when a key is no longer there.
     pub on_deletion: bool,
 }
+
+impl Waiter {
+    /// Whether it needs the stores of several cores.
+    pub fn is_wide(&self) -> bool {
+        self.cores.len() > 1
+    }
+}

@@ -46,6 +46,8 @@ pub(super) struct Failover {
     manual: Option<Manual>,
     /// This primary's recent votes, at most one for each failed primary.
     ballots: Vec<Ballot>,
+    /// The last request for votes that was heard.
+    last_request: Option<delay::Request>,
     /// The last reason logged for not failing over, and when.
     complaint: Option<(Obstacle, Now)>,
     /// When the orphaned primaries were last looked for.

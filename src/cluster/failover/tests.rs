@@ -248,6 +248,34 @@ fn many_primaries_that_fail_at_once_are_all_replaced() {
     epochs.sort();
     epochs.dedup();
     assert_eq!(epochs.len(), 4, "each has an epoch of its own");
+    assert_eq!(epochs[3] - epochs[0], 3, "and nobody has asked twice");
+}
+
+#[test]
+fn of_many_replicas_with_the_same_data_one_asks() {
+    let mut network = Network::cluster(3, 5, Options::default());
+    settle(&mut network);
+    let before = network.members[1].cluster.epochs.current;
+    network.set(0, Machine::Dead);
+    let heirs = [3, 6, 9, 12, 15];
+    network.run_until(1000, |network| heirs.iter().any(|member| all_agree(network, *member)));
+    network.run(1000);
+    assert_eq!(network.members[1].cluster.epochs.current, before + 1);
+}
+
+#[test]
+fn a_shard_whose_replica_does_not_ask_holds_up_nobody_for_longer_than_a_turn() {
+    let mut network = Network::cluster(9, 1, Options::default());
+    settle(&mut network);
+    let first = (0..3).min_by_key(|member| network.id(*member)).unwrap();
+    let stale = Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() };
+    network.members[9 + first].cluster.replication(stale);
+    (0..3).for_each(|member| network.set(member, Machine::Dead));
+    let heirs: Vec<usize> = (9..12).filter(|member| *member != 9 + first).collect();
+    let failed = |network: &Network| heirs.iter().all(|member| network.view(*member, member - 9).unwrap().has_failed());
+    network.run_until(1000, failed);
+    let took = network.run_until(1000, |network| heirs.iter().all(|member| is_primary(network, *member)));
+    assert!(took <= 15 + 35 + 2 * 50 + 10, "{took}");
 }
 
 #[test]

@@ -288,6 +288,11 @@ impl Plane {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
             }
+            Inquiry::EvictClients => {
+                self.evict_clients();
+                self.show_taken();
+                Answer::Count(self.stats.evicted_clients)
+            }
             Inquiry::Barrier | Inquiry::Command(_) => Answer::Done,
             store => self.answer_from_store(self.core().index(), store),
         }
@@ -386,10 +391,9 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
-            // The last core to adopt a limit sees what all have taken.
+            // Who is too large for a new limit is closed when all cores have shown what they have taken.
             self.count_weights();
             self.show_taken();
-            self.evict_clients();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
@@ -427,7 +431,7 @@ impl Plane {
             ) if self.locked => {
                 self.stalled.push((from, Message::Tell(notice)));
             }
-            Message::Tell(Notice::SlowScript(slow)) => self.script_is_slow(from, slow, bump),
+            Message::Tell(Notice::BusyScript(news)) => self.heard_of_script(from, news, bump),
             Message::Tell(Notice::Readers(size)) => self.note_readers(CoreId(from.0 as u8), size),
             Message::Tell(Notice::MakeRoom) => self.asked_for_room(from),
             Message::Tell(Notice::HearOf(prefixes)) => self.note_prefixes(CoreId(from.0 as u8), prefixes),
@@ -467,7 +471,6 @@ impl Plane {
             }
             Notice::Answered { client, number, reply, slow } => self.answer_waiting(client, number, &reply, slow),
             Notice::Cancel(id, reply) => self.cancelled(&id, reply),
-            Notice::Woken(woken) => self.woken(woken),
             Notice::Room(made) => self.room_made(made),
             Notice::EvictClients => self.evict_clients(),
             Notice::MakePart(number) => self.want_part(number),
@@ -476,7 +479,8 @@ impl Plane {
             Notice::Redirected { from, to, keys } => self.redirected(from, to, keys),
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
-            Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::SlowScript(_) => {}
+            Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::BusyScript(_) => {}
+            Notice::Said(_) | Notice::Written(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)

@@ -8,12 +8,15 @@
 //! ```
 //!
 //! Who holds the store decides, so an element is never taken for a client that was told something else. Often both are
-//! one core, and nothing travels. A command whose keys lie on several cores (standalone nodes only) waits in the queues
-//! of all of them, and its home core alone decides: it borrows the stores to run it again. The queue that woke it stands
-//! still until then.
+//! one core, and nothing travels. A *wide* command, whose keys lie on several cores (standalone nodes only), waits in the
+//! queues of all of them; whether it still waits is for the store of the first to say. It is run again where all stores
+//! are that it needs.
 //!
 //! Ready keys are served when the command, transaction or script that made them ready is over, before anybody else
-//! touches the store: first come, first served, for each key. A command that finds nothing keeps its place.
+//! touches the store: first come, first served, for each key. A command that finds nothing keeps its place. So that this
+//! holds for wide commands too, a write of a key that one waits for borrows all stores before it is executed
+//! (`wakes_widely`), and serves who waits before it gives them back, and is answered. Keys that become ready otherwise, by
+//! what the primary sends or when they expire, stand still until somebody has borrowed all stores for their sake.
 //!
 //! Invariants: a client waits for at most one command, and runs no other meanwhile; each waiting command has one
 //! client that lives, or a `Cancel` is on its way to it.
@@ -23,9 +26,10 @@ use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
 use super::hop::{Deferred, HopCommand};
 use super::message::{Message, Notice, Peer};
+use super::redirect::command_keys;
 use crate::base::ids::{ClientId, CoreId};
-use crate::data::command::Run;
 use crate::data::command::spec::flag;
+use crate::data::command::{Command, Run};
 use crate::data::exec::{Block, Exec, TimeoutReply};
 use crate::data::key::Key;
 use crate::data::origin::Origin;
@@ -60,14 +64,12 @@ pub struct Blocking {
     deadlines: BTreeSet<(u64, ClientRef)>,
     /// Clients that have their reply, and go on before the turn is over.
     answered: Vec<ClientRef>,
-    /// Commands to run again on stores that must be borrowed.
-    woken: Vec<Woken>,
+    /// Keys whose queues stand still until all stores are here.
+    parked: Vec<Parked>,
 }
 
 /// The first command in the queue of a ready key needs the stores of several cores.
-#[derive(Clone)]
-pub struct Woken {
-    pub(super) id: WaiterId,
+pub struct Parked {
     /// Whose key it is.
     core: CoreId,
     key: Box<[u8]>,
@@ -121,33 +123,65 @@ impl Plane {
 
     #[cold]
     fn serve_home(&mut self, bump: &Bump) {
-        let me = self.core();
-        while let Some((db, bytes)) = self.stores.home_mut().take_ready() {
-            self.serve_key(me, db, &bytes, 0, &[me], bump);
+        self.serve_held(&[self.core()], bump);
+    }
+
+    /// Runs again what waits for ready keys of the cores `held`, whose stores are here.
+    pub(super) fn serve_held(&mut self, held: &[CoreId], bump: &Bump) {
+        while let Some((core, db, key)) = self.next_ready(held) {
+            self.serve_key(core, db, &key, held, bump);
         }
     }
 
-    /// Runs again what waits for one key of core `core`, from place `from` of its queue on; the stores of the cores
-    /// `held` are here.
-    fn serve_key(&mut self, core: CoreId, db: usize, bytes: &[u8], mut from: u64, held: &[CoreId], bump: &Bump) {
+    fn next_ready(&mut self, held: &[CoreId]) -> Option<(CoreId, usize, Box<[u8]>)> {
+        held.iter().find_map(|core| {
+            let (db, key) = self.stores.at(*core)?.take_ready()?;
+            Some((*core, db, key))
+        })
+    }
+
+    /// Whether keys of the cores `held` are ready, whose stores are here, and no script stands in between.
+    pub(super) fn holds_ready(&mut self, held: &[CoreId]) -> bool {
+        self.scripts.job.is_none()
+            && held.iter().any(|core| self.stores.at(*core).is_some_and(|store| store.has_ready()))
+    }
+
+    /// Runs again what waits for one key of core `core`; the stores of the cores `held` are here.
+    fn serve_key(&mut self, core: CoreId, db: usize, bytes: &[u8], held: &[CoreId], bump: &Bump) {
         let key = self.options.hasher.key(bytes);
         let now = self.now.unix_ms;
+        let mut from = 0;
         while let Some(store) = self.stores.at(core) {
             let there = store.peek(db, &key, now).is_some();
             let Some((place, waiter)) = store.next_waiter(db, &key, from, there) else { return };
-            let id = waiter.id;
-            let several = waiter.cores.len() > 1;
-            if several && (id.home != self.options.core || waiter.cores.iter().any(|core| !held.contains(core))) {
+            if waiter.cores.iter().any(|core| !held.contains(core)) {
                 store.park(db, &key, place);
-                self.wake(Woken { id, core, key: bytes.into(), db, place });
+                self.blocking.parked.push(Parked { core, key: bytes.into(), db, place });
                 return;
             }
-            // If its home has decided otherwise, word of it is on its way to the queue.
-            if !several || self.waits_for(&id) {
+            // If it waits no more, word of that is on its way to this queue.
+            if self.stores.at(waiter.cores[0]).is_some_and(|store| store.has_waiter(&waiter.id)) {
                 self.run_again(&waiter, &key, bump);
             }
             from = place + 1;
         }
+    }
+
+    /// Whether a command is to have all stores, because a wide one waits for a key that it writes, in a store that is
+    /// here.
+    pub(super) fn wakes_widely(&mut self, db: usize, command: &Command, args: &[&[u8]]) -> bool {
+        command.spec.is(flag::WRITE)
+            && command_keys(command, args).into_iter().any(|bytes| {
+                let key = self.options.hasher.key(bytes);
+                let core = self.routes.owners().of(key.slot);
+                self.stores.at(core).is_some_and(|store| store.is_awaited_widely(db, &key))
+            })
+    }
+
+    /// Whether any wide command waits for keys of this core.
+    pub(super) fn is_awaited_widely(&mut self) -> bool {
+        let me = self.core();
+        self.stores.at(me).is_some_and(|store| store.has_wide_waiters())
     }
 
     /// Runs a waiting command again, for the sake of `key`; answers it unless it goes on waiting.
@@ -198,19 +232,18 @@ impl Plane {
         if id.home == self.core() { self.told(notice) } else { self.send(id.home.into(), Message::Tell(notice)) }
     }
 
-    fn wake(&mut self, woken: Woken) {
-        let home = woken.id.home;
-        let notice = Notice::Woken(woken);
-        if home == self.core() { self.told(notice) } else { self.send(home.into(), Message::Tell(notice)) }
-    }
-
     /// A command that waits in the queues of this core is to wait no longer. With a reply it is answered, unless it
     /// was meanwhile; without one its home core has done that.
     pub(super) fn cancelled(&mut self, id: &WaiterId, reply: Option<Vec<u8>>) {
-        let Some(store) = self.stores.at(self.options.core) else { return };
-        if let (Some(_), Some(reply)) = (store.remove_waiter(id), reply) {
-            self.reply_to(id, reply, None);
+        let Some(waiter) = self.stores.at(self.options.core).and_then(|store| store.remove_waiter(id)) else { return };
+        if waiter.is_wide() {
+            self.refresh();
         }
+        let Some(reply) = reply else { return };
+        for core in &waiter.cores[1..] {
+            self.notify_queue(*core, *id, None);
+        }
+        self.reply_to(id, reply, None);
     }
 
     // ---- The home's side: the client and its reply.
@@ -262,12 +295,6 @@ impl Plane {
         }
     }
 
-    /// Whether a client of this core still waits for that reply.
-    fn waits_for(&self, id: &WaiterId) -> bool {
-        let waiting = self.clients.get(id.client).and_then(|client| client.waiting.as_ref());
-        waiting.is_some_and(|waiting| waiting.number == id.number)
-    }
-
     fn wait(&mut self, at: u32, waiting: Waiting) {
         let client = &mut self.clients[at];
         if let Some(deadline) = waiting.deadline {
@@ -317,13 +344,9 @@ impl Plane {
             self.blocking.deadlines.remove(&(deadline, client.reference));
         }
         let id = WaiterId { home: self.options.core, client: client.reference, number: waiting.number };
-        match *waiting.cores {
-            [core] => self.notify_queue(core, id, Some(reply)),
-            _ => {
-                self.leave_queues(at);
-                self.answer_waiting(id.client, id.number, &reply, None);
-            }
-        }
+        // The store of the first core says whether it waits still.
+        let first = waiting.cores[0];
+        self.notify_queue(first, id, Some(reply));
     }
 
     fn unblock_with(&mut self, at: u32, error: &Error) {
@@ -418,23 +441,11 @@ impl Plane {
         self.clients.iter().filter(|client| client.waiting.is_some()).map(|client| client.reference).collect()
     }
 
-    // ---- Commands whose keys lie on several cores.
-
-    /// A command of this core is the first in the queue of a ready key.
-    pub(super) fn woken(&mut self, woken: Woken) {
-        self.blocking.woken.push(woken);
-    }
-
-    /// Runs it again: the stores of the cores `held` are here.
-    pub(super) fn run_woken(&mut self, woken: &Woken, held: &[CoreId], bump: &Bump) {
-        let key = self.options.hasher.key(&woken.key);
-        let waiter = self.stores.at(woken.core).and_then(|store| store.waiter(&woken.id));
-        if let Some(waiter) = waiter.filter(|waiter| self.waits_for(&waiter.id)) {
-            self.run_again(&waiter, &key, bump);
-        }
-        if let Some(store) = self.stores.at(woken.core) {
-            store.unpark(woken.db, &key, woken.place);
-            self.serve_key(woken.core, woken.db, &woken.key, woken.place + 1, held, bump);
+    /// The queue of a parked key goes on: all stores are here.
+    pub(super) fn unpark(&mut self, parked: &Parked) {
+        let key = self.options.hasher.key(&parked.key);
+        if let Some(store) = self.stores.at(parked.core) {
+            store.unpark(parked.db, &key, parked.place);
         }
     }
 
@@ -443,27 +454,21 @@ impl Plane {
     /// Whether no client of this core waits.
     #[cfg(any(test, fuzzing))]
     pub(super) fn blocking_is_at_rest(&self) -> bool {
-        let Blocking { count, deadlines, answered, woken } = &self.blocking;
-        *count == 0 && deadlines.is_empty() && answered.is_empty() && woken.is_empty()
+        let Blocking { count, deadlines, answered, parked } = &self.blocking;
+        *count == 0 && deadlines.is_empty() && answered.is_empty() && parked.is_empty()
     }
 
     /// Whether the turn has left something to do for its end.
     pub fn has_leftovers(&self) -> bool {
-        let unblocked = !self.blocking.answered.is_empty() || !self.blocking.woken.is_empty();
+        let unblocked = !self.blocking.answered.is_empty() || !self.blocking.parked.is_empty();
         self.has_ready() || unblocked || self.has_waiting_borrowers()
     }
 
     /// Serves keys that no client's command made ready, lets clients go on that waited and those who want the store.
     pub fn take_up_leftovers(&mut self, bump: &Bump) {
         self.serve_ready(bump);
-        for woken in std::mem::take(&mut self.blocking.woken) {
-            if !self.waits_for(&woken.id) {
-                continue;
-            }
-            if let Some(waiting) = &self.clients[woken.id.client.index].waiting {
-                let cores = waiting.cores.clone();
-                self.gather_woken(woken, cores, bump);
-            }
+        for parked in std::mem::take(&mut self.blocking.parked) {
+            self.gather_parked(parked, bump);
         }
         for client in std::mem::take(&mut self.blocking.answered) {
             if self.clients.get(client).is_some_and(|client| client.queue.is_empty()) {

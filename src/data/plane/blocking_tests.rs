@@ -196,6 +196,61 @@ proptest! {
     }
 }
 
+/// What makes list `a` longer, as one command, one that needs several cores, or a transaction.
+const PUSHES: [&[&str]; 5] = [
+    &["LPUSH a v1"],
+    &["LMOVE b a LEFT LEFT"],
+    &["RENAME b a"],
+    &["MULTI", "LPUSH a v1", "EXEC"],
+    &["EVAL redis.call('lpush',KEYS[1],'v1') 1 a"],
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn who_waits_on_several_cores_is_served_before_anybody_can_know_of_the_push(
+        (waiter, pusher, other) in (0..3usize, 0..3usize, 0..3usize),
+        how in 0..PUSHES.len(),
+        behind in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        // What is moved wakes the second, which waits on several cores too.
+        const WAITS: [&str; 2] = ["BLMOVE a key:1 LEFT LEFT 0", "BLPOP {b}y key:1 c 0"];
+        let mut node = Node::new(3, seed, Settings::default());
+        let (pusher, other) = (node.connect(pusher), node.connect(other));
+        if behind {
+            let behind = node.connect(waiter);
+            node.call(behind, WAITS[1]);
+        }
+        let waiter = node.connect(waiter);
+        node.call(other, "RPUSH b v1");
+        node.call(waiter, WAITS[0]);
+        for line in PUSHES[how] {
+            node.send(pusher, &encode(line));
+            let mut reply = Vec::new();
+            while reply.is_empty() {
+                node.turn();
+                reply = node.take_replies(pusher);
+            }
+        }
+        for (key, length) in [("a", 0), ("key:1", i32::from(!behind))] {
+            node.send(other, &encode(&format!("LLEN {key}")));
+            let mut reply = Vec::new();
+            while reply.is_empty() {
+                node.turn();
+                reply = node.take_replies(other);
+            }
+            prop_assert_eq!(String::from_utf8_lossy(&reply), format!(":{length}\r\n"));
+        }
+        node.settle();
+        prop_assert_eq!(node.take_replies(waiter), b"$2\r\nv1\r\n");
+        node.connections().into_iter().for_each(|client| node.disconnect(client));
+        node.settle();
+        node.assert_at_rest();
+    }
+}
+
 /// How long the clock moves between two clients: some waits end meanwhile.
 fn node_pause(number: usize) -> u64 {
     [0, 5, 30][number % 3]

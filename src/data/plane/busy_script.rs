@@ -2,11 +2,20 @@
 //! [`script`](super::script).
 //!
 //! The core that runs it tells the others, since a node with such a script says BUSY on every connection, as Redis does.
+//! Nor does any of them say BUSY when somebody can know that the script is over:
+//!
+//! ```text
+//! script's core                     the others
+//!   done      -- Ending ------------>  nobody is told BUSY any more; who comes waits
+//!             <-- Heard -------------
+//!   all have heard: the reply, stores back
+//!             -- Over -------------->  on with those who wait
+//! ```
 
 use super::Plane;
 use super::hop::HopBatch;
 use super::message::{Message, Notice, Peer};
-use super::script::{Job, Scripts};
+use super::script::{Ended, Job, Scripts};
 use crate::resp::Error;
 use bumpalo::Bump;
 use std::sync::Arc;
@@ -22,6 +31,33 @@ pub struct Slow {
     pub args: Vec<Vec<u8>>,
     /// When it began, by the monotonic clock.
     pub began_ns: u64,
+}
+
+/// What the core that runs a busy script, and those that hear of it, tell each other.
+pub enum News {
+    /// It is busy.
+    Busy(Arc<Slow>),
+    /// It is done, of which nobody else knows.
+    Ending,
+    /// The sender has heard that.
+    Heard,
+    /// It is done.
+    Over,
+}
+
+/// A busy script as a core knows of it.
+pub struct Known {
+    /// Its core.
+    core: Peer,
+    slow: Arc<Slow>,
+    ending: bool,
+}
+
+/// A busy script of this core that is done, until the other cores know that.
+pub struct Ending {
+    ended: Ended,
+    /// How many have not said so yet.
+    unheard: usize,
 }
 
 /// Whether a kill of the running script is possible.
@@ -44,11 +80,16 @@ impl Scripts {
         !self.slow.is_empty()
     }
 
+    /// Whether all that is left of busy scripts is to learn that they are over: who comes waits for that.
+    pub fn is_ending(&self) -> bool {
+        self.is_busy() && self.slow.iter().all(|known| known.ending)
+    }
+
     /// What those are told who want something of a node with a busy script.
     pub fn busy_error(&self) -> Error {
         let is_function = match &self.job {
             Some(job) => job.is_function,
-            None => self.slow.first().is_some_and(|(_, slow)| slow.is_function),
+            None => self.slow.first().is_some_and(|known| known.slow.is_function),
         };
         Error::new(if is_function { BUSY_FUNCTION } else { BUSY_SCRIPT })
     }
@@ -60,8 +101,8 @@ impl Scripts {
     pub(super) fn running_function(&self) -> Result<Option<Slow>, Error> {
         match (&self.job, self.slow.first()) {
             (Some(job), _) if job.is_function => Ok(Some(job.describe())),
-            (None, Some((_, slow))) if slow.is_function => {
-                let Slow { name, is_function, args, began_ns } = &**slow;
+            (None, Some(known)) if known.slow.is_function => {
+                let Slow { name, is_function, args, began_ns } = &*known.slow;
                 Ok(Some(Slow {
                     name: name.clone(),
                     is_function: *is_function,
@@ -94,34 +135,66 @@ impl Plane {
             if slow.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" },
             String::from_utf8_lossy(&slow.name)
         );
-        self.tell_of_script(Some(slow.clone()));
-        self.script_is_slow(self.core().into(), Some(slow), bump);
+        self.tell_of_script(|| News::Busy(slow.clone()));
+        self.script_is_busy(self.core().into(), slow, bump);
     }
 
     /// The busy script of this core is done.
-    pub(super) fn script_is_slow_no_more(&mut self) {
-        let me = self.core().into();
-        self.scripts.slow.retain(|(core, _)| *core != me);
-        self.refresh();
-        self.tell_of_script(None);
-    }
-
-    fn tell_of_script(&mut self, slow: Option<Arc<Slow>>) {
-        let me = self.core().into();
-        for peer in self.data_cores().filter(|peer| *peer != me).collect::<Vec<_>>() {
-            self.send(peer, Message::Tell(Notice::SlowScript(slow.clone())));
+    pub(super) fn busy_script_done(&mut self, ended: Ended, bump: &Bump) {
+        let unheard = self.options.cores - 1;
+        self.scripts.ending = Some(Box::new(Ending { ended, unheard }));
+        self.script_is_ending(self.core().into());
+        self.tell_of_script(|| News::Ending);
+        if unheard == 0 {
+            self.all_have_heard(bump);
         }
     }
 
-    /// That core has a busy script, or has one no more. Those who wait for what it has are told so.
-    pub(super) fn script_is_slow(&mut self, core: Peer, slow: Option<Arc<Slow>>, bump: &Bump) {
-        self.scripts.slow.retain(|(other, _)| *other != core);
-        let is_slow = slow.is_some();
-        self.scripts.slow.extend(slow.map(|slow| (core, slow)));
-        self.refresh();
-        if !is_slow {
-            return;
+    fn all_have_heard(&mut self, bump: &Bump) {
+        let Some(ending) = self.scripts.ending.take() else { return };
+        self.tell_of_script(|| News::Over);
+        self.script_is_over(self.core().into());
+        self.script_ended_late(ending.ended, bump);
+    }
+
+    fn tell_of_script(&mut self, news: impl Fn() -> News) {
+        for peer in self.other_cores() {
+            self.send(peer, Message::Tell(Notice::BusyScript(news())));
         }
+    }
+
+    /// A core has said something of a busy script.
+    pub(super) fn heard_of_script(&mut self, from: Peer, news: News, bump: &Bump) {
+        match news {
+            News::Busy(slow) => self.script_is_busy(from, slow, bump),
+            News::Ending => {
+                self.script_is_ending(from);
+                self.send(from, Message::Tell(Notice::BusyScript(News::Heard)));
+            }
+            News::Heard => {
+                let Some(ending) = &mut self.scripts.ending else { return };
+                ending.unheard -= 1;
+                if ending.unheard == 0 {
+                    self.all_have_heard(bump);
+                }
+            }
+            News::Over => self.script_is_over(from),
+        }
+    }
+
+    fn script_is_ending(&mut self, core: Peer) {
+        self.scripts.slow.iter_mut().filter(|known| known.core == core).for_each(|known| known.ending = true);
+    }
+
+    fn script_is_over(&mut self, core: Peer) {
+        self.scripts.slow.retain(|known| known.core != core);
+        self.refresh();
+    }
+
+    /// That core has a busy script. Those who wait for what it has are told so.
+    fn script_is_busy(&mut self, core: Peer, slow: Arc<Slow>, bump: &Bump) {
+        self.scripts.slow.push(Known { core, slow, ending: false });
+        self.refresh();
         let (hops, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.stalled).into_iter().partition(|(_, message)| matches!(message, Message::Hop(_)));
         self.stalled = others;
@@ -133,10 +206,10 @@ impl Plane {
         self.release_held(bump);
     }
 
-    /// Answers BUSY to all commands of a batch.
+    /// Answers BUSY to all commands of a batch that have no answer yet.
     pub(super) fn refuse_batch(&mut self, from: Peer, mut batch: Box<HopBatch>) {
         let error = self.scripts.busy_error();
-        for index in 0..batch.commands.len() {
+        for index in batch.ends.len()..batch.commands.len() {
             let proto = batch.commands[index].proto;
             let reply = self.error_reply(&error, proto);
             batch.replies.extend_from_slice(&reply);

@@ -368,6 +368,9 @@ impl Plane {
             return self.refuse(at, request, error);
         }
         if self.scripts.is_busy() && !command.spec.is(flag::ALLOW_BUSY) {
+            if self.scripts.is_ending() {
+                return Flow::Retry(Hold::Store);
+            }
             return self.refuse(at, request, self.scripts.busy_error());
         }
         if self.paused(at, request, command) {
@@ -386,8 +389,12 @@ impl Plane {
         if shown {
             self.show(at, request.args, command);
         }
+        let db = self.clients[at].session.db;
         let flow = match &command.run {
             Run::Keyed(_) if self.locked => Flow::Retry(Hold::Store),
+            Run::Keyed(_) if self.is_awaited_widely() && self.wakes_widely(db, command, request.args) => {
+                self.span(at, request, self.all_cores())
+            }
             Run::Keyed(handler) => self.keyed(at, request, command, *handler),
             Run::Script if self.locked => Flow::Retry(Hold::Store),
             Run::Script => self.script(at, request, command),
@@ -526,12 +533,7 @@ impl Plane {
                 }
             }
             Route::Hop(core) => self.hop(at, request, command, manner, core),
-            Route::Span(cores) => {
-                if !self.clients[at].queue.is_empty() {
-                    return Flow::Retry(Hold::Drain);
-                }
-                self.gather_command(at, request, command, cores)
-            }
+            Route::Span(cores) => self.span(at, request, cores),
             Route::Refused(error) => self.refuse(at, request, error),
         }
     }

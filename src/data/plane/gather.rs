@@ -7,7 +7,7 @@
 //! out of this order, and goes before all others then: see [`claim`](super::claim).
 
 use super::Plane;
-use super::blocking::Woken;
+use super::blocking::Parked;
 use super::claim::Claim;
 use super::client::{ClientRef, Hold};
 use super::dispatch::{Flow, Request};
@@ -16,7 +16,7 @@ use super::message::{Message, Order, Peer};
 use super::script::Caller;
 use crate::base::ids::CoreId;
 use crate::contract::log::LogMark;
-use crate::data::command::{Command, Run};
+use crate::data::command::Run;
 use crate::data::store::Store;
 use crate::resp::Error;
 use bumpalo::Bump;
@@ -30,8 +30,8 @@ enum Purpose {
     Transaction(ClientRef),
     /// A part of a client's command.
     Work(ClientRef, Work),
-    /// A command of a client that waited.
-    Woken(Woken),
+    /// Those who wait for this key.
+    Parked(Parked),
     /// A client's MIGRATE, and its number.
     Migration(ClientRef, u64),
     /// An order of the bus core, and its number.
@@ -40,6 +40,8 @@ enum Purpose {
     Claim,
     /// The script of another core's client, which came alone in a batch and begins anew.
     Script(Peer, Box<HopBatch>),
+    /// What is left of a batch of another core: its next command wakes one that needs several stores.
+    Batch(Peer, Box<HopBatch>),
 }
 
 /// What a command does when it has every store.
@@ -51,8 +53,8 @@ impl Purpose {
         match self {
             Purpose::Command(client, _) | Purpose::Transaction(client) | Purpose::Work(client, _) => Some(*client),
             Purpose::Migration(client, _) => Some(*client),
-            // Its client may be on to another command by the time the stores are here.
-            Purpose::Woken(_) | Purpose::Order(..) | Purpose::Claim | Purpose::Script(..) => None,
+            Purpose::Parked(_) | Purpose::Order(..) | Purpose::Claim => None,
+            Purpose::Script(..) | Purpose::Batch(..) => None,
         }
     }
 }
@@ -73,6 +75,8 @@ pub struct Gathers {
     waiting: VecDeque<(Peer, u64)>,
     /// Those of them that are scripts which run already.
     pub(super) claims: VecDeque<Claim>,
+    /// Whether one of them is for the rest of a batch: later batches wait, for they may be of the same clients.
+    batch_waits: bool,
     /// The core that has this core's store, and its gather; none: it is here for no gather's sake.
     pub(super) holder: Option<(Peer, u64)>,
 }
@@ -93,14 +97,11 @@ impl Gathers {
 }
 
 impl Plane {
-    /// Executes a command when the stores of `cores` (ascending) are here.
-    pub(super) fn gather_command(
-        &mut self,
-        at: u32,
-        request: &Request<'_>,
-        _: &'static Command,
-        cores: Vec<CoreId>,
-    ) -> Flow {
+    /// Executes a command when the stores of `cores` (ascending) are here, all earlier ones of its client being done.
+    pub(super) fn span(&mut self, at: u32, request: &Request<'_>, cores: Vec<CoreId>) -> Flow {
+        if !self.clients[at].queue.is_empty() {
+            return Flow::Retry(Hold::Drain);
+        }
         let args = request.args.iter().map(|arg| arg.to_vec()).collect();
         self.gather(cores, Purpose::Command(self.clients[at].reference, args), request.bump)
     }
@@ -128,9 +129,15 @@ impl Plane {
         (0..self.options.cores as u8).map(CoreId).collect()
     }
 
-    /// Runs a waiting command again when the stores of `cores` (ascending) are here.
-    pub(super) fn gather_woken(&mut self, woken: Woken, cores: Vec<CoreId>, bump: &Bump) {
-        self.gather(cores, Purpose::Woken(woken), bump);
+    /// Serves those who wait for a parked key when all stores are here: who is served may wake others in turn.
+    pub(super) fn gather_parked(&mut self, parked: Parked, bump: &Bump) {
+        self.gather(self.all_cores(), Purpose::Parked(parked), bump);
+    }
+
+    /// Executes the rest of a batch when all stores are here.
+    pub(super) fn gather_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+        self.gathers.batch_waits = true;
+        self.gather(self.all_cores(), Purpose::Batch(from, batch), bump);
     }
 
     /// Goes on with a client's MIGRATE when the stores of `cores` (ascending) are here.
@@ -190,6 +197,9 @@ impl Plane {
     fn collect(&mut self, number: u64, bump: &Bump) -> Flow {
         while let Some(gather) = self.gathers.pending.get_mut(&number) {
             let Some(core) = gather.cores.get(gather.here).copied() else {
+                if self.needs_more(number) {
+                    return self.begin_anew_with_all(number, bump);
+                }
                 return self.execute_gathered(number, bump);
             };
             if core != self.options.core {
@@ -209,6 +219,35 @@ impl Plane {
             self.refresh();
         }
         Flow::Done
+    }
+
+    /// Whether what has got its stores needs all others, too, for those whom it wakes.
+    fn needs_more(&mut self, number: u64) -> bool {
+        let Some(Gather { cores, purpose, .. }) = self.gathers.pending.get(&number) else { return false };
+        let waited_for = cores.iter().any(|core| self.stores.at(*core).is_some_and(|store| store.has_wide_waiters()));
+        if !waited_for || cores.len() == self.options.cores {
+            return false;
+        }
+        let client = purpose.client().and_then(|client| self.clients.get(client));
+        let commands: Vec<Vec<Vec<u8>>> = match (purpose, client.map(|client| &client.session)) {
+            (Purpose::Command(_, args), Some(_)) => vec![args.clone()],
+            (Purpose::Transaction(_), Some(session)) => {
+                session.multi.iter().flat_map(|multi| multi.commands.iter().cloned()).collect()
+            }
+            _ => return false,
+        };
+        let db = client.map_or(0, |client| client.session.db);
+        commands.iter().any(|args| {
+            let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            self.registry.find(&args).is_some_and(|command| self.wakes_widely(db, command, &args))
+        })
+    }
+
+    /// Gives back what a gather has, and asks for all stores, in their order.
+    fn begin_anew_with_all(&mut self, number: u64, bump: &Bump) -> Flow {
+        let Some(gather) = self.gathers.pending.remove(&number) else { return Flow::Done };
+        self.send_home(&gather.cores);
+        self.gather(self.all_cores(), gather.purpose, bump)
     }
 
     fn execute_gathered(&mut self, number: u64, bump: &Bump) -> Flow {
@@ -262,7 +301,11 @@ impl Plane {
                 }
                 self.account(at, &[request]);
             }
-            Purpose::Woken(woken) => self.run_woken(&woken, &gather.cores, bump),
+            Purpose::Parked(parked) => self.unpark(&parked),
+            Purpose::Batch(from, batch) => {
+                self.gathers.batch_waits = false;
+                self.run_batch(from, batch, &gather.cores, bump);
+            }
             Purpose::Script(from, batch) => {
                 flow = self.execute_script_batch(from, batch, gather.cores.clone(), bump);
                 if flow == Flow::Wait {
@@ -281,8 +324,12 @@ impl Plane {
         flow
     }
 
-    /// Returns borrowed stores and frees this core's own if it is among `cores`.
+    /// Serves those who wait for what was done to borrowed stores, returns these and frees this core's own if it is
+    /// among `cores`.
     pub(super) fn give_back(&mut self, cores: &[CoreId]) {
+        if self.holds_ready(cores) {
+            self.serve_held(cores, &Bump::new());
+        }
         if self.stores.has_changes() {
             // What was done here is told from here, once.
             self.note_changes(None);
@@ -336,7 +383,7 @@ impl Plane {
 
     /// Whether this core's store is kept for a script that claims it.
     fn is_claimed(&self) -> bool {
-        self.gathers.holder.is_none() && !self.gathers.claims.is_empty() && self.scripts.job.is_none()
+        self.gathers.holder.is_none() && !self.gathers.claims.is_empty() && !self.scripts.has_store()
     }
 
     /// A store this core asked for is here.
@@ -390,13 +437,13 @@ impl Plane {
 
     /// Whether what needs this core's store must wait: it is away, or somebody came earlier.
     pub(super) fn must_stall(&self) -> bool {
-        self.locked || self.writes_wait() || !self.stalled.is_empty()
+        self.locked || self.writes_wait() || self.waits_for_cores() || !self.stalled.is_empty()
     }
 
     /// Whether somebody waits for this core's store though it is free. Those who wait for the end of a pause, for the
     /// log or for room, are no reason to look again at once: a core would spin all the while.
     pub(super) fn has_waiting_borrowers(&self) -> bool {
-        let stalled = !self.writes_wait() && !self.stalled.is_empty();
+        let stalled = !self.writes_wait() && !self.waits_for_cores() && !self.stalled.is_empty();
         self.is_claimed()
             || !self.locked
                 && (!self.gathers.waiting.is_empty() || stalled || self.held.iter().any(|held| self.may_go_on(*held)))
@@ -407,10 +454,15 @@ impl Plane {
         self.log_waits || self.room.waits
     }
 
+    /// Whether work of other cores waits for these: for stores, or for word of a busy script.
+    fn waits_for_cores(&self) -> bool {
+        self.gathers.batch_waits || self.scripts.is_ending()
+    }
+
     fn may_go_on(&self, held: ClientRef) -> bool {
         match self.clients.get(held).and_then(|client| client.hold) {
             Some(Hold::Pause) => !self.is_paused(),
-            Some(Hold::Store) => !self.writes_wait(),
+            Some(Hold::Store) => !self.writes_wait() && !self.scripts.is_ending(),
             _ => true,
         }
     }

@@ -209,8 +209,8 @@ impl Plane {
     }
 
     /// Executes another core's batch and sends it back.
-    pub(super) fn execute_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        if self.scripts.is_busy() {
+    pub(super) fn execute_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+        if self.scripts.is_busy() && !self.scripts.is_ending() {
             return self.refuse_batch(from, batch);
         }
         if self.must_stall() {
@@ -223,6 +223,12 @@ impl Plane {
             self.execute_script_batch(from, batch, Vec::new(), bump);
             return;
         }
+        self.run_batch(from, batch, &[], bump);
+    }
+
+    /// Executes what is left of a batch, up to a command that needs all stores unless they are here (`held`), and sends
+    /// it back when it is done.
+    pub(super) fn run_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, held: &[CoreId], bump: &Bump) {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
         let mut deferred = std::mem::take(&mut batch.deferred);
@@ -230,11 +236,18 @@ impl Plane {
         let args = batch.args(bump);
         let mut outcomes = bumpalo::collections::Vec::with_capacity_in(batch.commands.len(), bump);
         self.prefetch_batch(&batch, args);
-        let mut first = 0;
-        for entry in &batch.commands {
+        let done = ends.len();
+        let mut first = batch.commands[..done].iter().map(|entry| entry.argc as usize).sum();
+        let mut wakes = false;
+        for entry in &batch.commands[done..] {
             let last = first + entry.argc as usize;
             let args = &args[first..last];
-            let alone = self.precise || !self.registry.by_id(entry.command).quick;
+            let command = self.registry.by_id(entry.command);
+            wakes = held.is_empty() && self.is_awaited_widely() && self.wakes_widely(entry.db as usize, command, args);
+            if wakes {
+                break;
+            }
+            let alone = self.precise || !command.quick;
             let began = if alone { (self.options.clock)() } else { 0 };
             outcomes.push(self.execute_hop(from, entry, args, &mut replies, bump));
             ends.push(replies.len());
@@ -247,14 +260,17 @@ impl Plane {
                 deferred.push(Deferred { index: ends.len() - 1, deadline, timeout_reply });
                 self.queue_hop(from, entry, args, block);
             }
+            if self.holds_ready(held) {
+                self.serve_held(held, bump);
+            }
             self.serve_ready(bump);
             first = last;
         }
         let now = (self.options.clock)();
-        let each = now.saturating_sub(self.now.mono_ns) / batch.commands.len().max(1) as u64;
+        let each = now.saturating_sub(self.now.mono_ns) / outcomes.len().max(1) as u64;
         self.now.mono_ns = now;
         let track = self.settings.latency_tracking;
-        for (entry, outcome) in batch.commands.iter().zip(outcomes) {
+        for (entry, outcome) in batch.commands[done..].iter().zip(outcomes) {
             if outcome != Outcome::Not {
                 self.stats.commands += 1;
                 self.commands.called(entry.command, 1, each, outcome == Outcome::Failed, track);
@@ -264,6 +280,9 @@ impl Plane {
         batch.ends = ends;
         batch.deferred = deferred;
         batch.slow = slow;
+        if wakes {
+            return self.gather_batch(from, batch, bump);
+        }
         self.outgoing.push((from, Message::HopDone(batch)));
     }
 

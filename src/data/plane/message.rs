@@ -1,7 +1,7 @@
 //! What the cores of one node say to each other. Every message is a value that moves to its receiver.
 
 use super::apply::ApplyBatch;
-use super::blocking::{Slow, Woken};
+use super::blocking::Slow;
 use super::claim::Claim;
 use super::client::ClientRef;
 use super::figures::{NodeFigures, SaveFacts};
@@ -282,6 +282,9 @@ pub enum Inquiry {
     HearOf(CoreId, Prefixes),
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
+    /// Close clients while the node is above `maxmemory-clients` and the receiver has the largest; how many the receiver
+    /// has closed for that so far.
+    EvictClients,
     /// Answers when everything sent before has been seen.
     Barrier,
     // ---- to the bus core
@@ -438,8 +441,8 @@ pub enum Notice {
     CannotApply(u64, String),
     /// That client does not wait for replicas any more, for the bus core.
     WaitNoMore(ClientId),
-    /// The script of the sender that is busy; none any more.
-    SlowScript(Option<Arc<super::busy_script::Slow>>),
+    /// Word of a busy script.
+    BusyScript(super::busy_script::News),
     /// Its client waits for replicas no longer: it is to be answered, or told that it was unblocked.
     EndWait(ClientId, bool),
     /// A script that the sender has compiled.
@@ -457,6 +460,11 @@ pub enum Notice {
     },
     /// The append-only log has what the receiver logged up to the batch with this number.
     Logged(u64),
+    /// The sender has said something in the log, for the bus core: it wants to be told when that is written, under this
+    /// number.
+    Said(u64),
+    /// What the receiver said up to this number is written.
+    Written(u64),
     /// DEBUG PAUSE-CRON, for the bus core.
     PauseCron(bool),
     /// Whether writes have to wait: the append-only log does not take them as fast as they come.
@@ -484,6 +492,4 @@ pub enum Notice {
     },
     /// A command that is to wait no longer, and the reply it then gets; none: its client has one, or is gone.
     Cancel(WaiterId, Option<Vec<u8>>),
-    /// A waiting command for whose sake stores are to be borrowed.
-    Woken(Woken),
 }

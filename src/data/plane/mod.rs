@@ -272,7 +272,8 @@ pub struct Plane {
     own_deadlines: HashSet<(usize, Box<[u8]>)>,
     /// Whether writes are refused for `min-replicas-to-write`.
     pub lacks_replicas: bool,
-    /// Whether commands may be executed without looking at `locked`, `pause`, `lacks_replicas` and `monitors`.
+    /// Whether commands may be executed without looking at `locked`, `pause`, `lacks_replicas`, `monitors` and
+    /// who waits.
     pub free: bool,
     /// Whether every command is timed for itself (a sharp slow log), or quick ones together.
     pub precise: bool,
@@ -453,7 +454,8 @@ impl Plane {
             && !self.standing.restricts()
             && !self.log_waits
             && !self.room.waits
-            && !self.scripts.is_busy();
+            && !self.scripts.is_busy()
+            && !self.is_awaited_widely();
         self.weights.matter = self.settings.maxmemory_clients != 0 || self.settings.maxmemory != 0;
         self.log.set_on(log);
         self.log.set_of_replica(replica);

@@ -15,9 +15,9 @@
 
 use super::Plane;
 use super::acl::Behalf;
-use super::busy_script::Slow;
+use super::busy_script::{self, Slow};
 use super::claim::WideScripts;
-use super::client::{ClientRef, Hold, SCRIPT_CLIENT};
+use super::client::{ClientRef, SCRIPT_CLIENT};
 use super::debugger::{self, Debugging};
 use super::dispatch::{Flow, Outcome, Request};
 use super::hop::HopBatch;
@@ -36,7 +36,6 @@ use crate::data::script::{Engine, Invocation, Step, engine};
 use crate::resp::{Error, Proto, Reply};
 use crate::slot::Slot;
 use bumpalo::Bump;
-use std::sync::Arc;
 
 /// The commands that run scripts.
 pub const COMMANDS: &[&str] = &["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"];
@@ -53,8 +52,10 @@ pub struct Scripts {
     pub(super) job: Option<Box<Job>>,
     /// Those that borrow all stores before they run.
     pub(super) wide: WideScripts,
-    /// The busy scripts of the node, each with its core.
-    pub(super) slow: Vec<(Peer, Arc<Slow>)>,
+    /// The busy scripts of the node.
+    pub(super) slow: Vec<busy_script::Known>,
+    /// This core's that is done, until all know.
+    pub(super) ending: Option<Box<busy_script::Ending>>,
     /// Scratch memory of the command that a script calls.
     pub(super) bump: Bump,
     /// Scripts begun so far.
@@ -157,6 +158,11 @@ impl Scripts {
         self.job.as_ref().is_some_and(|job| job.awaits.is_none() && job.claim.is_none() && !job.is_stopped())
     }
 
+    /// Whether this core's store may be a script's.
+    pub(super) fn has_store(&self) -> bool {
+        self.job.is_some() || self.ending.is_some()
+    }
+
     /// Bytes of memory the interpreter has.
     pub fn memory(&self) -> usize {
         self.engine.as_ref().map_or(0, |engine| engine.memory())
@@ -203,8 +209,7 @@ impl Plane {
                 Err(error) => self.refuse(at, request, error),
             },
             Route::Hop(core) => self.hop(at, request, command, manner, core),
-            Route::Span(_) if !self.clients[at].queue.is_empty() => Flow::Retry(Hold::Drain),
-            Route::Span(cores) => self.gather_command(at, request, command, cores),
+            Route::Span(cores) => self.span(at, request, cores),
             Route::Refused(error) => self.refuse(at, request, error),
         }
     }
@@ -436,9 +441,6 @@ impl Plane {
                 }
             };
             let mut job = self.scripts.job.take()?;
-            if job.busy {
-                self.script_is_slow_no_more();
-            }
             let told = self.end_session(&mut job);
             if !job.in_transaction {
                 let unit = self.log.suspend();
@@ -499,7 +501,7 @@ impl Plane {
     }
 
     /// A script that had stood still is done.
-    fn script_ended_late(&mut self, ended: Ended, bump: &Bump) {
+    pub(super) fn script_ended_late(&mut self, ended: Ended, bump: &Bump) {
         let Ended { mut job, reply, failed } = ended;
         if !job.begins_anew {
             self.count_script(job.command, job.began_ns, failed);
@@ -550,8 +552,10 @@ impl Plane {
     }
 
     pub(super) fn go_on_with_script(&mut self, step: Step, bump: &Bump) {
-        if let Some(ended) = self.drive(step) {
-            self.script_ended_late(ended, bump);
+        match self.drive(step) {
+            Some(ended) if ended.job.busy => self.busy_script_done(ended, bump),
+            Some(ended) => self.script_ended_late(ended, bump),
+            None => {}
         }
     }
 

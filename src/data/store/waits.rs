@@ -21,6 +21,8 @@ pub struct Waits {
     /// The place of each command in the queues of its keys.
     places: HashMap<WaiterId, (u64, Arc<Waiter>)>,
     last_place: u64,
+    /// How many of them need the stores of several cores.
+    wide: usize,
     ready: VecDeque<(usize, Box<[u8]>)>,
 }
 
@@ -32,6 +34,8 @@ struct Awaited {
     queue: BTreeMap<u64, Arc<Waiter>>,
     /// How many of them are to run also when the key is gone.
     on_deletion: usize,
+    /// How many of them need the stores of several cores.
+    wide: usize,
     state: State,
 }
 
@@ -41,10 +45,7 @@ enum State {
     /// It is in the list of ready keys.
     Ready,
     /// Its queue stands still until the command at this place, which needs other stores too, was run again.
-    Parked {
-        at: u64,
-        ready: bool,
-    },
+    Parked(u64),
 }
 
 impl Waits {
@@ -83,6 +84,7 @@ impl Waits {
         };
         if awaited.queue.insert(place, waiter.clone()).is_none() {
             awaited.on_deletion += usize::from(waiter.on_deletion);
+            awaited.wide += usize::from(waiter.is_wide());
         }
     }
 
@@ -93,9 +95,10 @@ impl Waits {
             return;
         }
         awaited.on_deletion -= usize::from(waiter.on_deletion);
+        awaited.wide -= usize::from(waiter.is_wide());
         if awaited.queue.is_empty() {
             entry.remove();
-        } else if awaited.is_parked_at(place) {
+        } else if awaited.state == State::Parked(place) {
             // Those behind it had to wait for its turn.
             awaited.state = State::Ready;
             self.ready.push_back((waiter.db, key.bytes.into()));
@@ -106,7 +109,7 @@ impl Waits {
 impl Awaited {
     fn new(db: usize, key: &Key<'_>) -> Awaited {
         let (hash, key) = (key.hash, key.bytes.into());
-        Awaited { db, hash, key, queue: BTreeMap::new(), on_deletion: 0, state: State::Quiet }
+        Awaited { db, hash, key, queue: BTreeMap::new(), on_deletion: 0, wide: 0, state: State::Quiet }
     }
 
     fn is(&self, db: usize, key: &Key<'_>) -> bool {
@@ -115,19 +118,12 @@ impl Awaited {
 
     /// Notes that it is ready; whether it must be listed for that.
     fn becomes_ready(&mut self) -> bool {
-        match self.state {
-            State::Quiet => self.state = State::Ready,
-            State::Ready => return false,
-            State::Parked { at, .. } => {
-                self.state = State::Parked { at, ready: true };
-                return false;
-            }
+        let quiet = self.state == State::Quiet;
+        if quiet {
+            self.state = State::Ready;
         }
-        true
-    }
-
-    fn is_parked_at(&self, place: u64) -> bool {
-        matches!(self.state, State::Parked { at, .. } if at == place)
+        // A parked one is looked at again in any case.
+        quiet
     }
 }
 
@@ -163,6 +159,7 @@ impl Store {
         self.waits.last_place += 1;
         let place = self.waits.last_place;
         self.waits.places.insert(waiter.id, (place, waiter.clone()));
+        self.waits.wide += usize::from(waiter.is_wide());
         for bytes in &waiter.keys {
             let key = self.hasher.key(bytes);
             if here(&key) {
@@ -174,15 +171,27 @@ impl Store {
     /// Takes a command out of all queues; none: it does not wait here any more.
     pub fn remove_waiter(&mut self, id: &WaiterId) -> Option<Arc<Waiter>> {
         let (place, waiter) = self.waits.places.remove(id)?;
+        self.waits.wide -= usize::from(waiter.is_wide());
         for bytes in &waiter.keys {
             self.waits.dequeue(place, &waiter, &self.hasher.key(bytes));
         }
         Some(waiter)
     }
 
-    /// A command that waits here.
-    pub fn waiter(&self, id: &WaiterId) -> Option<Arc<Waiter>> {
-        self.waits.places.get(id).map(|(_, waiter)| waiter.clone())
+    /// Whether that command waits here.
+    pub fn has_waiter(&self, id: &WaiterId) -> bool {
+        self.waits.places.contains_key(id)
+    }
+
+    /// Whether any command waits here that needs the stores of several cores.
+    #[inline]
+    pub fn has_wide_waiters(&self) -> bool {
+        self.waits.wide > 0
+    }
+
+    /// Whether one of them waits for `key`.
+    pub fn is_awaited_widely(&mut self, db: usize, key: &Key<'_>) -> bool {
+        self.has_wide_waiters() && self.waits.find(db, key).is_some_and(|awaited| awaited.wide > 0)
     }
 
     /// The first command from place `from` on in the queue of `key` that is to run again, now that the key is `there`
@@ -199,22 +208,17 @@ impl Store {
     /// Lets the queue of `key` stand still until the command at place `at` was run again, or is gone.
     pub fn park(&mut self, db: usize, key: &Key<'_>, at: u64) {
         if let Some(awaited) = self.waits.find(db, key) {
-            let ready = awaited.state == State::Ready;
-            awaited.state = State::Parked { at, ready };
+            awaited.state = State::Parked(at);
         }
     }
 
-    /// Ends what [`park`](Store::park) began.
+    /// Ends what [`park`](Store::park) began: the key is ready again.
     pub fn unpark(&mut self, db: usize, key: &Key<'_>, place: u64) {
-        let Some(awaited) = self.waits.find(db, key) else { return };
-        if let State::Parked { at, ready } = awaited.state
-            && at == place
-        {
-            awaited.state = State::Quiet;
-            if ready {
-                self.waits.mark(db, key);
-            }
-        }
+        let Some(awaited) = self.waits.find(db, key).filter(|awaited| awaited.state == State::Parked(place)) else {
+            return;
+        };
+        awaited.state = State::Ready;
+        self.waits.ready.push_back((db, key.bytes.into()));
     }
 
     /// Whether any command waits here.
