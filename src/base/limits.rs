@@ -107,8 +107,11 @@ pub const EXPIRE_PER_TURN: usize = 200;
 pub const RECLAIM_PER_TURN: usize = 2;
 
 /// Nanoseconds for which a node that starts may load without anybody noticing: who connects meanwhile waits, and is not
-/// told that it is loading. Redis serves nobody before it has loaded two megabytes.
+/// told that it is loading. Nor is he before it has loaded `loading-process-events-interval-bytes`, as in Redis.
 pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
+
+/// The same, for a load that does not come so far.
+pub const STUCK_LOAD_UNSEEN_NS: u64 = 10_000_000_000;
 
 /// Bytes of room that a core makes for one that asks for some, beyond what is lacking.
 pub const ROOM_AHEAD: u64 = 256 * 1024;

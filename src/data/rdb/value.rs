@@ -209,7 +209,7 @@ fn hash_of_zipmap(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
     if pairs.iter().any(|(field, value)| !hash.set(field, value, forms)) {
         return Err(Error::Corrupt("Hash zipmap with dup elements, or big length"));
     }
-    if hash.is_empty() { EMPTY } else { Ok(Built::Value(Object::Hash(hash))) }
+    Ok(Built::Value(Object::Hash(hash)))
 }
 
 fn hash_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
