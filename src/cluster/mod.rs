@@ -190,7 +190,6 @@ impl Cluster {
     pub fn new(options: Options, mut random: Xoshiro256PlusPlus) -> Result<Cluster, OptionsError> {
         let mut nodes = NodeTable::default();
         let myself = Node::new(nodes::random_id(&mut random), NodeFlags::MYSELF.with(NodeFlags::PRIMARY));
-        log::info!("No cluster configuration found, I'm {}", myself.id);
         let me = nodes.insert(myself).expect("an empty table has room");
         Cluster::assemble(options, random, nodes, SlotMap::default(), Epochs::default(), me)
     }
