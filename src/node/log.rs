@@ -61,14 +61,16 @@ pub fn wake_by(bell: Bell) {
     BELL.get_or_init(|| bell);
 }
 
-/// Writes `text` as a warning at once: for a program that is about to end, or whose drain did.
+/// Writes `text` as a warning at once, also where a person sees it: for a program that is about to end, or whose drain did.
 pub fn last_words(text: &str) {
-    eprintln!("{text}");
     // A thread that panics may hold the sink itself; then standard error has to do.
-    if let Some(sink) = SINK.get().and_then(|sink| sink.try_lock().ok()) {
+    let sink = SINK.get().and_then(|sink| sink.try_lock().ok());
+    let seen = sink.is_some_and(|sink| {
         let line = sink.line(Timestamp::now(), '#', text);
-        // Standard error has it already.
-        let _ = sink.write(line.as_bytes());
+        sink.write(line.as_bytes()).is_ok() && sink.file.is_none()
+    });
+    if !seen {
+        eprintln!("{text}");
     }
 }
 
