@@ -370,6 +370,9 @@ impl Cluster {
         if self.myself().is_primary() {
             self.slots.close_all(); // Migration state is a primary's.
         }
+        if self.myself().replicaof != Some(primary) {
+            self.inheritance(); // It was another primary's.
+        }
         self.set_replica_of(self.me, primary);
     }
 
@@ -395,6 +398,9 @@ impl Cluster {
         let entry = &mut self.nodes[node];
         entry.flags = entry.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
         entry.replicaof = Some(primary);
+        if let Some(link) = &mut entry.link {
+            link.told_open = None;
+        }
         let primary = &mut self.nodes[primary];
         primary.flags = primary.flags.with(NodeFlags::MIGRATE_TO);
         self.config_changed();
@@ -449,6 +455,9 @@ impl Cluster {
         }
         if std::mem::take(&mut self.pending.announce) {
             self.pong_everybody();
+        }
+        if self.pending.publish {
+            self.tell_open_slots();
         }
         let pending = std::mem::take(&mut self.pending);
         self.later.write &= !(pending.save || pending.write);

@@ -129,6 +129,8 @@ pub struct Link {
     pub answers: u64,
     /// How many pings had been sent over it when the node's configuration epoch was learnt.
     pub pings_before_epoch: u64,
+    /// Of which version the open slots were that were told over it, if they were.
+    pub told_open: Option<u64>,
     /// Whether it is read from.
     pub reading: bool,
     /// Whether something waits to be written.
@@ -148,6 +150,7 @@ impl Link {
             pings: 0,
             answers: 0,
             pings_before_epoch: 0,
+            told_open: None,
             reading: true,
             writing: false,
             send_buffer_allocated: 0,

@@ -395,6 +395,7 @@ fn links_are_told_by_their_direction() {
         pings: 0,
         answers: 0,
         pings_before_epoch: 0,
+        told_open: None,
         reading: true,
         writing: false,
         send_buffer_allocated: 9,

@@ -253,10 +253,12 @@ impl Cluster {
     /// Takes the primary's place and slots, under a configuration epoch that this node already has.
     pub(in crate::cluster) fn replace_primary(&mut self) {
         let Some(old) = self.myself().replicaof else { return };
+        let inherited = self.inheritance();
         self.become_primary();
         for slot in crate::slot::Slot::all().filter(|slot| self.slots.owner(*slot) == Some(old)).collect::<Vec<_>>() {
             self.assign(slot, self.me);
         }
+        self.reopen(inherited);
         self.failover.election = None;
         self.reset_manual_failover();
         self.config_changed();

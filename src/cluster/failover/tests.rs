@@ -8,7 +8,7 @@ use crate::contract::topology::{DownReason, NodeFlags};
 use crate::slot::Slot;
 
 /// Three primaries 0, 1, 2, and replicas 3, 4, 5 of them in this order.
-fn three_shards(options: Options) -> Network {
+pub(super) fn three_shards(options: Options) -> Network {
     let mut network = Network::cluster(3, 1, options);
     settle(&mut network);
     network
@@ -27,18 +27,18 @@ fn tell(network: &mut Network, member: usize, offset: u64, silent_ms: u64) {
     network.members[member].cluster.replication(known);
 }
 
-fn owner_of_slot_0(network: &Network, member: usize) -> Option<usize> {
+pub(super) fn owner_of_slot_0(network: &Network, member: usize) -> Option<usize> {
     let cluster = &network.members[member].cluster;
     let owner = cluster.nodes[cluster.slots.owner(Slot::new(0).unwrap())?].id;
     (0..network.members.len()).find(|member| network.id(*member) == owner)
 }
 
-fn all_agree(network: &Network, owner: usize) -> bool {
+pub(super) fn all_agree(network: &Network, owner: usize) -> bool {
     let up = (0..network.members.len()).filter(|member| network.members[*member].machine == Machine::Up);
     up.into_iter().all(|member| owner_of_slot_0(network, member) == Some(owner))
 }
 
-fn is_primary(network: &Network, member: usize) -> bool {
+pub(super) fn is_primary(network: &Network, member: usize) -> bool {
     network.members[member].cluster.myself().is_primary()
 }
 

@@ -19,7 +19,9 @@ impl Cluster {
 
     /// Takes over a known node's role.
     pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header) {
-        let Some(primary) = header.replicaof else { return self.set_primary(sender) };
+        let Some(primary) = header.replicaof else {
+            return self.note_primary(sender, header.config_epoch, &header.slots);
+        };
         let primary = self.nodes.find(primary).filter(|primary| *primary != sender);
         if !self.nodes[sender].is_replica() {
             self.demote(sender, primary, header);
@@ -41,10 +43,25 @@ impl Cluster {
         let handed_over = lost.iter().zip(header.slots.iter()).any(|(lost, told)| lost & told != 0);
         if handed_over && !self.nodes[primary].is_in_handshake() {
             self.set_primary(primary);
+            self.redirect_open_slots(sender, primary);
             self.nodes[primary].learn_epoch(header.config_epoch);
             let mut slots = *self.slots.bits(primary);
             slots.iter_mut().zip(header.slots.iter()).for_each(|(own, told)| *own |= told);
             self.claim(primary, header.config_epoch, &slots);
+        }
+    }
+
+    /// A node is a primary, and claims these slots. If it was a replica of one that has some of them under an older
+    /// epoch, it is that one's successor.
+    fn note_primary(&mut self, node: NodeIx, epoch: u64, claimed: &SlotBits) {
+        let before = self.nodes[node].replicaof;
+        self.set_primary(node);
+        let is_succeeded = |before: &NodeIx| {
+            let had = self.slots.bits(*before);
+            self.nodes[*before].config_epoch < epoch && had.iter().zip(claimed).any(|(had, claimed)| had & claimed != 0)
+        };
+        if let Some(before) = before.filter(is_succeeded) {
+            self.redirect_open_slots(before, node);
         }
     }
 
@@ -67,7 +84,7 @@ impl Cluster {
         if self.nodes[node].config_epoch >= config_epoch {
             return None;
         }
-        self.set_primary(node);
+        self.note_primary(node, config_epoch, slots);
         self.nodes[node].learn_epoch(config_epoch);
         self.config_changed();
         self.claim(node, config_epoch, slots);
@@ -103,9 +120,9 @@ impl Cluster {
                 self.slots.set_claimed(slot, is_claimed);
                 continue;
             }
-            let imported = self.slots.opened(slot, Direction::Importing).is_some();
+            let imported = self.slots.opened(slot, Direction::Importing).is_some_and(|source| source != claimer);
             let is_newer = self.slots.claimed_owner(slot).is_none_or(|owner| self.nodes[owner].config_epoch < epoch);
-            // A slot on its way to this node is an administrator's business.
+            // A slot on its way to this node is an administrator's business, but for who it is that it comes from.
             if !is_claimed || imported || !is_newer {
                 continue;
             }

@@ -65,6 +65,10 @@ impl Cluster {
                 let replica = sender.filter(|sender| self.nodes[*sender].replicaof == Some(self.me))?;
                 self.manual_failover_requested(replica, heard.header, heard.now);
             }
+            Body::OpenSlots(open) => {
+                sender.filter(|sender| self.myself().replicaof == Some(*sender))?;
+                self.inherit(open);
+            }
         }
         Some(())
     }

@@ -113,7 +113,9 @@ fn a_new_limit_closes_no_more_clients_than_it_must_wherever_they_are() {
         node.settle();
         let settings = Arc::new(Settings { maxmemory_clients: limit, ..Settings::default() });
         for inquiry in [Inquiry::Adopt(Some(settings), None), Inquiry::EvictClients, Inquiry::EvictClients] {
-            order.map(|core| node.bus_says(Peer(core), Message::Ask(0, inquiry.clone())));
+            for core in order {
+                node.bus_says(Peer(core), Message::Ask(0, inquiry.clone()));
+            }
             node.settle();
         }
         let left: u64 = node.planes.iter().map(|plane| plane.weights.total).sum();
