@@ -70,7 +70,7 @@ pub fn last_words(text: &str) {
         sink.write(line.as_bytes()).is_ok() && sink.file.is_none()
     });
     if !seen {
-        eprintln!("{text}");
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -150,7 +150,8 @@ impl LogDrain {
             text.push_str(&sink.line(entry.time, entry.mark, &entry.text));
         }
         if !text.is_empty() && sink.write(text.as_bytes()).is_err() {
-            eprint!("{text}");
+            // Not by eprint: that panics where nobody is left to read.
+            let _ = io::stderr().write_all(text.as_bytes());
         }
     }
 
