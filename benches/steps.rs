@@ -219,5 +219,5 @@ impl Big {
 }
 
 fn limits(forms: Forms<'_>) -> Limits {
-    Limits { fill: forms.limits.list_size, large: LARGE }
+    Limits { fill: forms.limits.list_size, large: LARGE, depth: forms.limits.list_compress_depth }
 }

@@ -7,6 +7,7 @@ from itertools import cycle
 from node import SLOTS, Connection
 
 PATIENCE_SECONDS = 120
+VALUE = "x" * 64  # of the keys that `Cluster.load` sets
 
 
 def slot_of(key):
@@ -87,6 +88,6 @@ class Cluster:
             connection = Connection(port)
             for key in keys:
                 if slot_of(key) in slots:
-                    connection.call("SET", key, "x" * 64)
+                    connection.call("SET", key, VALUE)
             connection.close()
         return keys

@@ -67,7 +67,8 @@ check_limits() {
   local memlock
   memlock=$(ulimit -l)
   if [[ $memlock != unlimited ]] && ((memlock < 512)); then
-    ulimit -l 512 2>/dev/null || die "the limit of locked memory is $memlock KiB, 512 are needed: ulimit -l 512 (tuning/README.md)"
+    ulimit -l 512 2>/dev/null || die "the limit of locked memory is $memlock KiB, 512 are needed, and only root may raise it:" \
+      "prlimit --pid $PPID --memlock=524288:524288 for this shell; for good: tuning/README.md"
   fi
   ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 }

@@ -61,6 +61,8 @@ def relative(word, now):
 
 
 def main():
+    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
+        sys.exit(__doc__.strip())
     port = int(sys.argv[1])
     client, events, replica = Connection(port), Connection(port), Connection(port)
     client.ask("CONFIG", "SET", "repl-diskless-sync-delay", "0", "notify-keyspace-events", "KEAmn")

@@ -1,5 +1,5 @@
-//! Slots that move between real nodes: MIGRATE on its own, in a transaction and in a script, and what replicas get of
-//! slots that are lost.
+//! Slots that move between real nodes: MIGRATE on its own, in a transaction and in a script, what replicas get of
+//! slots that are lost, and how a slot goes on when either end of its way is killed.
 
 mod common;
 
@@ -137,4 +137,72 @@ fn a_slot_that_is_lost_takes_its_keys_along_from_the_replicas_too() {
     }
     assert!(from.run("GET {b}1").starts_with(b"-MOVED"));
     assert_eq!(from.run("GET {f}stays"), "$5\r\nvalue\r\n");
+}
+
+/// The only reply that it is, of one command that is sent after ASKING.
+fn asking(node: &Node, line: &str) -> Vec<String> {
+    let mut client = node.connect();
+    ok(&mut client, "ASKING");
+    client.run(line).strings()
+}
+
+fn kill_and_wait_for(victim: &mut Node, heir: &Node) {
+    victim.signal("KILL");
+    victim.wait();
+    eventually("the replica takes over", || heir.connect().run("ROLE").contains("master"));
+    eventually("it serves", || heir.connect().run("CLUSTER INFO").contains("cluster_state:ok"));
+}
+
+#[test]
+fn a_slot_goes_on_from_the_successor_of_its_source_to_the_successor_of_its_target() {
+    let args = [&ARGS[..], &["--cluster-node-timeout", "2500"]].concat();
+    let mut nodes = [(); 5].map(|()| Node::start(&args));
+    Node::form_cluster(&nodes.each_ref(), 3);
+    for (replica, primary) in [(3, 0), (4, 1)] {
+        let mut client = nodes[replica].connect();
+        ok(&mut client, &format!("CLUSTER REPLICATE {}", id(&nodes[primary])));
+        eventually("the replica follows", || client.run("INFO replication").contains("master_link_status:up"));
+        let known = format!(" slave {} ", id(&nodes[primary]));
+        eventually("its primary knows it", || nodes[primary].connect().run("CLUSTER NODES").contains(&known));
+    }
+    let [source, target, third, source_heir, target_heir] = &mut nodes;
+    let slot = source.connect().run("CLUSTER KEYSLOT {b}").int();
+    for number in 0..10 {
+        ok(&mut source.connect(), &format!("SET {{b}}{number} {number}"));
+    }
+    ok(&mut target.connect(), &format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(source)));
+    ok(&mut source.connect(), &format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(target)));
+    for number in 0..5 {
+        ok(&mut source.connect(), &format!("MIGRATE 127.0.0.1 {} {{b}}{number} 0 5000", target.port()));
+    }
+
+    kill_and_wait_for(source, source_heir);
+    let mut heir = source_heir.connect();
+    assert_eq!(heir.run("GET {b}7").strings(), ["7"], "what has not left is served");
+    let ask = format!("-ASK {slot} 127.0.0.1:{}\r\n", target.port());
+    assert_eq!(heir.run("INCR {b}2"), ask.as_str(), "and what has left is asked for where it is");
+    let moved = format!("-MOVED {slot} 127.0.0.1:{}\r\n", source_heir.port());
+    eventually("the target knows the successor", || target.connect().run("GET {b}2") == moved.as_str());
+    assert_eq!(asking(target, "GET {b}2"), ["2"]);
+    source.restart(&args);
+    eventually("the source follows", || source.connect().run("INFO replication").contains("master_link_status:up"));
+
+    kill_and_wait_for(target, target_heir);
+    let ask = format!("-ASK {slot} 127.0.0.1:{}\r\n", target_heir.port());
+    eventually("clients are sent to the target's successor", || heir.run("GET {b}2") == ask.as_str());
+    let moved = format!("-MOVED {slot} 127.0.0.1:{}\r\n", source_heir.port());
+    eventually("who sends them back to others", || target_heir.connect().run("GET {b}2") == moved.as_str());
+    assert_eq!(asking(target_heir, "GET {b}2"), ["2"]);
+
+    for number in 5..10 {
+        ok(&mut heir, &format!("MIGRATE 127.0.0.1 {} {{b}}{number} 0 5000", target_heir.port()));
+    }
+    for node in [&*target_heir, source_heir, third] {
+        ok(&mut node.connect(), &format!("CLUSTER SETSLOT {slot} NODE {}", id(target_heir)));
+    }
+    for number in 0..10 {
+        assert_eq!(target_heir.connect().run(&format!("GET {{b}}{number}")).strings(), [number.to_string()]);
+    }
+    assert_eq!(heir.run("DBSIZE").int(), 0);
+    eventually("the killed source has lost them, too", || source.connect().run("DBSIZE").int() == 0);
 }

@@ -107,8 +107,11 @@ pub const EXPIRE_PER_TURN: usize = 200;
 pub const RECLAIM_PER_TURN: usize = 2;
 
 /// Nanoseconds for which a node that starts may load without anybody noticing: who connects meanwhile waits, and is not
-/// told that it is loading. Redis serves nobody before it has loaded two megabytes.
+/// told that it is loading. Nor is he before it has loaded `loading-process-events-interval-bytes`, as in Redis.
 pub const LOAD_UNSEEN_NS: u64 = 500_000_000;
+
+/// The same, for a load that does not come so far.
+pub const STUCK_LOAD_UNSEEN_NS: u64 = 10_000_000_000;
 
 /// Bytes of room that a core makes for one that asks for some, beyond what is lacking.
 pub const ROOM_AHEAD: u64 = 256 * 1024;
@@ -164,14 +167,27 @@ pub const LINK_READ: usize = 16 * 1024;
 
 const _: () = assert!(MAX_CORES <= 1 << crate::base::ids::ClientId::CORE_BITS);
 
-/// Bytes of memory that the scripts of one core may take together.
+/// Bytes of memory that the scripts of one core may take together. Also what keeps texts from being so long that Lua 5.1's
+/// parser counts in them until its ints overflow (CVE-2025-46819).
 pub const SCRIPT_MEMORY: usize = 1 << 30;
+
+const _: () = assert!(SCRIPT_MEMORY < i32::MAX as usize);
+
+/// Bytes that a script can have outside of that memory: of the words of a command it calls, of what it encodes. One value that
+/// it repeats can be many there. Tests' values are small.
+pub const SCRIPT_OUTPUT: usize = if cfg!(test) { 1 << 20 } else { 1 << 30 };
+
+/// Bytes of a script's reply from which nothing is added to it.
+pub const SCRIPT_REPLY: usize = if cfg!(test) { 1 << 20 } else { 512 << 20 };
+
+/// How deep values are nested that become JSON, or are made of it.
+pub const SCRIPT_NESTING: usize = 1000;
 
 /// The most memory of an interpreter that is closed at once when nothing is left of its scripts: some tens of milliseconds.
 pub const SCRIPT_MEMORY_TO_CLOSE: usize = 64 << 20;
 
 /// Bytes of a script's own stack: Lua keeps calls of native functions within 200.
-pub const SCRIPT_STACK: usize = 4 << 20;
+pub const SCRIPT_STACK: usize = 16 << 20;
 
 /// Bytes of memory that words and replies of scripts keep for the next ones.
 pub const SCRIPT_KEPT: usize = 64 * 1024;

@@ -190,7 +190,6 @@ impl Cluster {
     pub fn new(options: Options, mut random: Xoshiro256PlusPlus) -> Result<Cluster, OptionsError> {
         let mut nodes = NodeTable::default();
         let myself = Node::new(nodes::random_id(&mut random), NodeFlags::MYSELF.with(NodeFlags::PRIMARY));
-        log::info!("No cluster configuration found, I'm {}", myself.id);
         let me = nodes.insert(myself).expect("an empty table has room");
         Cluster::assemble(options, random, nodes, SlotMap::default(), Epochs::default(), me)
     }
@@ -371,6 +370,9 @@ impl Cluster {
         if self.myself().is_primary() {
             self.slots.close_all(); // Migration state is a primary's.
         }
+        if self.myself().replicaof != Some(primary) {
+            self.inheritance(); // It was another primary's.
+        }
         self.set_replica_of(self.me, primary);
     }
 
@@ -396,6 +398,9 @@ impl Cluster {
         let entry = &mut self.nodes[node];
         entry.flags = entry.flags.without(NodeFlags::PRIMARY.with(NodeFlags::MIGRATE_TO)).with(NodeFlags::REPLICA);
         entry.replicaof = Some(primary);
+        if let Some(link) = &mut entry.link {
+            link.told_open = None;
+        }
         let primary = &mut self.nodes[primary];
         primary.flags = primary.flags.with(NodeFlags::MIGRATE_TO);
         self.config_changed();
@@ -450,6 +455,9 @@ impl Cluster {
         }
         if std::mem::take(&mut self.pending.announce) {
             self.pong_everybody();
+        }
+        if self.pending.publish {
+            self.tell_open_slots();
         }
         let pending = std::mem::take(&mut self.pending);
         self.later.write &= !(pending.save || pending.write);

@@ -74,8 +74,6 @@ pub struct Node {
     /// Its configuration epoch. For a replica, the greatest it told of, which is one of its primary; what counts is
     /// its primary's own, see [`NodeTable::effective_epoch`].
     pub config_epoch: u64,
-    /// When this node learnt of that; `None`: before the start.
-    pub epoch_learnt: Option<Now>,
     /// Its replication offset, as it last told.
     pub replication_offset: u64,
     /// When this node first heard of it; `None`: before the start.
@@ -124,8 +122,15 @@ pub struct Link {
     pub id: LinkId,
     /// When it was made.
     pub created: Now,
-    /// Pings sent over it that have yet to be answered; answers come in their order.
-    pub unanswered: u32,
+    /// How many pings were sent over it.
+    pub pings: u64,
+    /// How many answers came over it: in the order of the pings, so that the n-th answers the n-th ping, or, if one was
+    /// lost, a later one.
+    pub answers: u64,
+    /// How many pings had been sent over it when the node's configuration epoch was learnt.
+    pub pings_before_epoch: u64,
+    /// Of which version the open slots were that were told over it, if they were.
+    pub told_open: Option<u64>,
     /// Whether it is read from.
     pub reading: bool,
     /// Whether something waits to be written.
@@ -142,12 +147,21 @@ impl Link {
         Link {
             id,
             created,
-            unanswered: 0,
+            pings: 0,
+            answers: 0,
+            pings_before_epoch: 0,
+            told_open: None,
             reading: true,
             writing: false,
             send_buffer_allocated: 0,
             send_buffer_used: 0,
         }
+    }
+
+    /// An answer came over it. Returns whether it answers a ping sent since the node's configuration epoch was learnt.
+    pub fn answered(&mut self) -> bool {
+        self.answers = self.pings.min(self.answers + 1);
+        self.answers > self.pings_before_epoch
     }
 }
 
@@ -169,7 +183,6 @@ impl Node {
             pong_received: None,
             data_received: None,
             failed_at: None,
-            epoch_learnt: None,
             orphaned_since: None,
             replication_offset: 0,
             failure_reports: Vec::new(),
@@ -180,11 +193,13 @@ impl Node {
     }
 
     /// Takes note that it has told of a configuration epoch, or another node has. Returns whether that is news.
-    pub fn learn_epoch(&mut self, epoch: u64, now: Now) -> bool {
+    pub fn learn_epoch(&mut self, epoch: u64) -> bool {
         let is_newer = epoch > self.config_epoch;
         if is_newer {
             self.config_epoch = epoch;
-            self.epoch_learnt = Some(now);
+            if let Some(link) = &mut self.link {
+                link.pings_before_epoch = link.pings;
+            }
         }
         is_newer
     }
@@ -408,6 +423,29 @@ mod tests {
         failing.failure_reports.push(FailureReport { reporter: NodeIx(2), at: at(2000) });
         assert_eq!(failing.count_failure_reports(at(3000), 1000), 2);
         assert_eq!(failing.count_failure_reports(at(3001), 1000), 1);
+    }
+
+    #[test]
+    fn an_answer_tells_of_the_epoch_known_if_its_ping_was_sent_since() {
+        let mut node = node(b'a');
+        node.link = Some(Link::new(LinkId(1), at(0)));
+        fn link(node: &mut Node) -> &mut Link {
+            node.link.as_mut().unwrap()
+        }
+        link(&mut node).pings = 2;
+        assert!(link(&mut node).answered(), "no epoch was learnt since the link is there");
+        assert!(node.learn_epoch(7) && !node.learn_epoch(7));
+        link(&mut node).pings += 1;
+        assert!(!link(&mut node).answered(), "it was asked before");
+        assert!(link(&mut node).answered());
+        // Another epoch while a ping is on its way, whose answer gets lost.
+        link(&mut node).pings += 1;
+        node.learn_epoch(8);
+        link(&mut node).pings += 2;
+        assert!(!link(&mut node).answered(), "this could be the lost one");
+        assert!(link(&mut node).answered(), "but it is not missed for ever");
+        node.link = Some(Link { pings: 1, ..Link::new(LinkId(2), at(0)) });
+        assert!(link(&mut node).answered(), "all that is sent over a new link is newer");
     }
 
     #[test]

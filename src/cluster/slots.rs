@@ -42,6 +42,8 @@ pub struct SlotMap {
     runs: OnceCell<Vec<Run>>,
     migrating: BTreeMap<Slot, NodeIx>,
     importing: BTreeMap<Slot, NodeIx>,
+    /// How often open slots have changed.
+    version: u64,
 }
 
 /// What one node owns; never nothing.
@@ -79,6 +81,7 @@ impl Default for SlotMap {
             runs: OnceCell::new(),
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
+            version: 0,
         }
     }
 }
@@ -189,18 +192,32 @@ impl SlotMap {
 
     /// Opens `slot`, or turns it to another node.
     pub fn open(&mut self, slot: Slot, direction: Direction, other: NodeIx) {
-        self.side_mut(direction).insert(slot, other);
+        let changes = self.side_mut(direction).insert(slot, other) != Some(other);
+        self.version += u64::from(changes);
     }
 
     /// Closes `slot` in one direction.
     pub fn close(&mut self, slot: Slot, direction: Direction) {
-        self.side_mut(direction).remove(&slot);
+        let changes = self.side_mut(direction).remove(&slot).is_some();
+        self.version += u64::from(changes);
     }
 
     /// Closes every slot.
     pub fn close_all(&mut self) {
-        self.migrating.clear();
-        self.importing.clear();
+        self.retain_open(|_| false);
+    }
+
+    /// Open slots that come from `old` or go to it come from `new` or go to it. Returns whether there are any.
+    pub fn redirect(&mut self, old: NodeIx, new: NodeIx) -> bool {
+        let all = self.migrating.values_mut().chain(self.importing.values_mut());
+        let count = all.filter(|other| **other == old).map(|other| *other = new).count();
+        self.version += count as u64;
+        count > 0
+    }
+
+    /// How often open slots have changed so far: as long as it is the same, they are.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The other node of `slot`, if it is open in `direction`.
@@ -216,8 +233,14 @@ impl SlotMap {
     /// Erases every trace of `node`.
     pub fn forget(&mut self, node: NodeIx) {
         self.unassign_all_of(node);
-        self.migrating.retain(|_, other| *other != node);
-        self.importing.retain(|_, other| *other != node);
+        self.retain_open(|other| other != node);
+    }
+
+    fn retain_open(&mut self, wanted: impl Fn(NodeIx) -> bool) {
+        let before = self.migrating.len() + self.importing.len();
+        self.migrating.retain(|_, other| wanted(*other));
+        self.importing.retain(|_, other| wanted(*other));
+        self.version += (before - self.migrating.len() - self.importing.len()) as u64;
     }
 
     fn side(&self, direction: Direction) -> &BTreeMap<Slot, NodeIx> {

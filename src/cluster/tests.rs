@@ -392,7 +392,10 @@ fn links_are_told_by_their_direction() {
     let link = nodes::Link {
         id: LinkId(LinkId::INBOUND),
         created: Now { unix_ms: 5, mono_ms: 0 },
-        unanswered: 0,
+        pings: 0,
+        answers: 0,
+        pings_before_epoch: 0,
+        told_open: None,
         reading: true,
         writing: false,
         send_buffer_allocated: 9,

@@ -30,6 +30,8 @@ pub struct Disk {
     pub durable: bool,
     /// Whether the data is being loaded.
     pub loading: bool,
+    /// Whether that takes long: clients are let in, and told of it.
+    pub loads_long: bool,
     /// Why writes are refused, if they are.
     pub error: Option<DiskError>,
 }

@@ -9,6 +9,7 @@ use super::clock;
 use super::doors::Doors;
 use super::sockets::{Sockets, client_of, socket_of};
 use super::wake::{Bell, Ear};
+use super::words;
 use crate::base::limits;
 use crate::data::plane::message::{Message, NewClient, Notice, Peer};
 use crate::data::plane::{Action, Plane};
@@ -34,8 +35,8 @@ pub struct DataCore {
     sockets: Sockets,
     /// The listeners this core accepts on.
     doors: Doors,
-    /// When they open, though the data is still being loaded; none: they are open.
-    doors_open_at: Option<u64>,
+    /// Whether they are shut until the data is loaded, or is told to take long.
+    doors_shut: bool,
     /// Whether accepting failed and must be tried again.
     doors_stuck: bool,
     next_core: u16,
@@ -98,7 +99,7 @@ impl DataCore {
             port: parts.port,
             sockets: Sockets::new(parts.sockets),
             doors: parts.doors,
-            doors_open_at: Some(clock::monotonic_ns() + limits::LOAD_UNSEEN_NS),
+            doors_shut: true,
             doors_stuck: false,
             next_core: 0,
             rings: parts.rings,
@@ -164,7 +165,7 @@ impl DataCore {
             self.complete(completion)?;
         }
         self.take_messages(started)?;
-        self.open_doors_in_time(started);
+        self.unlock_doors();
         self.plane.end_waits();
         let mut more = self.plane.has_leftovers();
         if more {
@@ -206,9 +207,7 @@ impl DataCore {
                     self.plane.received(client.index, self.ring.buffer(&buffer, length), &self.bump);
                 }
                 self.ring.release(buffer);
-                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
-                    self.flush(Wait::Poll)?;
-                }
+                self.flush_large_output()?;
             }
             Completion::ReceiveEnded(socket, result) => {
                 self.sockets.receive_ended(&mut self.ring, socket);
@@ -258,9 +257,10 @@ impl DataCore {
     }
 
     /// Nobody is let in while the data is being loaded, unless that takes long: then they are told so.
-    fn open_doors_in_time(&mut self, now: u64) {
-        let loads = self.plane.standing.disk.loading;
-        if self.doors_open_at.take_if(|at| !loads || *at <= now).is_some() {
+    fn unlock_doors(&mut self) {
+        let disk = &self.plane.standing.disk;
+        if self.doors_shut && (!disk.loading || disk.loads_long) {
+            self.doors_shut = false;
             self.ring.watch(self.doors.raw_fd(), DOORS);
         }
     }
@@ -343,6 +343,7 @@ impl DataCore {
                     Message::Listen(share) => self.listen(share),
                     Message::Tell(Notice::Stop) => self.stopping = true,
                     Message::Tell(Notice::Logged(number)) => self.withheld.logged(number),
+                    Message::Tell(Notice::Written(number)) => self.withheld.written(number),
                     Message::Tell(Notice::HoldWrites(full)) => self.log_full = full,
                     Message::Tell(Notice::Clients(count)) => self.connections[peer] = count,
                     Message::Apply(batch) => {
@@ -353,12 +354,27 @@ impl DataCore {
                     }
                     message => self.plane.message(Peer(peer as u16), message, &self.bump),
                 }
-                if self.plane.out.bytes.len() > limits::FLUSH_OUTPUT {
-                    self.flush(Wait::Poll)?;
-                }
+                self.flush_large_output()?;
             }
         }
         Ok(())
+    }
+
+    /// Sends what there is in the middle of a turn, if that is much.
+    fn flush_large_output(&mut self) -> io::Result<()> {
+        if self.plane.out.bytes.len() <= limits::FLUSH_OUTPUT {
+            return Ok(());
+        }
+        self.heed_words();
+        self.flush(Wait::Poll)
+    }
+
+    /// Has what this core has said in the log written before the replies leave that follow from it.
+    fn heed_words(&mut self) {
+        if words::take() {
+            let number = self.withheld.said();
+            self.plane.outgoing.push((self.plane.bus(), Message::Tell(Notice::Said(number))));
+        }
     }
 
     /// Background work that is due; whether there is more that should not wait.
@@ -408,6 +424,7 @@ impl DataCore {
 
     /// Messages to others: into the queues, and a wake-up for those who sleep.
     fn hand_over(&mut self) {
+        self.heed_words();
         self.plane.tell_changes();
         self.plane.flush_hops();
         let awaited = self.plane.awaited_batch();

@@ -10,3 +10,4 @@ mod outbox;
 pub mod sockets;
 pub mod streams;
 pub mod wake;
+pub mod words;

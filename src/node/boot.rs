@@ -300,7 +300,11 @@ fn control_plane(
     let cluster = match text {
         Some(text) => Cluster::load(options, seeded, &text, office::now())
             .map_err(|error| format!("{error} (in {})", path.display()))?,
-        None => Cluster::new(options, seeded)?,
+        None => {
+            let cluster = Cluster::new(options, seeded)?;
+            log::info!("No cluster configuration found, I'm {}", cluster.my_id());
+            cluster
+        }
     };
     let topology = cluster.topology();
     let saver = Saver::start(file, bell.try_clone()?)?;
@@ -340,6 +344,10 @@ fn greet(config: &Config, cores: usize) {
     );
     for warning in config.warnings() {
         log::warn!("{warning}");
+        // Whoever started it, with `daemonize yes` perhaps, does not look into a file first.
+        if !config.text("logfile").is_empty() {
+            eprintln!("{warning}");
+        }
     }
 }
 

@@ -142,12 +142,20 @@ fn bind(address: &str, port: u16, backlog: i32, patience: Duration) -> Result<Op
     match bound {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if optional && error.kind() != io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => Err(format!(
-            "Could not create server TCP listening socket {name}:{port}: bind: {error}. \
-             Cure: stop what uses the port, or choose another with --port. \
-             Failed listening on port {port} (TCP), aborting."
-        )
-        .into()),
+        Err(error) => {
+            let cure = match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    " Cure: stop what uses the port, or choose others (port, core-port-base, cluster-port)."
+                }
+                io::ErrorKind::AddrNotAvailable => " Cure: let bind name addresses that this host has.",
+                _ => "",
+            };
+            Err(format!(
+                "Could not create server TCP listening socket {name}:{port}: bind: {error}.{cure} \
+                 Failed listening on port {port} (TCP), aborting."
+            )
+            .into())
+        }
     }
 }
 

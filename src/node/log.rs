@@ -6,15 +6,17 @@
 //!
 //! Any thread may log and none ever waits for it: a record goes into a bounded queue, and one that
 //! finds the queue full is dropped. The thread that dropped it says so with its next record. The bus
-//! core owns [`LogDrain`] and writes what is queued before anything leaves that follows from it; a record of
-//! level notice or above wakes it, so that the log soon tells the cause of a data core's reply too. The file is opened for each batch, so it can
-//! be renamed at any time. The exceptions are a panic and [`last_words`]: they write at once.
+//! core owns [`LogDrain`] and writes what is queued before anything leaves that follows from it. A record of
+//! level notice or above wakes it, and a data core that made one keeps its replies back until it is written ([`words`]).
+//! The file is opened for each batch, so it can be renamed at any time. The exceptions are a panic and [`last_words`]: they
+//! write at once.
 //!
 //! Redis has four levels. `debug` is the crate's trace, `verbose` is debug, `notice` is info, and
 //! `warning` is warn or error. Records of other crates count from warn up only.
 
 use super::config::Config;
 use crate::cores::wake::Bell;
+use crate::cores::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
@@ -59,14 +61,16 @@ pub fn wake_by(bell: Bell) {
     BELL.get_or_init(|| bell);
 }
 
-/// Writes `text` as a warning at once: for a program that is about to end, or whose drain did.
+/// Writes `text` as a warning at once, also where a person sees it: for a program that is about to end, or whose drain did.
 pub fn last_words(text: &str) {
-    eprintln!("{text}");
     // A thread that panics may hold the sink itself; then standard error has to do.
-    if let Some(sink) = SINK.get().and_then(|sink| sink.try_lock().ok()) {
+    let sink = SINK.get().and_then(|sink| sink.try_lock().ok());
+    let seen = sink.is_some_and(|sink| {
         let line = sink.line(Timestamp::now(), '#', text);
-        // Standard error has it already.
-        let _ = sink.write(line.as_bytes());
+        sink.write(line.as_bytes()).is_ok() && sink.file.is_none()
+    });
+    if !seen {
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -107,10 +111,11 @@ impl Log for Queue {
         };
         let sent = self.sender.try_send(entry).is_ok();
         DROPPED.set(if sent { 0 } else { DROPPED.get() + 1 });
-        if record.level() <= Level::Info
-            && let Some(bell) = BELL.get()
-        {
-            bell.ring();
+        if record.level() <= Level::Info {
+            words::said();
+            if let Some(bell) = BELL.get() {
+                bell.ring();
+            }
         }
     }
 
@@ -145,7 +150,8 @@ impl LogDrain {
             text.push_str(&sink.line(entry.time, entry.mark, &entry.text));
         }
         if !text.is_empty() && sink.write(text.as_bytes()).is_err() {
-            eprint!("{text}");
+            // Not by eprint: that panics where nobody is left to read.
+            let _ = io::stderr().write_all(text.as_bytes());
         }
     }
 

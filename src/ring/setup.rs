@@ -33,7 +33,12 @@ pub enum Unavailable {
          or set kernel.io_uring_disabled=0"
     )]
     Forbidden(io::Error),
-    /// The kernel lacks it, or something in it that is needed.
+    /// The system call is unknown.
+    #[error(
+        "there is no io_uring here: the kernel has none, or a container's seccomp profile hides it. Cure: Linux 6.1 or newer, and a profile that allows io_uring_setup, io_uring_enter and io_uring_register"
+    )]
+    Absent,
+    /// The kernel lacks something in it that is needed.
     #[error("this kernel's io_uring lacks {0}. Cure: Linux 6.1 or newer")]
     TooOld(&'static str),
     /// Not enough locked memory or descriptors.
@@ -64,7 +69,7 @@ pub(super) fn build(options: &RingOptions) -> Result<(IoUring, bool), Unavailabl
         .build(options.entries)
         .map_err(|error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => Unavailable::Forbidden(error),
-            Some(libc::ENOSYS) => Unavailable::TooOld("io_uring itself"),
+            Some(libc::ENOSYS) => Unavailable::Absent,
             Some(libc::EINVAL) => Unavailable::TooOld("SINGLE_ISSUER and DEFER_TASKRUN (Linux 6.1)"),
             Some(libc::ENOMEM) => Unavailable::Limit("locked memory", error),
             _ => Unavailable::Other(error),

@@ -3,7 +3,8 @@
 //! - A voter votes once in an epoch.
 //! - An epoch elects one node.
 //! - On each node, the configuration epoch of a slot never falls, a restart included. (Unless nobody ever had the slot under the
-//!   higher one: a node that was down still takes a slot for one's who has lost it, and has won another with a new epoch since.)
+//!   higher one: a node that was down still takes a slot for one's who has lost it, and has won another with a new epoch since. Nor where somebody took over without votes whom this node has
+//!   put out: as in Redis, slots whose new owner is not known are nobody's, and go to any claim until it is heard of again.)
 //! - In the end all agree on who owns what, under epochs that differ, and serve.
 
 use crate::host::Host;
@@ -105,7 +106,12 @@ impl Checker {
         }
         for part in 0..self.primaries {
             let owner = topology.owners[share(part, self.primaries).0];
-            let Some(node) = topology.nodes.get(usize::from(owner)) else { continue };
+            let Some(node) = topology.nodes.get(usize::from(owner)) else {
+                if self.lawless {
+                    self.seen[host].epochs[part] = (0, None);
+                }
+                continue;
+            };
             let (id, epoch) = (node.id, node.config_epoch);
             if owner == topology.me {
                 self.claims.insert((id, epoch, part));

@@ -1,7 +1,7 @@
 //! How long a replica waits before it asks for votes.
 //!
 //! The wait lets the word spread that the primary has failed, lets better replicas go first (their rank is lower), and
-//! keeps the replicas of several failed primaries from asking in the same epoch, which splits the votes.
+//! keeps two replicas from asking in the same epoch, which splits the votes.
 //!
 //! Redis waits half a second to one second, plus one for each rank. Valkey 9 scales that with the node timeout. We
 //! need not wait for the word at all: FAIL is sent to every voter over the same link just before the request. What is
@@ -9,18 +9,36 @@
 //! over. Where its machine refuses connections the process is gone, nothing can be lost by hurrying, and
 //! [`Pace::DEAD`] waits only for the other replicas to tell their offsets: they are asked, and one that has not answered
 //! yet is waited for a little longer.
+//!
+//! Where many primaries fail at once, their replicas go in turns, in the ring of the primaries' ids from the one on whose
+//! replica was last heard to ask. Every node hears every request, so that all have the same place in mind. The next in
+//! the ring asks as soon as it has heard the one before: a request a message's time, each in an epoch of its own. Whoever
+//! comes after it waits a turn for each place between, lest one that does not ask holds up all.
+//!
+//! ```text
+//!  failed: A B C D     A asks          B hears it, asks      C was slow: D asks a turn after B
+//!  turns to wait:      B 0, C 1, D 2   C 0, D 1
+//! ```
 
 use crate::cluster::Cluster;
 use crate::cluster::nodes::{Node, NodeIx};
 use crate::cluster::now::Now;
-use crate::contract::topology::NodeFlags;
+use crate::contract::topology::{NodeFlags, NodeId};
+use std::collections::BTreeSet;
 
-/// How long after the replicas of another failed primary those of this one ask for votes: the others' request, and with
-/// it their epoch, has reached everybody by then. Valkey 9 waits half a second, which is half a minute when 50 primaries
-/// of a large cluster are lost at once. Where the fixed wait lets all hear who has failed before the first one asks, turns
-/// are shorter, and chance adds less than one: it would have elections meet in one epoch again.
+/// How long one waits whose turn it would be if another did not go first: the other's request is saved, and has reached
+/// everybody with its epoch, by then. What chance adds to a wait is less. Valkey 9 waits half a second for each other failed
+/// primary, which is half a minute when 50 are lost at once.
 const TURN_MS: u64 = 50;
-const SHORT_TURN_MS: u64 = 20;
+
+/// A request for votes of another node's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    /// Whom to succeed.
+    primary: NodeId,
+    /// When it was heard.
+    at: Now,
+}
 
 /// Milliseconds of each part of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +48,8 @@ struct Pace {
     random: u64,
     /// For each replica of the same primary that has more of its data.
     rank: u64,
-    /// For each replica of the same primary that has as much of its data, and a smaller id.
+    /// For each replica of the same primary that has as much of its data, and a smaller id. Of two that ask at about the
+    /// same time neither may get a majority, and voters are bound to their choice for long.
     tie: u64,
     /// For each other primary whose replicas go first.
     turn: u64,
@@ -42,13 +61,13 @@ impl Pace {
     /// Source: Redis 7.0 `clusterHandleSlaveFailover`.
     const REDIS: Pace = Pace { fixed: 500, random: 500, rank: 1000, tie: 0, turn: 0, silence: 0 };
     /// The primary's process is known to be gone.
-    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, tie: 0, turn: TURN_MS, silence: 150 };
+    const DEAD: Pace = Pace { fixed: 15, random: 35, rank: 200, tie: 100, turn: TURN_MS, silence: 150 };
 
     /// Redis's at the default node timeout or above, faster below. Source: Valkey 9 `clusterHandleReplicaFailover`.
     fn scaled(node_timeout_ms: u64) -> Pace {
         let unit = (node_timeout_ms / 30).clamp(1, Pace::REDIS.fixed);
-        let turn = SHORT_TURN_MS.min(unit);
-        Pace { fixed: unit, random: turn.div_ceil(2), rank: 2 * unit, tie: unit / 5, turn, silence: unit }
+        let turn = TURN_MS.min(unit);
+        Pace { fixed: unit, random: turn.div_ceil(2), rank: 2 * unit, tie: turn.max(unit / 5), turn, silence: unit }
     }
 
     /// When votes were asked for in vain: what the fixed wait is for was waited for the first time.
@@ -68,17 +87,36 @@ impl Pace {
 }
 
 impl Cluster {
-    /// The whole wait as of now; `dice` is what chance gave this election, which began at that time after so many in vain.
-    pub(super) fn election_delay_ms(&self, primary: NodeIx, began: Now, dice: u64, earlier: u32, now: Now) -> u64 {
+    /// When to ask for votes, as of now, by the monotonic clock; `dice` is what chance gave this election, which began at that
+    /// time after so many in vain.
+    pub(super) fn election_time(&self, primary: NodeIx, began: Now, dice: u64, earlier: u32, now: Now) -> u64 {
         let pace = self.pace(primary);
         let pace = if earlier > 0 && self.options.fast_failover { pace.again() } else { pace };
-        let fixed = pace.fixed + dice % pace.random;
         let silence = if self.all_replicas_have_told(primary, began) { 0 } else { pace.silence };
-        fixed
-            + silence
-            + pace.rank * self.rank_among_replicas(primary)
+        let own = began.mono_ms.saturating_add(pace.fixed + dice % pace.random + silence);
+        let turn = match self.last_request(now).filter(|_| pace.turn > 0) {
+            None => 0,
+            // Another replica of this primary is about to be elected.
+            Some(last) if last.primary == self.nodes[primary].id => last.at.mono_ms + pace.rank,
+            Some(last) => last.at.mono_ms,
+        };
+        // Who comes behind another replica does so in its primary's turn, too.
+        own.max(turn)
+            + pace.turn * self.turns_before(primary, pace.fixed, now)
             + pace.tie * self.place_among_equals(primary)
-            + pace.turn * self.turn_among_failed(primary, now)
+            + pace.rank * self.rank_among_replicas(primary)
+    }
+
+    /// Takes note of a request for votes, be it for this node's or not.
+    pub(super) fn note_request(&mut self, candidate: NodeIx, now: Now) {
+        if let Some(primary) = self.nodes[candidate].replicaof {
+            self.failover.last_request = Some(Request { primary: self.nodes[primary].id, at: now });
+        }
+    }
+
+    /// The last one, unless it is of another failure.
+    fn last_request(&self, now: Now) -> Option<Request> {
+        self.failover.last_request.filter(|last| now.since(last.at) < self.vote_timeout_ms())
     }
 
     fn pace(&self, primary: NodeIx) -> Pace {
@@ -110,21 +148,33 @@ impl Cluster {
 
     /// The other replicas of `primary` that could take over.
     fn rivals(&self, primary: NodeIx) -> impl Iterator<Item = &Node> {
-        let may_stand = |node: &Node| !node.is_myself() && !node.flags.any(NodeFlags::NO_FAILOVER);
-        self.nodes.replicas_of(primary).map(|(_, node)| node).filter(move |node| may_stand(node))
+        let replicas = self.nodes.replicas_of(primary).map(|(_, node)| node);
+        replicas.filter(|node| !node.is_myself() && may_stand(node))
     }
 
-    /// How many other primaries failed about now whose ids are smaller: their replicas ask first, so that each election
-    /// has an epoch of its own.
-    fn turn_among_failed(&self, primary: NodeIx, now: Now) -> u64 {
-        let id = self.nodes[primary].id;
-        let recently = self.vote_timeout_ms();
+    /// How many other primaries have failed whose replicas go first: those that can ask by now, and come before in the ring
+    /// that begins after the last request.
+    fn turns_before(&self, primary: NodeIx, fixed: u64, now: Now) -> u64 {
+        let last = self.last_request(now).map(|last| last.primary);
+        let place = |ix: NodeIx| {
+            let id = self.nodes[ix].id;
+            (last.is_some_and(|last| id <= last), id)
+        };
+        let recent = fixed.saturating_sub(TURN_MS)..self.vote_timeout_ms();
         let goes_first = |ix: &NodeIx| {
             let node = &self.nodes[*ix];
-            node.id < id && node.has_failed() && node.failed_at.is_some_and(|at| now.since(at) < recently)
+            let waits = node.has_failed() && node.failed_at.is_some_and(|at| recent.contains(&now.since(at)));
+            waits && self.slots.count(*ix) > 0 && place(*ix) < place(primary)
         };
-        self.slots.owners().filter(goes_first).count() as u64
+        let candidates = self.nodes.iter().map(|(_, node)| node).filter(|node| may_stand(node));
+        let primaries: BTreeSet<NodeIx> = candidates.filter_map(|node| node.replicaof).filter(goes_first).collect();
+        primaries.len() as u64
     }
+}
+
+/// Whether a replica could stand for election.
+fn may_stand(node: &Node) -> bool {
+    !node.flags.any(NodeFlags::NO_FAILOVER) && !node.has_failed()
 }
 
 #[cfg(test)]
@@ -138,6 +188,10 @@ mod tests {
             let dead = Pace::DEAD.at_most(scaled);
             assert!(dead.fixed + dead.random <= 50 && dead.random > 0, "{node_timeout_ms}");
             assert!(scaled.fixed <= Pace::REDIS.fixed && scaled.rank <= Pace::REDIS.rank);
+            assert!(
+                dead.random < dead.turn.min(dead.tie) && scaled.random <= scaled.turn.min(scaled.tie),
+                "chance does not change who goes first"
+            );
         }
     }
 }

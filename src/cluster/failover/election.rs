@@ -138,13 +138,14 @@ impl Cluster {
         }
         let election = self.failover.election.as_ref().expect("it was just scheduled");
         let Election { began, dice, earlier, .. } = *election;
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, began, dice, earlier, now) };
+        let waits = election.starts_at().is_some() && !manual;
+        let time = if waits { self.election_time(primary, began, dice, earlier, now) } else { now.mono_ms };
         let rank = if manual { 0 } else { self.rank_among_replicas(primary) };
         let (valid_for, quorum) = (self.vote_timeout_ms(), self.quorum());
         let election = self.failover.election.as_mut().expect("it was just scheduled");
         match &mut election.stage {
             Stage::Waiting { until } => {
-                *until = election.began.mono_ms.saturating_add(delay);
+                *until = time;
                 if rank > election.rank {
                     log::warn!("Replica rank updated to #{rank}.");
                     election.rank = rank;
@@ -205,12 +206,13 @@ impl Cluster {
         let earlier = before.map_or(0, |election| election.earlier.saturating_add(1));
         let (dice, rank) = (self.random.next_u64(), self.rank_among_replicas(primary));
         let manual = self.manual_failover_may_start();
-        let delay = if manual { 0 } else { self.election_delay_ms(primary, now, dice, earlier, now) };
+        let until = if manual { now.mono_ms } else { self.election_time(primary, now, dice, earlier, now) };
         log::warn!(
-            "Start of election delayed for {delay} milliseconds (rank #{rank}, offset {}).",
+            "Start of election delayed for {} milliseconds (rank #{rank}, offset {}).",
+            until.saturating_sub(now.mono_ms),
             self.replication.offset
         );
-        let stage = Stage::Waiting { until: now.mono_ms.saturating_add(delay) };
+        let stage = Stage::Waiting { until };
         self.failover.election = Some(Election { primary: id, began: now, dice, earlier, rank, stage });
         if !manual {
             // Their rank depends on this one's offset, and this one's on theirs.
@@ -251,10 +253,12 @@ impl Cluster {
     /// Takes the primary's place and slots, under a configuration epoch that this node already has.
     pub(in crate::cluster) fn replace_primary(&mut self) {
         let Some(old) = self.myself().replicaof else { return };
+        let inherited = self.inheritance();
         self.become_primary();
         for slot in crate::slot::Slot::all().filter(|slot| self.slots.owner(*slot) == Some(old)).collect::<Vec<_>>() {
             self.assign(slot, self.me);
         }
+        self.reopen(inherited);
         self.failover.election = None;
         self.reset_manual_failover();
         self.config_changed();

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! To read in this order: `election` (a replica's side), `delay` (when it starts), `vote` (a primary's side), `manual`,
-//! `migration`.
+//! `open_slots` (what becomes of slots on their way), `migration`.
 //!
 //! Invariants:
 //! - At most one vote an epoch, and it is on the disk before the ACK leaves: [`Action::SaveConfig`](super::Action)
@@ -23,11 +23,12 @@ mod delay;
 mod election;
 pub(super) mod manual;
 mod migration;
+mod open_slots;
 mod vote;
 
 use super::Cluster;
 use super::now::Now;
-use super::wire::MessageFlags;
+use super::wire::{MessageFlags, OpenSlot};
 use election::{Election, Obstacle};
 use manual::Manual;
 use vote::Ballot;
@@ -45,10 +46,14 @@ pub(super) struct Failover {
     manual: Option<Manual>,
     /// This primary's recent votes, at most one for each failed primary.
     ballots: Vec<Ballot>,
+    /// The last request for votes that was heard.
+    last_request: Option<delay::Request>,
     /// The last reason logged for not failing over, and when.
     complaint: Option<(Obstacle, Now)>,
     /// When the orphaned primaries were last looked for.
     looked_for_orphans: Option<Now>,
+    /// This replica's: what its primary has said to be open.
+    inherited: Vec<OpenSlot>,
 }
 
 impl Cluster {

@@ -8,7 +8,7 @@ use crate::contract::topology::{DownReason, NodeFlags};
 use crate::slot::Slot;
 
 /// Three primaries 0, 1, 2, and replicas 3, 4, 5 of them in this order.
-fn three_shards(options: Options) -> Network {
+pub(super) fn three_shards(options: Options) -> Network {
     let mut network = Network::cluster(3, 1, options);
     settle(&mut network);
     network
@@ -27,18 +27,18 @@ fn tell(network: &mut Network, member: usize, offset: u64, silent_ms: u64) {
     network.members[member].cluster.replication(known);
 }
 
-fn owner_of_slot_0(network: &Network, member: usize) -> Option<usize> {
+pub(super) fn owner_of_slot_0(network: &Network, member: usize) -> Option<usize> {
     let cluster = &network.members[member].cluster;
     let owner = cluster.nodes[cluster.slots.owner(Slot::new(0).unwrap())?].id;
     (0..network.members.len()).find(|member| network.id(*member) == owner)
 }
 
-fn all_agree(network: &Network, owner: usize) -> bool {
+pub(super) fn all_agree(network: &Network, owner: usize) -> bool {
     let up = (0..network.members.len()).filter(|member| network.members[*member].machine == Machine::Up);
     up.into_iter().all(|member| owner_of_slot_0(network, member) == Some(owner))
 }
 
-fn is_primary(network: &Network, member: usize) -> bool {
+pub(super) fn is_primary(network: &Network, member: usize) -> bool {
     network.members[member].cluster.myself().is_primary()
 }
 
@@ -248,6 +248,34 @@ fn many_primaries_that_fail_at_once_are_all_replaced() {
     epochs.sort();
     epochs.dedup();
     assert_eq!(epochs.len(), 4, "each has an epoch of its own");
+    assert_eq!(epochs[3] - epochs[0], 3, "and nobody has asked twice");
+}
+
+#[test]
+fn of_many_replicas_with_the_same_data_one_asks() {
+    let mut network = Network::cluster(3, 5, Options::default());
+    settle(&mut network);
+    let before = network.members[1].cluster.epochs.current;
+    network.set(0, Machine::Dead);
+    let heirs = [3, 6, 9, 12, 15];
+    network.run_until(1000, |network| heirs.iter().any(|member| all_agree(network, *member)));
+    network.run(1000);
+    assert_eq!(network.members[1].cluster.epochs.current, before + 1);
+}
+
+#[test]
+fn a_shard_whose_replica_does_not_ask_holds_up_nobody_for_longer_than_a_turn() {
+    let mut network = Network::cluster(9, 1, Options::default());
+    settle(&mut network);
+    let first = (0..3).min_by_key(|member| network.id(*member)).unwrap();
+    let stale = Replication { data_missing: true, primary_silent_ms: Some(0), ..Replication::default() };
+    network.members[9 + first].cluster.replication(stale);
+    (0..3).for_each(|member| network.set(member, Machine::Dead));
+    let heirs: Vec<usize> = (9..12).filter(|member| *member != 9 + first).collect();
+    let failed = |network: &Network| heirs.iter().all(|member| network.view(*member, member - 9).unwrap().has_failed());
+    network.run_until(1000, failed);
+    let took = network.run_until(1000, |network| heirs.iter().all(|member| is_primary(network, *member)));
+    assert!(took <= 15 + 35 + 2 * 50 + 10, "{took}");
 }
 
 #[test]

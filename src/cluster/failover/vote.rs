@@ -50,6 +50,9 @@ pub(super) enum Denial {
 impl Cluster {
     /// A replica asks for this node's vote. Its header has been dealt with: current epoch and roles are up to date.
     pub(in crate::cluster) fn auth_requested(&mut self, sender: NodeIx, header: &Header, now: Now) {
+        if header.current_epoch == self.epochs.current {
+            self.note_request(sender, now);
+        }
         let candidate = self.nodes[sender].id;
         let primary = match self.judge_candidate(sender, header, now) {
             Ok(primary) => self.nodes[primary].id,

@@ -1,7 +1,6 @@
 //! Roles, epochs and slots: what a node claims to be, and whose claim to a slot is the newer one.
 
 use crate::cluster::nodes::NodeIx;
-use crate::cluster::now::Now;
 use crate::cluster::slots::{Direction, has_slot, slots_in};
 use crate::cluster::wire::{Body, Header, SlotBits};
 use crate::cluster::{Action, Cluster};
@@ -11,23 +10,21 @@ use std::collections::BTreeSet;
 
 impl Cluster {
     /// Whether a packet of a primary with slots was sent when it was still a replica: it was overtaken by one on the
-    /// other link. Believed, it would leave the node's slots to whoever had them before. What answers a ping sent since
-    /// the node's epoch is known is no such packet.
-    pub(super) fn is_of_an_older_epoch(&self, sender: NodeIx, header: &Header, answered_ping: Option<Now>) -> bool {
-        let node = &self.nodes[sender];
-        let Some(learnt) = node.epoch_learnt.filter(|_| header.replicaof.is_some() && self.is_voter(sender)) else {
-            return false;
-        };
-        let is_fresh = answered_ping.is_some_and(|ping| ping.mono_ms > learnt.mono_ms);
-        header.config_epoch < node.config_epoch && !is_fresh
+    /// other link. Believed, it would leave the node's slots to whoever had them before. It can also be of a primary that
+    /// gave its slots away under an older epoch (CLUSTER RESET, then REPLICATE): what answers a ping sent since the node's
+    /// epoch is known tells which.
+    pub(super) fn may_be_of_an_older_epoch(&self, sender: NodeIx, header: &Header) -> bool {
+        header.replicaof.is_some() && self.is_voter(sender) && header.config_epoch < self.nodes[sender].config_epoch
     }
 
     /// Takes over a known node's role.
-    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header, now: Now) {
-        let Some(primary) = header.replicaof else { return self.set_primary(sender) };
+    pub(super) fn note_role(&mut self, sender: NodeIx, header: &Header) {
+        let Some(primary) = header.replicaof else {
+            return self.note_primary(sender, header.config_epoch, &header.slots);
+        };
         let primary = self.nodes.find(primary).filter(|primary| *primary != sender);
         if !self.nodes[sender].is_replica() {
-            self.demote(sender, primary, header, now);
+            self.demote(sender, primary, header);
         }
         if let Some(primary) = primary.filter(|primary| self.nodes[sender].replicaof != Some(*primary)) {
             self.set_replica_of(sender, primary);
@@ -36,7 +33,7 @@ impl Cluster {
 
     /// A primary has become a replica. Its slots are whose it was that turned it into one, which the header tells with
     /// their epoch. Left to nobody until that node tells itself, they would go to any older claim that comes first.
-    fn demote(&mut self, sender: NodeIx, primary: Option<NodeIx>, header: &Header, now: Now) {
+    fn demote(&mut self, sender: NodeIx, primary: Option<NodeIx>, header: &Header) {
         let lost = *self.slots.bits(sender);
         self.slots.unassign_all_of(sender);
         let node = &mut self.nodes[sender];
@@ -46,10 +43,25 @@ impl Cluster {
         let handed_over = lost.iter().zip(header.slots.iter()).any(|(lost, told)| lost & told != 0);
         if handed_over && !self.nodes[primary].is_in_handshake() {
             self.set_primary(primary);
-            self.nodes[primary].learn_epoch(header.config_epoch, now);
+            self.redirect_open_slots(sender, primary);
+            self.nodes[primary].learn_epoch(header.config_epoch);
             let mut slots = *self.slots.bits(primary);
             slots.iter_mut().zip(header.slots.iter()).for_each(|(own, told)| *own |= told);
             self.claim(primary, header.config_epoch, &slots);
+        }
+    }
+
+    /// A node is a primary, and claims these slots. If it was a replica of one that has some of them under an older
+    /// epoch, it is that one's successor.
+    fn note_primary(&mut self, node: NodeIx, epoch: u64, claimed: &SlotBits) {
+        let before = self.nodes[node].replicaof;
+        self.set_primary(node);
+        let is_succeeded = |before: &NodeIx| {
+            let had = self.slots.bits(*before);
+            self.nodes[*before].config_epoch < epoch && had.iter().zip(claimed).any(|(had, claimed)| had & claimed != 0)
+        };
+        if let Some(before) = before.filter(is_succeeded) {
+            self.redirect_open_slots(before, node);
         }
     }
 
@@ -67,13 +79,13 @@ impl Cluster {
     }
 
     /// A newer configuration of a node than the one known, by the word of another.
-    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits, now: Now) -> Option<()> {
+    pub(super) fn hear_update(&mut self, id: NodeId, config_epoch: u64, slots: &SlotBits) -> Option<()> {
         let node = self.nodes.find(id).filter(|node| *node != self.me && !self.nodes[*node].is_in_handshake())?;
         if self.nodes[node].config_epoch >= config_epoch {
             return None;
         }
-        self.set_primary(node);
-        self.nodes[node].learn_epoch(config_epoch, now);
+        self.note_primary(node, config_epoch, slots);
+        self.nodes[node].learn_epoch(config_epoch);
         self.config_changed();
         self.claim(node, config_epoch, slots);
         Some(())
@@ -108,9 +120,9 @@ impl Cluster {
                 self.slots.set_claimed(slot, is_claimed);
                 continue;
             }
-            let imported = self.slots.opened(slot, Direction::Importing).is_some();
+            let imported = self.slots.opened(slot, Direction::Importing).is_some_and(|source| source != claimer);
             let is_newer = self.slots.claimed_owner(slot).is_none_or(|owner| self.nodes[owner].config_epoch < epoch);
-            // A slot on its way to this node is an administrator's business.
+            // A slot on its way to this node is an administrator's business, but for who it is that it comes from.
             if !is_claimed || imported || !is_newer {
                 continue;
             }

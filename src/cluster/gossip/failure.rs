@@ -2,7 +2,7 @@
 //! agreement (FAIL), and back.
 
 use crate::cluster::Cluster;
-use crate::cluster::nodes::{FailureReport, Node, NodeIx};
+use crate::cluster::nodes::{FailureReport, Link, Node, NodeIx};
 use crate::cluster::now::Now;
 use crate::cluster::wire::Body;
 use crate::contract::topology::{NodeFlags, NodeId};
@@ -163,23 +163,20 @@ impl Cluster {
         self.failure_changed();
     }
 
-    /// A pong came from `node`, over this node's own link to it. Returns when the ping was sent that it answers, if that is
-    /// known: not while others have yet to be answered.
-    pub(super) fn answered(&mut self, node: NodeIx, now: Now) -> Option<Now> {
+    /// A pong came from `node`, over this node's own link to it. Returns whether its ping was sent since the node's
+    /// configuration epoch is known.
+    pub(super) fn answered(&mut self, node: NodeIx, now: Now) -> bool {
         let entry = &mut self.nodes[node];
         entry.pong_received = Some(now);
-        let last = entry.ping_sent.take();
-        let left = entry.link.as_mut().map_or(0, |link| {
-            link.unanswered = link.unanswered.saturating_sub(1);
-            link.unanswered
-        });
+        entry.ping_sent = None;
+        let is_fresh = entry.link.as_mut().is_some_and(Link::answered);
         if entry.is_suspected() {
             entry.flags = entry.flags.without(NodeFlags::PFAIL);
             self.health_changed();
         } else if entry.has_failed() {
             self.clear_failure_if_over(node, now);
         }
-        last.filter(|_| left == 0)
+        is_fresh
     }
 
     /// A node that failed and answers again: a replica or a primary without slots is back at once, a primary with

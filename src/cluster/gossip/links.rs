@@ -258,6 +258,7 @@ impl Cluster {
         entry.flags = entry.flags.without(NodeFlags::MEET);
         self.send_gossip(link, kind, node);
         self.nodes[node].ping_sent = waiting.or(Some(now));
+        self.tell_open_slots();
     }
 
     fn lost(&mut self, node: NodeIx, end: LinkEnd, now: Now) {

@@ -59,11 +59,15 @@ impl Cluster {
             Body::AuthAck => self.auth_granted(sender?, heard.header, heard.now),
             Body::Update { config_epoch, node, slots } => {
                 sender?;
-                return self.hear_update(node, config_epoch, &slots, heard.now);
+                return self.hear_update(node, config_epoch, &slots);
             }
             Body::ManualFailoverStart => {
                 let replica = sender.filter(|sender| self.nodes[*sender].replicaof == Some(self.me))?;
                 self.manual_failover_requested(replica, heard.header, heard.now);
+            }
+            Body::OpenSlots(open) => {
+                sender.filter(|sender| self.myself().replicaof == Some(*sender))?;
+                self.inherit(open);
             }
         }
         Some(())
@@ -108,7 +112,7 @@ impl Cluster {
         let node = &mut self.nodes[sender];
         node.data_received = Some(heard.now);
         node.replication_offset = header.offset;
-        let is_newer = node.learn_epoch(header.config_epoch, heard.now);
+        let is_newer = node.learn_epoch(header.config_epoch);
         if header.current_epoch > self.epochs.current {
             self.epochs.current = header.current_epoch;
             // Nothing was promised in it: a vote or a candidacy is saved by itself.
@@ -140,7 +144,7 @@ impl Cluster {
             // A stranger is answered too: it may know this node from others, who have yet to tell of it.
             self.answer(link, sender);
         }
-        let mut answered_ping = None;
+        let mut is_fresh = false;
         if let Some(Peer::Outbound(node)) = self.bus.links.peer(link) {
             let node = *node;
             if self.nodes[node].is_in_handshake() {
@@ -148,7 +152,7 @@ impl Cluster {
                 self.note_sender(sender?, heard);
             }
             if kind == GossipKind::Pong {
-                answered_ping = self.answered(node, now);
+                is_fresh = self.answered(node, now);
             }
         }
         let Some(sender) = sender else { return (kind == GossipKind::Meet).then_some(()) };
@@ -156,10 +160,13 @@ impl Cluster {
             self.update_address(sender, link, header, heard.ip, now);
         }
         self.note_flags(sender, header);
-        if !self.is_of_an_older_epoch(sender, header, answered_ping) {
-            self.note_role(sender, header, now);
+        if is_fresh || !self.may_be_of_an_older_epoch(sender, header) {
+            self.note_role(sender, header);
             self.note_slots(sender, header);
             self.resolve_epoch_collision(sender, header);
+        } else if self.is_idle(sender) {
+            // Its turn to be asked could be long to come.
+            self.ping(sender, now);
         }
         self.learn_of_others(sender, entries, now);
         self.note_hostname(sender, hostname);

@@ -106,17 +106,17 @@ impl Cluster {
         }
         let packet = Arc::new(self.gossip(kind, entries));
         for link in links {
-            self.expect_answer(*link, kind);
+            self.count_ping(*link, kind);
             self.send(*link, packet.clone());
         }
     }
 
     /// Counts what is going to be answered over the link that it is sent over.
-    fn expect_answer(&mut self, link: LinkId, kind: GossipKind) {
+    fn count_ping(&mut self, link: LinkId, kind: GossipKind) {
         if let (GossipKind::Ping | GossipKind::Meet, Some(Peer::Outbound(node))) = (kind, self.bus.links.peer(link))
             && let Some(link) = &mut self.nodes[*node].link
         {
-            link.unanswered = link.unanswered.saturating_add(1);
+            link.pings += 1;
         }
     }
 
@@ -140,7 +140,7 @@ impl Cluster {
     fn send_gossip_to(&mut self, link: LinkId, kind: GossipKind, to: Option<NodeIx>) {
         let entries = self.gossip_section(to);
         let packet = self.gossip(kind, entries);
-        self.expect_answer(link, kind);
+        self.count_ping(link, kind);
         self.send(link, Arc::new(packet));
     }
 

@@ -11,11 +11,13 @@
 //!
 //! Invariant: nothing is read or kept that was not checked: lengths, counts, names, addresses.
 
-use super::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, Packet, SlotBits};
+use super::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, OpenSlot, Packet, SlotBits};
 use crate::base::limits;
 use crate::cluster::options::{MAX_HOSTNAME_LENGTH, is_hostname, is_ip_text};
+use crate::cluster::slots::Direction;
 use crate::cluster::stats::MessageKind;
 use crate::contract::topology::{NodeFlags, NodeId};
+use crate::slot::Slot;
 
 /// Bytes from the beginning of a packet to its body.
 const HEADER: usize = 2256;
@@ -31,6 +33,13 @@ const EXTENSION: usize = 8;
 
 /// The number of the extension with the sender's host name.
 const HOSTNAME: u16 = 0;
+
+/// The module as whose packets nodes of this project tell each other of open slots, and the type of those packets.
+const MODULE: &[u8; 8] = b"coreslot";
+const OPEN_SLOTS: u8 = 0;
+
+/// Bytes of an open slot: its number 2, its direction 1, reserved 1, the other node's name.
+const OPEN_SLOT: usize = 4 + NodeId::LENGTH;
 
 /// The flags there are; newer nodes set others, which mean nothing here.
 const KNOWN_FLAGS: u16 = 0x3ff;
@@ -57,7 +66,7 @@ pub enum Malformed {
     /// It is of another version of the protocol.
     #[error("protocol version {0}")]
     Version(u16),
-    /// It is of a kind that this node does not understand, modules' packets among them.
+    /// It is of a kind that this node does not understand, other modules' packets among them.
     #[error("packet of type {0}")]
     Kind(u16),
     /// Its length is not what its content adds up to.
@@ -75,6 +84,9 @@ pub enum Malformed {
     /// An extension is not one.
     #[error("a malformed extension")]
     Extension,
+    /// An open slot is not one.
+    #[error("an open slot that is none")]
+    OpenSlot,
 }
 
 /// How many bytes the packet at the beginning of `input` takes, as far as can be told: who has fewer reads on and asks
@@ -223,7 +235,7 @@ impl<'p> Reader<'p> {
             MessageKind::FailoverAuthAck => Body::AuthAck,
             MessageKind::Update => Body::Update { config_epoch: self.u64()?, node: self.name()?, slots: self.slots()? },
             MessageKind::ManualFailoverStart => Body::ManualFailoverStart,
-            MessageKind::Module => return Err(Malformed::Kind(kind)),
+            MessageKind::Module => Body::OpenSlots(self.open_slots()?),
         };
         if self.0.is_empty() { Ok(body) } else { Err(Malformed::Length) }
     }
@@ -262,6 +274,27 @@ impl<'p> Reader<'p> {
             return Err(Malformed::Extension);
         }
         Ok((kind, self.take(length - EXTENSION)?))
+    }
+
+    fn open_slots(&mut self) -> Result<Vec<OpenSlot>, Malformed> {
+        let (module, length, [kind]) = (self.array::<8>()?, self.u32()? as usize, self.array()?);
+        if (&module, kind) != (MODULE, OPEN_SLOTS) {
+            return Err(Malformed::Kind(MessageKind::Module as u16));
+        }
+        if length != self.0.len() || !length.is_multiple_of(OPEN_SLOT) {
+            return Err(Malformed::Length);
+        }
+        (0..length / OPEN_SLOT).map(|_| self.open_slot()).collect()
+    }
+
+    fn open_slot(&mut self) -> Result<OpenSlot, Malformed> {
+        let slot = Slot::new(self.u16()?).ok_or(Malformed::OpenSlot)?;
+        let direction = match self.array()? {
+            [0, _reserved] => Direction::Migrating,
+            [1, _reserved] => Direction::Importing,
+            _ => return Err(Malformed::OpenSlot),
+        };
+        Ok(OpenSlot { slot, direction, other: self.name()? })
     }
 
     fn publish(&mut self, sharded: bool) -> Result<Body, Malformed> {
@@ -339,6 +372,7 @@ fn put_body(out: &mut Vec<u8>, body: &Body) {
             out.extend_from_slice(node.as_bytes());
             out.extend_from_slice(&slots[..]);
         }
+        Body::OpenSlots(open) => put_open_slots(out, open),
         Body::AuthRequest | Body::AuthAck | Body::ManualFailoverStart => {}
     }
 }
@@ -349,6 +383,18 @@ fn put_gossip_entry(out: &mut Vec<u8>, entry: &GossipEntry) {
     out.extend_from_slice(&entry.pong_received.to_be_bytes());
     put_padded(out, entry.ip.as_bytes(), IP);
     put_u16s(out, [entry.port, entry.bus_port, entry.flags.0, entry.plain_port, 0]);
+}
+
+fn put_open_slots(out: &mut Vec<u8>, open: &[OpenSlot]) {
+    let length = u32::try_from(open.len() * OPEN_SLOT).expect("there are few slots");
+    out.extend_from_slice(MODULE);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.push(OPEN_SLOTS);
+    for OpenSlot { slot, direction, other } in open {
+        put_u16s(out, [slot.number()]);
+        out.extend_from_slice(&[u8::from(*direction == Direction::Importing), 0]);
+        out.extend_from_slice(other.as_bytes());
+    }
 }
 
 /// The extension with the host name, which ends with a zero and is padded to 8 bytes.

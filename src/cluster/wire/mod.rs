@@ -6,8 +6,10 @@
 pub mod codec;
 
 use super::options::MAX_IP_LENGTH;
+use super::slots::Direction;
 use super::stats::MessageKind;
 use crate::contract::topology::{NodeFlags, NodeId};
+use crate::slot::Slot;
 use arrayvec::ArrayString;
 
 /// A slot map as it travels: bit `n % 8` of byte `n / 8` is slot `n`.
@@ -102,6 +104,20 @@ pub enum Body {
     },
     /// A replica asks its primary to pause for a manual failover.
     ManualFailoverStart,
+    /// A primary tells its replicas all of its slots that are on their way. Travels as a module's packet, which Redis
+    /// drops without a word.
+    OpenSlots(Vec<OpenSlot>),
+}
+
+/// A slot that is on its way from or to a primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The node at the other end of its way.
+    pub other: NodeId,
 }
 
 /// An address in a gossip section, where there are hundreds of them: no allocation of its own.
@@ -153,6 +169,7 @@ impl Body {
             Body::AuthAck => MessageKind::FailoverAuthAck,
             Body::Update { .. } => MessageKind::Update,
             Body::ManualFailoverStart => MessageKind::ManualFailoverStart,
+            Body::OpenSlots(_) => MessageKind::Module,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What may not leave a data core before the append-only log has what it is about, or the sockets of the replicas: replies,
-//! and messages to other data cores, which may carry replies or what a reply follows from.
+//! and messages to other data cores, which may carry replies or what a reply follows from. The same holds for what the
+//! core has said in the node's log ([`words`](crate::cores::words)): what follows leaves when that is written.
 //!
-//! Everything waits for a batch of the core's log, and those are awaited in order: so what is withheld leaves in the
-//! order in which it came, and nothing overtakes it.
+//! Everything waits for a batch of the core's log and for words, and both are awaited in order: so what is withheld leaves
+//! in the order in which it came, and nothing overtakes it.
 
 use crate::base::limits;
 use crate::data::plane::Out;
@@ -15,10 +16,20 @@ use std::collections::VecDeque;
 pub(super) struct Withheld {
     /// The last batch that the log has.
     logged: u64,
-    /// Replies, and the batch they wait for.
-    replies: VecDeque<(u64, Out)>,
-    messages: VecDeque<(u64, Peer, Message)>,
+    /// How often the core has said something, and up to which time that is written.
+    said: u64,
+    written: u64,
+    /// Replies, and what they wait for.
+    replies: VecDeque<(Awaited, Out)>,
+    messages: VecDeque<(Awaited, Peer, Message)>,
     bytes: usize,
+}
+
+/// A batch of the core's log, and words of it.
+#[derive(Clone, Copy)]
+struct Awaited {
+    batch: u64,
+    words: u64,
 }
 
 impl Withheld {
@@ -27,9 +38,25 @@ impl Withheld {
         self.logged = self.logged.max(number);
     }
 
-    /// Whether what is about batch `awaited` has to wait.
+    /// The core has said something; its number.
+    pub(super) fn said(&mut self) -> u64 {
+        self.said += 1;
+        self.said
+    }
+
+    /// What the core said up to this number is written.
+    pub(super) fn written(&mut self, number: u64) {
+        self.written = self.written.max(number);
+    }
+
+    /// Whether what is about batch `awaited`, or what the core has said, has to wait.
     pub(super) fn must_wait(&self, awaited: u64) -> bool {
-        awaited > self.logged
+        awaited > self.logged || self.said > self.written
+    }
+
+    /// Whether this still has to wait, if batches are awaited at all.
+    fn waits(&self, thing: Awaited, batches: bool) -> bool {
+        thing.batch > self.logged && batches || thing.words > self.written
     }
 
     /// Whether there is one for this client.
@@ -46,14 +73,14 @@ impl Withheld {
     pub(super) fn replies(&mut self, awaited: u64, out: Out) {
         if !out.segments.is_empty() {
             self.bytes += out.bytes.len();
-            self.replies.push_back((awaited, out));
+            self.replies.push_back((Awaited { batch: awaited, words: self.said }, out));
         }
     }
 
     /// Replies that may leave now: those the log has, or all if nothing is awaited any more.
     pub(super) fn next_ready(&mut self, awaited: u64) -> Option<Out> {
-        let (number, _) = self.replies.front()?;
-        if *number > self.logged && awaited > 0 {
+        let (thing, _) = self.replies.front()?;
+        if self.waits(*thing, awaited > 0) {
             return None;
         }
         let (_, out) = self.replies.pop_front()?;
@@ -70,13 +97,13 @@ impl Withheld {
         bus: Peer,
         leaving: &mut VecDeque<(Peer, Message)>,
     ) {
-        while self.messages.front().is_some_and(|(number, ..)| awaited == 0 || *number <= self.logged) {
+        while self.messages.front().is_some_and(|(thing, ..)| !self.waits(*thing, awaited > 0)) {
             leaving.extend(self.messages.pop_front().map(|(_, peer, message)| (peer, message)));
         }
         let waits = self.must_wait(awaited);
         for (peer, message) in new {
             if waits && peer != bus {
-                self.messages.push_back((awaited, peer, message));
+                self.messages.push_back((Awaited { batch: awaited, words: self.said }, peer, message));
             } else {
                 leaving.push_back((peer, message));
             }
@@ -119,6 +146,20 @@ mod tests {
         assert!(withheld.next_ready(3).is_none() && withheld.has_replies_for(client(0)));
         assert!(!withheld.has_replies_for(client(1)));
         assert_eq!(withheld.next_ready(0).unwrap().bytes, [3]);
+    }
+
+    #[test]
+    fn what_follows_from_words_leaves_when_they_are_written() {
+        let mut withheld = Withheld::default();
+        withheld.replies(0, out(1));
+        assert_eq!((withheld.said(), withheld.must_wait(0)), (1, true));
+        withheld.replies(0, out(2));
+        assert_eq!(withheld.next_ready(0).unwrap().bytes, [1]);
+        assert_eq!(peers(&mut withheld, 0, &[1, 9]), [9]);
+        assert!(withheld.next_ready(0).is_none());
+        withheld.written(1);
+        assert_eq!((withheld.next_ready(0).unwrap().bytes, peers(&mut withheld, 0, &[2])), (vec![2], vec![1, 2]));
+        assert!(!withheld.must_wait(0));
     }
 
     #[test]

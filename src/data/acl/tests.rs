@@ -71,6 +71,9 @@ fn commands_are_told_by_categories_where_those_fit() {
 fn what_is_no_rule_is_refused_in_redis_words() {
     let modifier = |rule: &str, why: &str| format!("Error in ACL SETUSER modifier '{rule}': {why}");
     for (rule, why) in [
+        // CVE-2024-31227, CVE-2024-51741.
+        ("%", "Syntax error"),
+        ("%~", "Syntax error"),
         ("%~a", "Syntax error"),
         ("%RR~a", "Syntax error"),
         ("%X~a", "Syntax error"),

@@ -44,7 +44,7 @@ fn list_details(list: &List, settings: &Settings) -> String {
     let (nodes, fill) = (list.node_count(), settings.encodings.list_size);
     let each = list.len() as f64 / nodes as f64;
     let compressed = u8::from(settings.encodings.list_compress_depth > 0);
-    let bytes: usize = list.nodes().map(|node| node.as_bytes().len()).sum();
+    let bytes: usize = list.nodes().map(|node| node.size()).sum();
     format!(
         " ql_nodes:{nodes} ql_avg_node:{each:.2} ql_listpack_max:{fill} ql_compressed:{compressed} \
          ql_uncompressed_size:{bytes}"

@@ -3,6 +3,7 @@
 
 use crate::base::double;
 use crate::data::store::{Handle, Store, Value};
+use crate::data::types::list::End;
 use crate::data::types::stream::Id;
 use sha1_smol::Sha1;
 use std::ops::ControlFlow;
@@ -74,7 +75,7 @@ fn content(value: Value<'_>, digest: &mut Digest) {
     mix(digest, &kind.to_be_bytes());
     match value {
         Value::Bytes(bytes) => mix(digest, bytes),
-        Value::List(list) => list.iter(0).for_each(|element| mix(digest, element.text(&mut buffer))),
+        Value::List(list) => list.each(End::Head, 0..list.len(), |element| mix(digest, element.text(&mut buffer))),
         Value::Set(set) => set.iter().for_each(|member| xor(digest, member.text(&mut buffer))),
         Value::Zset(zset) => {
             for (member, score) in zset.iter() {

@@ -288,6 +288,11 @@ impl Plane {
                 self.adopt(settings.clone(), topology.clone());
                 Answer::Done
             }
+            Inquiry::EvictClients => {
+                self.evict_clients();
+                self.show_taken();
+                Answer::Count(self.stats.evicted_clients)
+            }
             Inquiry::Barrier | Inquiry::Command(_) => Answer::Done,
             store => self.answer_from_store(self.core().index(), store),
         }
@@ -386,10 +391,9 @@ impl Plane {
             self.settings = settings;
             self.refresh();
             self.limit_readers();
-            // The last core to adopt a limit sees what all have taken.
+            // Who is too large for a new limit is closed when all cores have shown what they have taken.
             self.count_weights();
             self.show_taken();
-            self.evict_clients();
             self.evict_soon();
         }
         let was_replica = self.topology.myself().is_replica();
@@ -476,6 +480,7 @@ impl Plane {
             Notice::RedirectionBroke(client) => self.redirection_broke(client),
             // Those depend on who says them. The others the driver, or the bus core, takes.
             Notice::Readers(_) | Notice::HearOf(_) | Notice::MakeRoom | Notice::BusyScript(_) => {}
+            Notice::Said(_) | Notice::Written(_) => {}
             Notice::Logged(_) | Notice::HoldWrites(_) | Notice::FlushedAll | Notice::PauseCron(_) => {}
             Notice::Stop
             | Notice::WaitNoMore(_)

@@ -138,7 +138,11 @@ impl Plane {
     /// How many pieces of work of this core's clients may change a store still: batches on other cores, and commands
     /// and transactions that wait for stores or hold them.
     pub(super) fn writes_under_way(&self) -> usize {
-        self.batches_away + self.hops.iter().flatten().count() + self.gathers.under_way() + usize::from(self.locked)
+        self.batches_away
+            + self.hops.iter().flatten().count()
+            + self.gathers.under_way()
+            + usize::from(self.locked)
+            + self.migrations.under_way()
     }
 
     /// Sends off a command alone, behind what is for the same core already: it can take long, and is answered later.

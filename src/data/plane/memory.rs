@@ -69,28 +69,20 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     let (of_scripts, of_functions) = if functions_alone { (0, interpreters) } else { (interpreters, 0) };
     let (total, maxmemory) = (plane.options.facts.total_memory, plane.settings.maxmemory);
     let peak = used.max(resident);
-    let mut both = |name: &str, bytes: u64| {
-        field(out, name, bytes);
-        field(out, &format!("{name}_human"), human(bytes));
-    };
-    both("used_memory", used);
-    both("used_memory_rss", resident);
-    both("used_memory_peak", peak);
+    both(out, "used_memory", used);
+    both(out, "used_memory_rss", resident);
+    both(out, "used_memory_peak", peak);
     field(out, "used_memory_peak_perc", percent(used, peak));
     field(out, "used_memory_overhead", overhead);
     field(out, "used_memory_startup", 0);
     field(out, "used_memory_dataset", figures.used_bytes);
     field(out, "used_memory_dataset_perc", percent(figures.used_bytes, used));
     allocator(used, resident, |name, value| field(out, &name.replace(['.', '-'], "_"), value));
-    let mut both = |name: &str, bytes: u64| {
-        field(out, name, bytes);
-        field(out, &format!("{name}_human"), human(bytes));
-    };
-    both("total_system_memory", total);
-    both("used_memory_lua", of_scripts);
-    both("used_memory_vm_total", interpreters);
-    both("used_memory_scripts", scripts);
-    both("maxmemory", maxmemory);
+    both(out, "total_system_memory", total);
+    both(out, "used_memory_lua", of_scripts);
+    both(out, "used_memory_vm_total", interpreters);
+    both(out, "used_memory_scripts", scripts);
+    both(out, "maxmemory", maxmemory);
     field(out, "used_memory_vm_eval", of_scripts);
     field(out, "used_memory_scripts_eval", scripts);
     field(out, "number_of_cached_scripts", figures.scripts.scripts);
@@ -113,6 +105,12 @@ pub fn info(out: &mut String, plane: &Plane, figures: &Figures) {
     field(out, "active_defrag_running", 0);
     field(out, "lazyfree_pending_objects", figures.freed_later.0);
     field(out, "lazyfreed_objects", figures.freed_later.1);
+}
+
+/// A number of bytes, and the same for people.
+fn both(out: &mut String, name: &str, bytes: u64) {
+    field(out, name, bytes);
+    field(out, &format!("{name}_human"), human(bytes));
 }
 
 /// Shows what Redis tells of its allocator.

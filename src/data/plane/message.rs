@@ -282,6 +282,9 @@ pub enum Inquiry {
     HearOf(CoreId, Prefixes),
     /// New settings or a new topology to go by.
     Adopt(Option<Arc<Settings>>, Option<Arc<Topology>>),
+    /// Close clients while the node is above `maxmemory-clients` and the receiver has the largest; how many the receiver
+    /// has closed for that so far.
+    EvictClients,
     /// Answers when everything sent before has been seen.
     Barrier,
     // ---- to the bus core
@@ -457,6 +460,11 @@ pub enum Notice {
     },
     /// The append-only log has what the receiver logged up to the batch with this number.
     Logged(u64),
+    /// The sender has said something in the log, for the bus core: it wants to be told when that is written, under this
+    /// number.
+    Said(u64),
+    /// What the receiver said up to this number is written.
+    Written(u64),
     /// DEBUG PAUSE-CRON, for the bus core.
     PauseCron(bool),
     /// Whether writes have to wait: the append-only log does not take them as fast as they come.

@@ -15,6 +15,9 @@
 //! both nodes or on neither: what needs those stores waits, as for a transaction; the cores themselves go on serving
 //! everything else. Redis holds the whole node meanwhile. Connecting, which can take as long as the timeout when the
 //! target is down, comes before. In a transaction or a script, which hold their stores anyway, it does not.
+//!
+//! A pause for a failover waits for all of it, so that the successor hears which keys have left. Where the node is made a
+//! replica without one, its keys are its new primary's: none is sent any more, and none that was is deleted.
 
 use super::Plane;
 use super::client::{ClientRef, SCRIPT_CLIENT};
@@ -98,6 +101,8 @@ struct Migration {
     wish: Wish,
     /// Whether there is a connection.
     connected: bool,
+    /// Whether the node copied another when the command came, and was writable all the same.
+    of_replica: bool,
     /// Whether it is part of a transaction or a script, which holds the stores.
     is_part: bool,
     /// The cores whose stores are borrowed while the keys are under way.
@@ -109,6 +114,13 @@ struct Migration {
 pub struct Migrations {
     pending: HashMap<u64, Migration>,
     last: u64,
+}
+
+impl Migrations {
+    /// How many there are.
+    pub fn under_way(&self) -> usize {
+        self.pending.len()
+    }
 }
 
 fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Error> {
@@ -124,7 +136,8 @@ fn migrate(plane: &mut Plane, at: u32, request: &Request<'_>) -> Result<Flow, Er
     let is_part = plane.transacting(at);
     plane.migrations.last += 1;
     let number = plane.migrations.last;
-    let migration = Migration { client, db, wish, connected: false, is_part, cores: Vec::new() };
+    let of_replica = plane.standing.replica;
+    let migration = Migration { client, db, wish, connected: false, of_replica, is_part, cores: Vec::new() };
     plane.migrations.pending.insert(number, migration);
     if is_part {
         return Ok(plane.migration_has_stores(number, &[]).0);
@@ -199,7 +212,12 @@ impl Plane {
     pub(super) fn reported(&mut self, number: u64, report: Report, bump: &Bump) {
         let Some(migration) = self.migrations.pending.get_mut(&number) else { return };
         let client = migration.client;
+        let is_demoted = self.standing.replica && !migration.of_replica;
         match report {
+            Report::Connected(Ok(())) if is_demoted => {
+                self.forget_migration(number);
+                self.answer_migration(client, Some(demoted()), bump);
+            }
             Report::Connected(Ok(())) if self.clients.get(client).is_some() => {
                 migration.connected = true;
                 if migration.is_part {
@@ -215,8 +233,12 @@ impl Plane {
                 self.migrations.pending.remove(&number);
                 self.answer_migration(client, Some(error), bump);
             }
-            Report::Delivered(arrived, error) => {
+            Report::Delivered(mut arrived, mut error) => {
                 let Some(migration) = self.migrations.pending.remove(&number) else { return };
+                if is_demoted {
+                    arrived.clear();
+                    error = Some(demoted());
+                }
                 if migration.is_part {
                     self.in_unit_of(client.index, |plane| plane.unload(&migration, &arrived));
                 } else {
@@ -295,9 +317,9 @@ impl Plane {
         self.go_on(at, bump);
     }
 
-    /// The client is gone before anything was sent.
+    /// Nothing will be sent: the client is gone, or the node is no primary any more.
     pub(super) fn forget_migration(&mut self, number: u64) {
-        if self.migrations.pending.remove(&number).is_some_and(|migration| migration.connected) {
+        if self.migrations.pending.remove(&number).is_some() {
             self.send(self.bus(), Message::Errand(number, Box::new(Errand::Forget)));
         }
     }
@@ -355,6 +377,10 @@ impl Wish {
             };
         }
     }
+}
+
+fn demoted() -> Error {
+    Error::new("READONLY You can't write against a read only replica.")
 }
 
 /// AUTH with these words.

@@ -70,6 +70,8 @@ mod claim_tests;
 #[cfg(test)]
 mod debugger_tests;
 #[cfg(test)]
+mod exploit_tests;
+#[cfg(test)]
 mod room_tests;
 #[cfg(test)]
 mod standing_tests;

@@ -1,9 +1,11 @@
 //! `maxmemory` on several cores, whose commands arrive anywhere.
 
+use super::message::{Inquiry, Message, Peer};
 use super::testing::{Connection, Node};
 use crate::base::ids::CoreId;
 use crate::contract::settings::{EvictionPolicy, Settings};
 use crate::slot::Slot;
+use std::sync::Arc;
 
 const VALUE: usize = 2000;
 
@@ -97,4 +99,26 @@ fn a_large_client_is_evicted_for_the_sake_of_another_core() {
     node.settle();
     let left = |core: usize| node.planes[core].clients.get(clients[core].client).is_some();
     assert_eq!([0, 1, 2].map(left), [true, true, false]);
+}
+
+#[test]
+fn a_new_limit_closes_no_more_clients_than_it_must_wherever_they_are() {
+    let limit = 400_000;
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let mut node = Node::new(3, 1, Settings::default());
+        for core in [0, 1, 2, 0, 1, 2] {
+            let client = node.connect(core);
+            node.send(client, format!("*2\r\n$100000\r\n{}", "x".repeat(99_999)).as_bytes());
+        }
+        node.settle();
+        let settings = Arc::new(Settings { maxmemory_clients: limit, ..Settings::default() });
+        for inquiry in [Inquiry::Adopt(Some(settings), None), Inquiry::EvictClients, Inquiry::EvictClients] {
+            for core in order {
+                node.bus_says(Peer(core), Message::Ask(0, inquiry.clone()));
+            }
+            node.settle();
+        }
+        let left: u64 = node.planes.iter().map(|plane| plane.weights.total).sum();
+        assert!(left <= limit && left + 120_000 > limit, "{order:?}: {left}");
+    }
 }

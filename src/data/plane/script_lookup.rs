@@ -72,6 +72,7 @@ impl Plane {
             let (keys, argv) = split_arguments(args, Error::new("ERR Bad number of keys provided"))?;
             self.admit_script(function.flags, read_only)?;
             let Defined { name, function, flags, .. } = function;
+            let function = self.engine()?.function(&function)?;
             let name = Name::Function(name);
             return Ok(Prepared { function, flags, name, keys, argv, read_only, is_function });
         }

@@ -8,6 +8,7 @@ use super::figures::Figures;
 use super::info;
 use super::message::{Answer, Inquiry, Message, Notice, Peer, ScanPart, Scope};
 use crate::base::ids::CoreId;
+use crate::data::command::help;
 use crate::data::command::keyspace::{self, FlushMode, KeyBatch, ScanOptions};
 use crate::data::command::{SessionHandler, number};
 use crate::data::store::slot_of_cursor;
@@ -70,7 +71,8 @@ pub const NODE_HANDLERS: &[(&str, SessionHandler)] = &[
 ];
 
 /// Handlers that need nobody else.
-pub const HANDLERS: &[(&str, SessionHandler)] = &[("time", time), ("lolwut", lolwut)];
+pub const HANDLERS: &[(&str, SessionHandler)] =
+    &[("time", time), ("lolwut", lolwut), ("module|help", module_help), ("module|list", module_list)];
 
 type Done = Result<Flow, Error>;
 
@@ -273,6 +275,17 @@ fn time(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
     reply.array(2);
     reply.bulk_int((micros / 1_000_000) as i64);
     reply.bulk_int((micros % 1_000_000) as i64);
+    Ok(Flow::Done)
+}
+
+/// There are no modules; some tools ask for them before anything else.
+fn module_list(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    plane.reply(at).array(0);
+    Ok(Flow::Done)
+}
+
+fn module_help(plane: &mut Plane, at: u32, _: &Request<'_>) -> Done {
+    help::write(&mut plane.reply(at), "MODULE", &["LIST", "    Return a list of loaded modules."]);
     Ok(Flow::Done)
 }
 

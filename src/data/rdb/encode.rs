@@ -84,11 +84,16 @@ fn put_small_int(out: &mut Vec<u8>, value: i32) {
 fn put_compressed(out: &mut Vec<u8>, text: &[u8]) -> bool {
     let mut room = vec![0; text.len() - LEAST_SAVED];
     let Ok(length) = compress(text, &mut room) else { return false };
-    out.push(ENCODED << 6 | LZF);
-    put_length(out, length as u64);
-    put_length(out, text.len() as u64);
-    out.extend_from_slice(&room[..length]);
+    put_lzf(out, &room[..length], text.len());
     true
+}
+
+/// Writes what was compressed already, of a text of `length` bytes.
+pub fn put_lzf(out: &mut Vec<u8>, compressed: &[u8], length: usize) {
+    out.push(ENCODED << 6 | LZF);
+    put_length(out, compressed.len() as u64);
+    put_length(out, length as u64);
+    out.extend_from_slice(compressed);
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Rewriter {
         }
         match value {
             Object::String(bytes) => command(out, &[b"SET", &key, &bytes]),
-            Object::List(list) => elements(out, b"RPUSH", &key, 1, list.iter(0).map(text)),
+            Object::List(list) => elements(out, b"RPUSH", &key, 1, list.to_vec().into_iter()),
             Object::Set(set) => elements(out, b"SADD", &key, 1, set.iter().map(text)),
             Object::Hash(hash) => {
                 elements(out, b"HMSET", &key, 2, hash.iter().flat_map(|(field, value)| [text(field), text(value)]));

@@ -168,12 +168,12 @@ fn a_dump_of_redis_is_read_and_ours_is_the_same() {
 fn collections(elements: &[Vec<u8>]) -> Vec<Object> {
     let (mut list, mut set, mut zset, mut hash) = (List::default(), Set::new(), Zset::default(), Hash::new());
     for (number, element) in elements.iter().enumerate() {
-        list.push(End::Tail, element, &Limits { fill: -2, large: LARGE });
+        list.push(End::Tail, element, &Limits { fill: -2, large: LARGE, depth: 0 });
         set.insert(element, forms());
         zset.set(element, number as f64 / 4.0, forms().limits);
         hash.set(element, number.to_string().as_bytes(), forms());
     }
-    list.push_plain(vec![b'x'; 10_000]);
+    list.push_plain(vec![b'x'; 10_000], &Limits { fill: -2, large: LARGE, depth: 0 });
     vec![Object::List(list), Object::Set(set), Object::Zset(zset), Object::Hash(hash)]
 }
 
@@ -214,7 +214,7 @@ fn forms_of_before_redis_7_become_those_of_today() {
     };
     let (mut list, mut set, mut zset, mut hash) = (List::default(), Set::new(), Zset::default(), Hash::new());
     for pair in elements.chunks(2) {
-        pair.iter().for_each(|text| list.push(End::Tail, text, &Limits { fill: -2, large: LARGE }));
+        pair.iter().for_each(|text| list.push(End::Tail, text, &Limits { fill: -2, large: LARGE, depth: 0 }));
         pair.iter().for_each(|text| _ = set.insert(text, forms()));
         zset.set(pair[0], pair[1][0] as f64 - 48.0, forms().limits);
         hash.set(pair[0], pair[1], forms());

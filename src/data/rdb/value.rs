@@ -153,7 +153,7 @@ impl Builder {
 }
 
 fn limits(forms: Forms<'_>) -> Limits {
-    Limits { fill: forms.limits.list_size, large: LARGE }
+    Limits { fill: forms.limits.list_size, large: LARGE, depth: forms.limits.list_compress_depth }
 }
 
 /// A node of a list.
@@ -163,8 +163,10 @@ fn node(list: &mut List, kind: u8, input: &mut Input<'_>, forms: Forms<'_>) -> R
     let bytes = input.string()?;
     match container {
         _ if bytes.is_empty() => return Err(CORRUPT.into()),
-        kind::PLAIN_NODE => list.push_plain(bytes.into_owned()),
-        kind::PACKED_NODE if kind == kind::QUICKLIST_2 => list.push_packed(listpack(bytes.into_owned())?),
+        kind::PLAIN_NODE => list.push_plain(bytes.into_owned(), &limits(forms)),
+        kind::PACKED_NODE if kind == kind::QUICKLIST_2 => {
+            list.push_packed(listpack(bytes.into_owned())?, &limits(forms));
+        }
         kind::PACKED_NODE => push_ziplist(list, &bytes, forms)?,
         _ => return Err(CORRUPT.into()),
     }
@@ -207,7 +209,7 @@ fn hash_of_zipmap(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {
     if pairs.iter().any(|(field, value)| !hash.set(field, value, forms)) {
         return Err(Error::Corrupt("Hash zipmap with dup elements, or big length"));
     }
-    if hash.is_empty() { EMPTY } else { Ok(Built::Value(Object::Hash(hash))) }
+    Ok(Built::Value(Object::Hash(hash)))
 }
 
 fn hash_of_ziplist(bytes: &[u8], forms: Forms<'_>) -> Result<Built, Error> {

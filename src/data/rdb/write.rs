@@ -1,6 +1,6 @@
 //! Values, records and the frame around them, written as Redis 7.0 writes them.
 
-use super::encode::{put_length, put_string, work_of};
+use super::encode::{put_length, put_lzf, put_string, work_of};
 use super::stream::put_stream;
 use super::{VERSION, kind, opcode};
 use crate::data::store::Value;
@@ -170,12 +170,13 @@ fn put_list(out: &mut Vec<u8>, list: &List, compressed: bool) {
 
 /// Writes a node of a list, its bytes by `put`.
 pub(super) fn put_node(out: &mut Vec<u8>, node: NodeRef<'_>, put: &mut impl FnMut(&mut Vec<u8>, &[u8])) {
-    let (container, bytes) = match node {
-        NodeRef::Plain(bytes) => (kind::PLAIN_NODE, bytes),
-        NodeRef::Packed(listpack) => (kind::PACKED_NODE, listpack.as_bytes()),
-    };
-    put_length(out, container);
-    put(out, bytes);
+    put_length(out, if let NodeRef::Plain(_) = node { kind::PLAIN_NODE } else { kind::PACKED_NODE });
+    match node {
+        NodeRef::Plain(bytes) => put(out, bytes),
+        NodeRef::Packed(pack) => put(out, pack.as_bytes()),
+        // As it is, whether or not the rest is to be compressed: so does Redis.
+        NodeRef::Compressed(pack) => put_lzf(out, pack.as_bytes(), pack.size()),
+    }
 }
 
 /// A large one goes from the highest score to the lowest, as Redis writes it: that is how it is read fastest.

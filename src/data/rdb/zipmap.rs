@@ -11,7 +11,7 @@ const LONG: u8 = 0xFE;
 /// A field and its value.
 pub type Pair<'z> = (&'z [u8], &'z [u8]);
 
-/// Its fields and values, if `bytes` are a zipmap to the last bit.
+/// Its fields and values, if `bytes` are a zipmap to the last bit; an empty one is damaged, as Redis has it.
 pub fn pairs(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
     let (&count, mut rest) = bytes.split_first()?;
     let mut pairs = Vec::new();
@@ -24,7 +24,7 @@ pub fn pairs(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
         rest = tail.get(usize::from(unused)..)?;
         pairs.push((field, value));
     }
-    (count == LONG || usize::from(count) == pairs.len()).then_some(pairs)
+    (!pairs.is_empty() && (count == LONG || usize::from(count) == pairs.len())).then_some(pairs)
 }
 
 /// A length, and what follows it.
@@ -50,8 +50,9 @@ mod tests {
         let long = [&[LONG, 44, 1, 0, 0, 0][..], &[b'v'; 300]].concat();
         let bytes = [b"\x02\x01f\x02\x03v1...\x02ff", &long[..], &[END]].concat();
         assert_eq!(pairs(&bytes), Some(vec![(&b"f"[..], &b"v1"[..]), (b"ff", &[b'v'; 300])]));
-        assert_eq!(pairs(b"\x00\xff"), Some(Vec::new()));
-        for damaged in [&b"\x01\xff"[..], b"\x01\x01f\x01\x00", b"\x01\x01f\x01\x00v", b"\x01\x09f\x01\x00v\xff", b""] {
+        for damaged in
+            [&b"\x01\xff"[..], b"\x00\xff", b"\x01\x01f\x01\x00", b"\x01\x01f\x01\x00v", b"\x01\x09f\x01\x00v\xff", b""]
+        {
             assert_eq!(pairs(damaged), None, "{damaged:?}");
         }
     }

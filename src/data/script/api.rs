@@ -54,7 +54,7 @@ fn one_field(lua: &Lua, field: &str, text: impl AsRef<[u8]>) -> Result<Table> {
 }
 
 /// The text of an error of mlua: what follows the first line is where in our own code it happened.
-fn message(error: &mlua::Error) -> String {
+pub(super) fn message(error: &mlua::Error) -> String {
     let text = match error {
         mlua::Error::RuntimeError(text) | mlua::Error::MemoryError(text) => text.clone(),
         mlua::Error::CallbackError { cause, .. } => message(cause),

@@ -5,7 +5,8 @@
 //! suspends, and the core goes on; so a script never holds the core's data while it thinks, and a slow one holds up
 //! nobody but those who need its keys.
 //!
-//! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs.
+//! Owned by the data core's thread. Invariant: `yielder` is set exactly while a coroutine's body runs, and not while it is
+//! suspended: the core may use the interpreter meanwhile (it compiles what others send), and must not get into that coroutine.
 
 #![allow(unsafe_code)] // A pointer from native functions of Lua to their coroutine, one to a reply on its way; a function of Lua's.
 
@@ -50,6 +51,11 @@ impl Arguments {
         self.bytes.clear();
         self.bytes.shrink_to(limits::SCRIPT_KEPT);
         self.ends.clear();
+    }
+
+    /// How many bytes they have together.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Adds one.
@@ -185,16 +191,18 @@ impl Bridge {
         !self.yielder.get().is_null()
     }
 
-    /// Leaves the script until it is resumed; none: there is no script, but code that is being loaded.
+    /// Leaves the script until it is resumed; none: it is no script that has come here, but code that is being loaded.
     pub fn suspend(&self, why: Suspend) -> Option<Resume> {
-        let yielder = self.yielder.get();
+        let yielder = self.yielder.replace(ptr::null());
         if yielder.is_null() {
             return None;
         }
         // SAFETY: `enter` set the pointer from a reference that outlives its call of `body`, and takes it back before
-        // it returns. Native functions of Lua run only within `body`: one interpreter has one coroutine at a time
-        // (`Engine::running`), on one thread, since neither is `Send`.
-        Some(unsafe { &*yielder }.suspend(why))
+        // it returns. It is null while the body is suspended, so it is the body that has come here: one interpreter
+        // has one coroutine at a time (`Engine::running`), on one thread, since neither is `Send`.
+        let resume = unsafe { &*yielder }.suspend(why);
+        self.yielder.set(yielder);
+        Some(resume)
     }
 }
 
@@ -230,9 +238,41 @@ mod tests {
             })
         });
         assert!(matches!(coroutine.resume(Resume::GoOn), CoroutineResult::Yield(Suspend::Call)));
-        assert!(bridge.is_inside());
+        assert!(!bridge.is_inside(), "it stands still");
+        assert!(bridge.suspend(Suspend::Slice).is_none());
         assert!(matches!(coroutine.resume(Resume::Reply(vec![1; 7])), CoroutineResult::Return(7)));
         assert!(!bridge.is_inside());
+    }
+
+    /// Carries a reply into Lua, and is left as Lua leaves a frame by an error: nothing is given back.
+    #[inline(never)]
+    fn carry_until_an_error(bridge: &Bridge, length: usize) -> u8 {
+        bridge.lend(vec![7; length]).bytes[length - 1]
+    }
+
+    #[inline(never)]
+    fn carry_deeper(bridge: &Bridge, length: usize) -> u8 {
+        let room = std::hint::black_box([0_u8; 256]);
+        carry_until_an_error(bridge, length) + room[0]
+    }
+
+    #[test]
+    fn what_an_error_left_lent_is_dropped_by_the_next_and_what_still_waits_is_not() {
+        let bridge = Bridge::new(|| 0);
+        let outer = bridge.lend(b"outer".to_vec());
+        assert_eq!(carry_deeper(&bridge, 1000), 7);
+        assert_eq!(bridge.lent.borrow().len(), 2);
+        for _ in 0..10 {
+            assert_eq!(carry_deeper(&bridge, 1000), 7);
+        }
+        assert_eq!(bridge.lent.borrow().len(), 2, "those that errors left are gone, the one that waits is not");
+        assert_eq!(outer.bytes, b"outer");
+        bridge.give_back(outer);
+        assert!(bridge.lent.borrow().is_empty());
+        assert_eq!(bridge.buffer().capacity(), 5, "its memory is used again");
+        carry_until_an_error(&bridge, 10);
+        bridge.finish();
+        assert!(bridge.lent.borrow().is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::bridge::{Bridge, Lent, Resume, Suspend};
 use super::convert;
 use super::engine::COUNTED;
 use super::stack::{IsNative, Kind, Native, Stack};
+use crate::base::limits;
 use crate::resp::double;
 use mlua::{Lua, Result, Table};
 
@@ -102,6 +103,9 @@ fn take_arguments(stack: &Stack, bridge: &Bridge) -> std::result::Result<(), &'s
     let mut arguments = bridge.arguments.borrow_mut();
     arguments.clear();
     for place in 1..=count {
+        if arguments.length() + stack.bytes(place).len() > limits::SCRIPT_OUTPUT {
+            return Err("ERR Lua redis lib command arguments are too long");
+        }
         match stack.kind(place) {
             Kind::Text => arguments.push(stack.bytes(place)),
             Kind::Number(number) => arguments.push(double::text(number).as_bytes()),

@@ -2,6 +2,7 @@
 //! (`script_lua.c`): what RESP2 can't say, a table with one named field says.
 
 use super::stack::{Kind, Stack};
+use crate::base::limits;
 use crate::resp::{Error, Proto, Reply};
 use std::ffi::c_int;
 
@@ -123,6 +124,11 @@ pub fn write(stack: &Stack, resp3: bool, reply: &mut Reply<'_>) {
 
 fn write_value(stack: &Stack, resp3: bool, reply: &mut Reply<'_>, depth: usize) {
     match stack.kind(-1) {
+        // A few tables that hold each other again and again can say more than any memory holds.
+        _ if reply.position() > limits::SCRIPT_REPLY => {
+            stack.push(b"the reply of the script is too long");
+            stack.raise();
+        }
         _ if depth > DEEPEST => reply.error(&Error::new("ERR reached lua stack limit")),
         Kind::Text => reply.bulk(stack.bytes(-1)),
         Kind::Boolean(true) if !resp3 => reply.int(1),

@@ -8,11 +8,11 @@ use super::functions::{Defined, Registering};
 use super::stack::{Kind, Stack};
 use crate::base::limits;
 use crate::contract::log::Audience;
-use crate::resp::{Proto, Reply};
+use crate::resp::{Error, Proto, Reply};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, RegistryKey, StdLib, Table, Value, VmState};
 use std::cell::Ref;
 use std::ffi::c_int;
 use std::rc::Rc;
@@ -25,6 +25,9 @@ const GC_STEPS: usize = 8;
 
 /// A script on its way.
 type Running = Coroutine<Resume, Suspend, Outcome, DefaultStack>;
+
+/// A function that was compiled, and is to be found again ([`Engine::function`]). One that is dropped is freed by and by.
+pub type Kept = Rc<RegistryKey>;
 
 /// How a script ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,6 +141,9 @@ impl Engine {
             lua,
         };
         engine.watch()?;
+        // What forgets a kept function needs memory the first time, and has nobody to tell if there is none: so now.
+        drop(keep(&engine.lua, &engine.compile)?);
+        engine.lua.expire_registry_values();
         Ok(engine)
     }
 
@@ -170,6 +176,20 @@ impl Engine {
         }
     }
 
+    /// Compiles a script and keeps it; what is wrong with it otherwise.
+    pub fn compile_and_keep(&self, text: &[u8], source: &str) -> Result<Kept, Vec<u8>> {
+        let function = self.compile(text, source)?;
+        keep(&self.lua, &function).map_err(|error| api::message(&error).into_bytes())
+    }
+
+    /// A function that is kept.
+    ///
+    /// # Errors
+    /// When there is not enough memory.
+    pub fn function(&self, kept: &Kept) -> Result<Function, Error> {
+        self.lua.registry_value(kept).map_err(|error| Error::new(format!("ERR {}", api::message(&error))))
+    }
+
     /// Bytes of memory that Lua has.
     pub fn memory(&self) -> usize {
         self.lua.used_memory()
@@ -183,7 +203,8 @@ impl Engine {
     /// Runs a library's text, to the end; what it has registered until then, and what went wrong.
     pub(super) fn run_library(&self, library: Function) -> (Result<(), Vec<u8>>, Vec<Defined>) {
         *self.registering.borrow_mut() = Some(Vec::new());
-        self.bridge.killed.set(false);
+        // A script that stands still meanwhile may have been killed.
+        let killed = self.bridge.killed.replace(false);
         self.bridge.load_ends.set((self.bridge.clock)() + limits::LIBRARY_LOAD_NS);
         let ended = match self.load_library.call::<(bool, Value)>(library) {
             Ok((true, _)) => Ok(()),
@@ -194,6 +215,7 @@ impl Engine {
             Err(error) => Err(error.to_string().into_bytes()),
         };
         self.bridge.load_ends.set(u64::MAX);
+        self.bridge.killed.set(killed);
         (ended, self.registering.borrow_mut().take().unwrap_or_default())
     }
 
@@ -296,6 +318,7 @@ impl Engine {
     /// A piece of garbage collection; all of it if there is little, so that what is taken stays near what is needed.
     /// True: a round of it has come to its end.
     pub fn collect_some(&self) -> bool {
+        self.lua.expire_registry_values();
         (0..GC_STEPS).any(|_| self.lua.gc_step().unwrap_or(true))
     }
 
@@ -335,7 +358,7 @@ impl Runner {
                 }
                 0
             };
-            let ended = self.bridge.enter(yielder, || stack.call(inputs, LOCATED));
+            let ended = stack.call(inputs, LOCATED);
             let value = stack.top();
             let counted = || stack.field(value, COUNTED) == Kind::Boolean(true);
             if ended && !(stack.kind(value) == Kind::Table && counted()) {
@@ -351,7 +374,8 @@ impl Runner {
             stack.keep(2);
         };
         let inputs = (&self.globals, &self.located, function);
-        let ended = Stack::protected::<(bool, Value)>(&self.lua, inputs, work);
+        // Around the protected call, not within: an error that leaves it drops nothing.
+        let ended = self.bridge.enter(yielder, || Stack::protected::<(bool, Value)>(&self.lua, inputs, work));
         self.bridge.finish();
         match ended {
             Ok((true, Value::Nil)) => Outcome::Reply(bytes),
@@ -360,9 +384,15 @@ impl Runner {
                 reply => reply,
             },
             Ok((false, problem)) => error_of(&problem),
-            Err(error) => out_of_memory(&error),
+            Err(error) => out_of_memory(&api::message(&error)),
         }
     }
+}
+
+/// Keeps a function for as long as somebody has what this returns. (A [`Function`] is a handle: of those there are only some
+/// thousand.)
+pub(super) fn keep(lua: &Lua, function: &Function) -> mlua::Result<Kept> {
+    lua.create_registry_value(function).map(Rc::new)
 }
 
 /// Pushes words as a table.

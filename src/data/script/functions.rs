@@ -4,11 +4,11 @@
 //! `redis.register_function`, the log and the version. What it registers is called later, in that of scripts.
 
 use super::api::{self, LIBRARY_SOURCE};
-use super::engine::Engine;
+use super::engine::{self, Engine, Kept};
 use super::known::Flags;
 use crate::resp::Error;
 use crate::resp::inline;
-use mlua::{Function, Lua, MultiValue, Result as LuaResult, Table, Value};
+use mlua::{Lua, MultiValue, Result as LuaResult, Table, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ pub struct Defined {
     /// Its name.
     pub name: Vec<u8>,
     /// The code.
-    pub function: Function,
+    pub function: Kept,
     /// What it says of itself.
     pub flags: Flags,
     /// What it does, for people.
@@ -179,7 +179,7 @@ pub fn register(lua: &Lua, registering: &Registering, args: &MultiValue) -> LuaR
             let Value::Function(function) = function else {
                 return api::failure("second argument to redis.register_function must be a function");
             };
-            let (name, function) = (name.as_bytes().to_vec(), function.clone());
+            let (name, function) = (name.as_bytes().to_vec(), engine::keep(lua, function)?);
             Defined { name, function, flags: Flags::default(), description: None }
         }
         _ => return api::failure("wrong number of arguments to redis.register_function"),
@@ -221,7 +221,7 @@ fn from_table(lua: &Lua, named: &Table) -> LuaResult<Defined> {
                     return api::failure("description argument given to redis.register_function must be a string");
                 }
             },
-            (b"callback", Value::Function(callback)) => function = Some(callback.clone()),
+            (b"callback", Value::Function(callback)) => function = Some(engine::keep(lua, callback)?),
             (b"callback", _) => {
                 return api::failure("callback argument given to redis.register_function must be a function");
             }

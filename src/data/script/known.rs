@@ -1,7 +1,7 @@
 //! The scripts that a core knows, by their SHA-1, and what their first line says about them.
 
 use super::api::SCRIPT_SOURCE;
-use super::engine::Engine;
+use super::engine::{Engine, Kept};
 use crate::resp::Error;
 use hashbrown::HashMap;
 use mlua::Function;
@@ -55,7 +55,7 @@ pub struct Script {
     /// What it says of itself.
     pub flags: Flags,
     /// It, compiled, once it was needed.
-    function: Option<Function>,
+    function: Option<Kept>,
 }
 
 /// All of them.
@@ -135,13 +135,14 @@ impl Known {
         let Some(script) = self.scripts.get_mut(sha) else {
             return Err(Error::new("NOSCRIPT No matching script. Please use EVAL."));
         };
-        if let Some(function) = &script.function {
-            return Ok((function.clone(), script.flags));
-        }
-        let (_, start) = shebang(&script.body)?;
-        let function = compile(engine, &script.body[start..])?;
-        script.function = Some(function.clone());
-        Ok((function, script.flags))
+        let function = match &mut script.function {
+            Some(function) => function,
+            none => {
+                let (_, start) = shebang(&script.body)?;
+                none.insert(compile(engine, &script.body[start..])?)
+            }
+        };
+        Ok((engine.function(function)?, script.flags))
     }
 
     fn insert(&mut self, sha: Sha, script: Script) {
@@ -152,9 +153,9 @@ impl Known {
     }
 }
 
-fn compile(engine: &Engine, text: &[u8]) -> Result<Function, Error> {
+fn compile(engine: &Engine, text: &[u8]) -> Result<Kept, Error> {
     engine
-        .compile(text, SCRIPT_SOURCE)
+        .compile_and_keep(text, SCRIPT_SOURCE)
         .map_err(|problem| Error::Bytes([b"ERR Error compiling script (new function): ", &*problem].concat()))
 }
 

@@ -22,6 +22,8 @@ mod call;
 mod convert;
 pub mod debugger;
 pub mod engine;
+#[cfg(test)]
+mod exploits;
 pub mod functions;
 pub mod known;
 pub mod library;

@@ -11,8 +11,8 @@ local libraries_see      -- the same for libraries of functions, which see somet
 local proxies = {}       -- proxy -> the table behind it
 local setmetatable, getmetatable, rawset, rawget, next, type = setmetatable, getmetatable, rawset, rawget, next, type
 local pcall, xpcall, error, setfenv, loadstring, tostring = pcall, xpcall, error, setfenv, loadstring, tostring
-local concat, byte, collectgarbage = table.concat, string.byte, collectgarbage
-local tonumber, unpack = tonumber, unpack
+local concat, byte, find, sub, gsub = table.concat, string.byte, string.find, string.sub, string.gsub
+local tonumber, unpack, collectgarbage, getfenv = tonumber, unpack, collectgarbage, getfenv
 
 local function refuse_write()
     error("Attempt to modify a readonly table", 2)
@@ -76,23 +76,27 @@ function G.getmetatable(value)
     return getmetatable(value)
 end
 
--- Lua 5.1 counts the results in an int that can overflow, and then writes beyond its stack (CVE-2025-46817).
+-- Lua 5.1 counts the results in an int that can overflow, and then writes beyond its stack (CVE-2025-46817). It makes
+-- ints of both ends without a look, too: what it is given must be some already.
 function G.unpack(t, i, j)
     if type(t) ~= "table" then error("bad argument #1 to 'unpack' (table expected, got " .. type(t) .. ")", 2) end
-    local count = (tonumber(j) or #t) - (tonumber(i) or 1)
-    if not (count < 8000) then error("too many results to unpack", 2) end
+    local first, last = tonumber(i) or 1, tonumber(j) or #t
+    if first > last then return end
+    if not (last - first < 8000 and first >= -2147483648 and last <= 2147483647) then
+        error("too many results to unpack", 2)
+    end
     if j ~= nil then return unpack(t, i, j) end
     if i ~= nil then return unpack(t, i) end
     return unpack(t) -- Every argument takes a place that a result could have.
 end
 
--- What scripts compile sees what they see; and it is text, since bytecode can do anything. The collector rests
--- meanwhile: Lua 5.1's parser does not hold on to the chunk's name (CVE-2025-49844).
+-- What scripts compile sees what they see; and it is text, since bytecode can do anything. Lua 5.1's parser makes a string
+-- of the chunk's name, to its first zero, and does not hold on to it (CVE-2025-49844): here it is the string that `name` is.
 local function compile(text, name)
     if byte(text, 1) == 27 then return nil, "bytecode can't be loaded" end
-    collectgarbage("stop")
+    local zero = find(name, "\0", 1, true)
+    if zero then name = sub(name, 1, zero - 1) end
     local f, problem = loadstring(text, name)
-    collectgarbage("restart")
     if f then setfenv(f, name == "@user_function" and libraries_see or globals) end
     return f, problem
 end
@@ -126,18 +130,66 @@ end
 
 local libraries = { coroutine = copy(coroutine), table = copy(table), string = copy(string), math = copy(math) }
 local resume, insert, remove, sort = coroutine.resume, table.insert, table.remove, table.sort
+local match, gmatch = string.match, string.gmatch
 function libraries.coroutine.resume(...) return survive(resume(...)) end
 function libraries.table.insert(t, ...) return insert(writable(t), ...) end
 function libraries.table.remove(t, ...) return remove(writable(t), ...) end
 function libraries.table.sort(t, ...) return sort(writable(t), ...) end
+
+-- Lua 5.1 matches by recursion, a call for each repetition in the pattern, however many there are: they could take more
+-- than the stack of the script.
+local function check_pattern(pattern)
+    if type(pattern) ~= "string" or #pattern <= 4096 then return end
+    local _, repetitions = gsub(pattern, "[*+?-]", "")
+    if repetitions > 4096 then error("pattern too complex", 3) end
+end
+
+function libraries.string.find(text, pattern, init, plain)
+    if not plain then check_pattern(pattern) end
+    return find(text, pattern, init, plain)
+end
+function libraries.string.match(text, pattern, init)
+    check_pattern(pattern)
+    return match(text, pattern, init)
+end
+function libraries.string.gmatch(text, pattern)
+    check_pattern(pattern)
+    return gmatch(text, pattern)
+end
+libraries.string.gfind = libraries.string.gmatch
+function libraries.string.gsub(text, pattern, by, most)
+    check_pattern(pattern)
+    return gsub(text, pattern, by, most)
+end
 
 for _, name in next, {
     "tostring", "assert", "tonumber", "rawequal", "type", "select", "gcinfo", "ipairs", "_VERSION", "error",
 } do
     G[name] = _G[name]
 end
+-- Whoever sees the environments of others still does not see ours, where bytecode can be loaded.
 if native.deprecated then
-    for _, name in next, { "newproxy", "setfenv", "getfenv" } do G[name] = _G[name] end
+    local ours = getfenv(1)
+    -- A function, or how many calls away one is of the function that asked.
+    local function which(f)
+        if type(f) == "function" then return f end
+        return tonumber(f == nil and 1 or f) or error("bad argument #1 (number expected)", 3)
+    end
+    local function environment_of(f)
+        local environment = getfenv(type(f) == "number" and f > 0 and f + 2 or f)
+        return environment
+    end
+    G.newproxy = newproxy
+    function G.getfenv(f)
+        local environment = environment_of(which(f))
+        return environment == ours and globals or environment
+    end
+    function G.setfenv(f, environment)
+        f = which(f)
+        if environment_of(f) == ours then error("'setfenv' cannot change environment of given object", 2) end
+        local changed = setfenv(type(f) == "number" and f + 1 or f, environment)
+        return changed
+    end
 end
 
 -- -------------------------------------------------------------------------------------------------------- the globals

@@ -344,7 +344,7 @@ mod tests {
         let (mut set, mut hash, mut stream) = (Set::new(), Hash::new(), Stream::default());
         for number in 0..if cfg!(miri) { 3000 } else { 50_000 } {
             let text = format!("{number:030}").into_bytes();
-            list.push(End::Tail, &text, &Limits { fill: 1, large: LARGE_ELEMENT });
+            list.push(End::Tail, &text, &Limits { fill: 1, large: LARGE_ELEMENT, depth: 0 });
             zset.set(&text, number as f64, &limits);
             set.insert(&text, forms);
             hash.set(&text, &text, forms);

@@ -7,6 +7,7 @@ use super::table::{Place, SlotTable};
 use super::tracking::Cause;
 use super::{Deadline, Handle, Object, Store};
 use crate::data::key::Key;
+use crate::data::types::stream::Stream;
 use std::sync::Arc;
 
 /// A value lifted out of its key, with what belongs to it.
@@ -117,9 +118,10 @@ impl Store {
         let (place, handle) = self.locate_live(db, key, now)?;
         self.written(db, key);
         let taken = if let Some(at) = self.outside(Handle(handle)) {
-            // What takes its place keeps the entry whole until it is unlinked.
+            // What takes its place keeps the entry whole until it is unlinked, when it is subtracted too: a stream has a box.
+            let left = if at.kind == Kind::Stream { size_of::<Stream>() } else { 0 };
             let object = self.objects.take(at);
-            self.heap -= object.heap_bytes();
+            self.heap = self.heap + left - object.heap_bytes();
             self.taken(Handle(handle), TakenContent::Object(object))
         } else {
             self.copy_of(Handle(handle))

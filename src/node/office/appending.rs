@@ -478,7 +478,8 @@ impl NodeOffice {
             self.appending.failing.clone().map(DiskError::Log)
         };
         let loading = self.is_loading_data();
-        let disk = Disk { logs: log && !loading, durable: log && !loading, loading, error };
+        let (logs, loads_long) = (log && !loading, loading && self.loading.takes_long());
+        let disk = Disk { logs, durable: logs, loading, loads_long, error };
         self.with_replication(outgoing, |replication| replication.set_disk(disk));
     }
 

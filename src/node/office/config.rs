@@ -42,8 +42,12 @@ impl NodeOffice {
                         if password {
                             self.password_set(outgoing);
                         }
-                        let settings = Inquiry::Adopt(Some(Arc::new(self.config.settings())), None);
-                        self.ask_all(&settings, Then::Reply(from, number, b"+OK\r\n".to_vec()), outgoing);
+                        let settings = Arc::new(self.config.settings());
+                        let then = match settings.maxmemory_clients {
+                            0 => Then::Reply(from, number, b"+OK\r\n".to_vec()),
+                            _ => Then::Evicted(from, number, None),
+                        };
+                        self.ask_all(&Inquiry::Adopt(Some(settings), None), then, outgoing);
                     }
                 }
             }

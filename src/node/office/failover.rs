@@ -18,7 +18,7 @@ impl NodeOffice {
     /// FAILOVER.
     pub(super) fn fail_over(&mut self, command: &BusCommand, outgoing: &mut Outgoing) -> Result<(), Error> {
         if self.config.flag("cluster-enabled") {
-            return Err(Error::new("ERR FAILOVER not allowed in cluster mode."));
+            return Err(Error::new("ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead."));
         }
         let Wanted { target, timeout, force, abort } = read(&command.args[1..])?;
         let mut done = Ok(());

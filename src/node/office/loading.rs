@@ -74,6 +74,8 @@ pub struct LoadingDesk {
     opening: bool,
     /// Whether the log is written first, as far as it came.
     flushing: bool,
+    /// Whether it takes so long that clients are told of it.
+    long: bool,
     /// Whether the log has said that the node serves.
     said_ready: bool,
     pieces: u64,
@@ -96,10 +98,23 @@ struct Load {
     ended: Option<Option<Box<Directory>>>,
 }
 
+impl Load {
+    /// Whether it is to be noticed that comes after loading so many bytes.
+    fn takes_long(&self, unseen: u64) -> bool {
+        let took = clock::monotonic_ns().saturating_sub(self.began_ns);
+        took > limits::STUCK_LOAD_UNSEEN_NS || took > limits::LOAD_UNSEEN_NS && self.facts.loaded >= unseen
+    }
+}
+
 impl LoadingDesk {
     /// A desk of a node that starts with something to load, or not.
     pub fn new(begins: bool) -> LoadingDesk {
         LoadingDesk { wanted: begins.then_some(Wanted::Start), ..LoadingDesk::default() }
+    }
+
+    /// Whether it takes so long that clients are let in, and told of it.
+    pub(super) fn takes_long(&self) -> bool {
+        self.long
     }
 
     /// What INFO tells.
@@ -180,7 +195,12 @@ impl NodeOffice {
 
     /// The node's regular work: begins to load what it has at its start.
     pub(super) fn tick_loading(&mut self, outgoing: &mut Outgoing) {
+        let unseen = self.config.number("loading-process-events-interval-bytes");
         let desk = &mut self.loading;
+        if !desk.long && desk.load.as_ref().is_some_and(|load| load.takes_long(unseen)) {
+            desk.long = true;
+            return self.tell_disk(outgoing);
+        }
         if desk.started || desk.load.is_some() || desk.opening {
             return;
         }

@@ -59,6 +59,9 @@ struct Pending {
 enum Then {
     /// Give this reply to the core that asked.
     Reply(Peer, u64, Vec<u8>),
+    /// The data cores go by a new limit for clients: the largest are closed until the rest are within it; then the core
+    /// that asked is told that all is done. So many were closed when last asked; the sum is how many are now.
+    Evicted(Peer, u64, Option<u64>),
     /// Everybody has slept: the core that asked for it may go on.
     Slept(Peer, u64),
     /// What it did at once has come here.
@@ -184,6 +187,13 @@ impl NodeOffice {
     fn go_on(&mut self, then: Then, sum: u64, outgoing: &mut Outgoing) {
         match then {
             Then::Reply(to, number, bytes) => outgoing.push((to, Message::Answer(number, Answer::Reply(Ok(bytes))))),
+            Then::Evicted(to, number, Some(before)) if sum == before => {
+                self.go_on(Then::Reply(to, number, b"+OK\r\n".to_vec()), 0, outgoing);
+            }
+            // A core closes what is the largest of the node: when it has, another's may be.
+            Then::Evicted(to, number, _) => {
+                self.ask_all(&Inquiry::EvictClients, Then::Evicted(to, number, Some(sum)), outgoing);
+            }
             Then::Slept(to, number) => {
                 outgoing.push((to, Message::Answer(number, Answer::Done)));
                 self.ask_all(&Inquiry::Barrier, Then::Awake, outgoing);
@@ -338,6 +348,8 @@ impl Office for NodeOffice {
             Message::Tell(Notice::FlushedAll) => self.save_flushed(outgoing),
             Message::Tell(Notice::CountAnew(owed)) => self.count_anew(from, owed, outgoing),
             Message::Tell(Notice::WaitNoMore(client)) => self.wait_no_more(client),
+            // The log is written before this leaves.
+            Message::Tell(Notice::Said(number)) => outgoing.push((from, Message::Tell(Notice::Written(number)))),
             Message::Tell(Notice::PauseCron(on)) => self.signals.paused = on,
             Message::Tell(Notice::CannotApply(piece, name)) => self.cannot_apply(piece, &name),
             Message::Tell(Notice::EndWait(client, with_error)) => self.end_wait(client, with_error, outgoing),

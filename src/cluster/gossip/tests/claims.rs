@@ -2,6 +2,7 @@
 
 use super::{line, quick};
 use crate::cluster::options::Options;
+use crate::cluster::stats::MessageKind;
 use crate::cluster::testing::{Machine, Network};
 use crate::cluster::{Action, Cluster};
 use crate::slot::Slot;
@@ -174,6 +175,38 @@ fn epochs_spread_and_are_saved() {
         assert!(network.says(member, "CLUSTER INFO").contains(&format!("cluster_current_epoch:{epoch}|")));
         assert!(network.members[member].saved.contains(&format!("vars currentEpoch {epoch} ")));
     }
+}
+
+#[test]
+fn a_primary_that_gives_its_slots_away_and_replicates_one_of_an_older_epoch_is_believed_at_its_first_word() {
+    let mut network = Network::cluster(3, 0, quick());
+    let top = network.id(0);
+    network.says(2, "CLUSTER FLUSHSLOTS");
+    assert_eq!(network.says(2, &format!("CLUSTER REPLICATE {top}")), "+OK|");
+    network.members[2].cluster.announce_change();
+    network.run(100 + 10);
+    assert!(line(&mut network, 1, 2).contains(&format!(" slave {top} ")));
+}
+
+#[test]
+fn it_is_believed_too_if_answers_were_lost() {
+    let mut network = Network::cluster(3, 0, quick());
+    let (top, id) = (network.id(0), network.id(2));
+    let now = network.now;
+    let asker = &mut network.members[1].cluster;
+    asker.drop_kind(Some(MessageKind::Pong));
+    let node = asker.nodes.find(id).unwrap();
+    (0..3).for_each(|_| asker.ping(node, now));
+    let actions = asker.settle(now);
+    network.act(1, actions);
+    network.run(10);
+    network.members[1].cluster.drop_kind(None);
+    network.says(2, "CLUSTER FLUSHSLOTS");
+    assert_eq!(network.says(2, &format!("CLUSTER REPLICATE {top}")), "+OK|");
+    network.run_until(4000, |network| {
+        let nodes = &network.members[1].cluster.nodes;
+        nodes[nodes.find(id).unwrap()].is_replica()
+    });
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use super::quick;
 use crate::cluster::now::Now;
+use crate::cluster::slots::Direction;
 use crate::cluster::testing::{Machine, Network};
-use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, Packet};
+use crate::cluster::wire::{Body, GossipEntry, GossipKind, Header, Ip, MessageFlags, OpenSlot, Packet};
 use crate::cluster::{Action, LinkEnd, LinkId};
 use crate::contract::topology::{NodeFlags, NodeId};
+use crate::slot::Slot;
 use proptest::prelude::*;
 
 fn header(sender: NodeId) -> Header {
@@ -39,6 +41,10 @@ fn stranger() -> NodeId {
     NodeId::parse(&[b'z'; 40]).unwrap()
 }
 
+fn open_slot() -> OpenSlot {
+    OpenSlot { slot: Slot::new(1).unwrap(), direction: Direction::Importing, other: stranger() }
+}
+
 fn conf(network: &Network) -> String {
     network.members[0].cluster.nodes_conf()
 }
@@ -57,6 +63,7 @@ fn a_stranger_changes_nothing() {
         Body::AuthRequest,
         Body::AuthAck,
         Body::ManualFailoverStart,
+        Body::OpenSlots(vec![open_slot()]),
         Body::Publish { sharded: false, channel: b"c".to_vec(), message: b"m".to_vec() },
     ];
     for body in bodies {
@@ -64,7 +71,7 @@ fn a_stranger_changes_nothing() {
     }
     assert_eq!(conf(&network), before);
     assert!(network.members[0].data.is_empty());
-    assert!(network.says(0, "CLUSTER INFO").contains("cluster_stats_messages_ignored:8|"));
+    assert!(network.says(0, "CLUSTER INFO").contains("cluster_stats_messages_ignored:9|"));
 }
 
 #[test]
@@ -133,6 +140,7 @@ fn known_nodes_can_say_the_oddest_things_of_me_and_themselves() {
         Body::Fail(stranger()),
         Body::Update { config_epoch: 99, node: stranger(), slots: Box::new([255; 2048]) },
         Body::ManualFailoverStart,
+        Body::OpenSlots(vec![open_slot()]),
     ];
     for body in bodies {
         network.inject(0, Packet { header: odd.clone(), body }, "10.0.0.2");
@@ -156,8 +164,7 @@ fn a_replica_claims_no_slots() {
     network.inject(0, Packet { header: claim, body: gossip(GossipKind::Ping, vec![]) }, "10.0.0.4");
     let (me, peer) = (network.view(0, 0).unwrap().id, network.id(1));
     let topology = network.members[0].topology.as_ref().unwrap();
-    let owners: Vec<NodeId> =
-        [0, 16383].map(|slot| topology.owner(crate::slot::Slot::new(slot).unwrap()).unwrap().id).to_vec();
+    let owners: Vec<NodeId> = [0, 16383].map(|slot| topology.owner(Slot::new(slot).unwrap()).unwrap().id).to_vec();
     assert_eq!(owners, [me, peer]);
 }
 
@@ -221,6 +228,7 @@ fn packets(ids: Vec<NodeId>) -> impl Strategy<Value = Packet> {
         1 => Just(Body::AuthRequest),
         1 => Just(Body::AuthAck),
         1 => Just(Body::ManualFailoverStart),
+        1 => Just(Body::OpenSlots(vec![open_slot()])),
     ];
     (headers, body).prop_map(|(header, body)| Packet { header, body })
 }

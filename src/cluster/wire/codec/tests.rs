@@ -79,6 +79,20 @@ fn packets_have_the_lengths_of_redis() {
     assert_eq!(length(Body::Update { config_epoch: 1, node: id(b'a'), slots: Box::new([0; 2048]) }), 4352);
     assert_eq!(length(Body::AuthRequest), 2256);
     assert_eq!(length(Body::Publish { sharded: false, channel: b"ab".into(), message: b"cde".into() }), 2256 + 8 + 5);
+    let open = OpenSlot { slot: Slot::new(258).unwrap(), direction: Direction::Importing, other: id(b'a') };
+    assert_eq!(length(Body::OpenSlots(vec![open; 3])), 2256 + 13 + 3 * 44, "as a module's");
+    let bytes = bytes(&packet(Body::OpenSlots(vec![open])));
+    assert_eq!(bytes[2256..2273], *b"coreslot\0\0\0\x2c\0\x01\x02\x01\0");
+    let with = |at: usize, byte: u8| {
+        let mut bad = bytes.clone();
+        bad[at] = byte;
+        decode(&bad).unwrap_err()
+    };
+    assert_eq!(with(2256, b'x'), Malformed::Kind(9), "another module's");
+    assert_eq!(with(2267, 45), Malformed::Length);
+    assert_eq!(with(2269, 0x40), Malformed::OpenSlot);
+    assert_eq!(with(2271, 2), Malformed::OpenSlot);
+    assert_eq!(with(2273, b'A'), Malformed::Name);
 }
 
 #[test]
@@ -102,7 +116,7 @@ fn what_makes_no_sense_is_dropped_with_its_reason() {
     };
     assert_eq!(with(9, 2), Malformed::Version(2));
     assert_eq!(with(12, 0x80), Malformed::Kind(0x8000));
-    assert_eq!(with(13, 9), Malformed::Kind(9), "modules have no home here");
+    assert_eq!(with(13, 9), Malformed::Kind(9), "other modules have no home here");
     assert_eq!(with(13, 3), Malformed::Length);
     assert_eq!(with(15, 2), Malformed::Length);
     assert_eq!(with(15, 0), Malformed::Extension, "an entry is no extension");
@@ -177,12 +191,19 @@ fn any_body() -> impl Strategy<Value = Body> {
         Just(Body::AuthRequest),
         Just(Body::AuthAck),
         Just(Body::ManualFailoverStart),
+        vec(any_open_slot(), 0..5).prop_map(Body::OpenSlots),
         (any::<u64>(), any_id(), any_slots()).prop_map(|(config_epoch, node, slots)| Body::Update {
             config_epoch,
             node,
             slots
         }),
     ]
+}
+
+fn any_open_slot() -> impl Strategy<Value = OpenSlot> {
+    let direction = prop_oneof![Just(Direction::Migrating), Just(Direction::Importing)];
+    let slot = (0..16384u16).prop_map(|number| Slot::new(number).unwrap());
+    (slot, direction, any_id()).prop_map(|(slot, direction, other)| OpenSlot { slot, direction, other })
 }
 
 fn any_packet() -> impl Strategy<Value = Packet> {

@@ -4,6 +4,7 @@ use super::cell::{COMMON_LATITUDES, Cell, POINT_STEPS};
 use super::{Point, shape, unit, write_distance, write_point};
 use crate::data::command::collection::{missed, read};
 use crate::data::command::zset::add::zadd;
+use crate::data::command::zset::lookup::each_score;
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
 use crate::resp::Error;
@@ -32,19 +33,10 @@ pub fn geoadd(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 /// `GEOPOS key [member ...]`
 pub fn geopos(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let key = exec.key(args[1]);
-    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
-    exec.reply.array(args.len() - 2);
-    for member in &args[2..] {
-        match zset.and_then(|zset| zset.score(member)) {
-            Some(score) => write_point(&mut exec.reply, Cell::of_score(score).middle()),
-            None => exec.reply.null_array(),
-        }
-    }
-    if zset.is_none() {
-        missed(exec, &key);
-    }
-    Ok(())
+    each_score(exec, args, |reply, score| match score {
+        Some(score) => write_point(reply, Cell::of_score(score).middle()),
+        None => reply.null_array(),
+    })
 }
 
 /// `GEODIST key member1 member2 [M | KM | FT | MI]`
@@ -69,19 +61,10 @@ pub fn geodist(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 /// `GEOHASH key [member ...]`
 pub fn geohash(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
-    let key = exec.key(args[1]);
-    let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
-    exec.reply.array(args.len() - 2);
-    for member in &args[2..] {
-        match zset.and_then(|zset| zset.score(member)) {
-            Some(score) => exec.reply.bulk(&common_geohash(Cell::of_score(score).middle())),
-            None => exec.reply.null(),
-        }
-    }
-    if zset.is_none() {
-        missed(exec, &key);
-    }
-    Ok(())
+    each_score(exec, args, |reply, score| match score {
+        Some(score) => reply.bulk(&common_geohash(Cell::of_score(score).middle())),
+        None => reply.null(),
+    })
 }
 
 /// The geohash as others write it, on a map that has the poles. The last of its digits has no bits left.

@@ -69,7 +69,9 @@ fn edit<R>(
 
 /// What nodes may hold by the settings.
 pub fn limits(exec: &mut Exec<'_>, key: &Key<'_>) -> Limits {
-    Limits { fill: exec.settings.encodings.list_size, large: exec.store(key.slot).large_element }
+    let encodings = &exec.settings.encodings;
+    let (fill, depth) = (encodings.list_size, encodings.list_compress_depth);
+    Limits { fill, large: exec.store(key.slot).large_element, depth }
 }
 
 /// Adds elements at an end of the list at `key`, which comes into being if there is none. Returns its length.

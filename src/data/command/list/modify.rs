@@ -39,7 +39,7 @@ pub fn linsert(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
     let key = exec.key(args[1]);
     let limits = limits(exec, &key);
     let length = edit(exec, &key, |list, _| {
-        let Some(pivot) = list.iter(0).position(|element| element.is(args[3])) else { return (-1, false) };
+        let Some(pivot) = list.find(args[3]) else { return (-1, false) };
         list.insert(pivot + behind, args[4], &limits);
         (list.len() as i64, true)
     })?

@@ -57,11 +57,11 @@ pub(super) fn take_some(exec: &mut Exec<'_>, key: &Key<'_>, end: End, count: u64
         reply.array(count);
         let dead = match end {
             End::Head => {
-                list.iter(0).take(count).for_each(|element| write(reply, element));
+                list.each(end, 0..count, |element| write(reply, element));
                 list.delete(0, count)
             }
             End::Tail => {
-                list.iter_back(0).take(count).for_each(|element| write(reply, element));
+                list.each(end, 0..count, |element| write(reply, element));
                 list.delete(length - count, count)
             }
         };

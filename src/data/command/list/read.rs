@@ -5,9 +5,10 @@ use crate::data::command::collection::{missed, read};
 use crate::data::command::number::parse_i64;
 use crate::data::exec::Exec;
 use crate::data::key::Key;
-use crate::data::types::list::List;
+use crate::data::types::list::{End, List};
 use crate::data::types::listpack::Entry;
 use crate::resp::{Error, Reply};
+use std::ops::ControlFlow;
 
 /// Writes an element as a byte string.
 pub(super) fn write(reply: &mut Reply<'_>, element: Entry<'_>) {
@@ -56,9 +57,9 @@ pub fn lindex(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
         &key,
         |reply| reply.null(),
         |list, reply| {
-            match list.get(parse_i64(args[2]).ok_or(Error::NotAnInteger)?) {
-                Some(element) => write(reply, element),
-                None => reply.null(),
+            let index = parse_i64(args[2]).ok_or(Error::NotAnInteger)?;
+            if list.get(index, |element| write(reply, element)).is_none() {
+                reply.null();
             }
             Ok(())
         },
@@ -77,7 +78,7 @@ pub fn lrange(exec: &mut Exec<'_>, args: &[&[u8]]) -> Done {
         |list, reply| {
             let (start, count) = range(start, stop, list.len());
             reply.array(count);
-            list.iter(start).take(count).for_each(|element| write(reply, element));
+            list.each(End::Head, start..start + count, |element| write(reply, element));
             Ok(())
         },
     )
@@ -162,19 +163,22 @@ impl Search {
         };
         // Reading the text as a number once spares doing so for each element that is one.
         let number = parse_i64(text);
-        let matches = |element: &Entry<'_>| match element {
-            Entry::Int(value) => number == Some(*value),
-            Entry::Bytes(bytes) => *bytes == text,
+        let matches = |element: Entry<'_>| match element {
+            Entry::Int(value) => number == Some(value),
+            Entry::Bytes(bytes) => bytes == text,
         };
-        let pass = self.pass as usize;
-        if self.backwards {
-            let last = list.len().wrapping_sub(1);
-            let indexes = list.iter_back(0).take(look_at).enumerate().filter(|(_, element)| matches(element));
-            indexes.map(|(index, _)| last - index).skip(pass).take(tell).collect()
-        } else {
-            let indexes = list.iter(0).take(look_at).enumerate().filter(|(_, element)| matches(element));
-            indexes.map(|(index, _)| index).skip(pass).take(tell).collect()
-        }
+        let from = if self.backwards { End::Tail } else { End::Head };
+        let (mut looked_at, mut pass, mut found) = (0, self.pass, Vec::new());
+        list.each_until(from, 0, |element| {
+            if matches(element) && pass > 0 {
+                pass -= 1;
+            } else if matches(element) {
+                found.push(if self.backwards { list.len() - 1 - looked_at } else { looked_at });
+            }
+            looked_at += 1;
+            if looked_at < look_at && found.len() < tell { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        found
     }
 }
 

@@ -73,7 +73,7 @@ fn run(exec: &mut Exec<'_>, key: &[u8], mut options: Options<'_>) -> Result<(), 
 /// All elements, in the order in which they lie.
 fn elements(store: &Store, handle: Handle, kind: Kind) -> Result<Vec<Vec<u8>>, Error> {
     Ok(match kind {
-        Kind::List => store.collection::<List>(handle)?.iter(0).map(Entry::to_vec).collect(),
+        Kind::List => store.collection::<List>(handle)?.to_vec(),
         Kind::Set => store.collection::<Set>(handle)?.iter().map(Entry::to_vec).collect(),
         _ => store.collection::<Zset>(handle)?.iter().map(|(member, _)| member.to_vec()).collect(),
     })
@@ -88,12 +88,8 @@ fn in_their_order(store: &Store, handle: Handle, kind: Kind, options: &Options<'
         return Ok(zset.range(ranks, options.descending).map(|(member, _)| member.to_vec()).collect());
     }
     let list = store.collection::<List>(handle)?;
-    let Range { start, end } = options.range(list.len());
-    Ok(if options.descending {
-        list.iter_back(start).take(end - start).map(Entry::to_vec).collect()
-    } else {
-        list.iter(start).take(end - start).map(Entry::to_vec).collect()
-    })
+    let from = if options.descending { End::Tail } else { End::Head };
+    Ok(list.texts(from, options.range(list.len())))
 }
 
 /// Sorts by what the options say, and what is equal then by the elements: the order is the same on every replica.

@@ -4,7 +4,7 @@ use super::bounds::Bounds;
 use crate::data::command::collection::{missed, read};
 use crate::data::exec::Exec;
 use crate::data::types::zset::Zset;
-use crate::resp::Error;
+use crate::resp::{Error, Reply};
 
 /// `ZCARD key`
 pub fn zcard(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
@@ -33,14 +33,23 @@ pub fn zscore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
 
 /// `ZMSCORE key member [member ...]`
 pub fn zmscore(exec: &mut Exec<'_>, args: &[&[u8]]) -> Result<(), Error> {
+    each_score(exec, args, |reply, score| match score {
+        Some(score) => reply.double(score),
+        None => reply.null(),
+    })
+}
+
+/// Replies an array: what `write` makes of the score of each member from the third argument on.
+pub fn each_score(
+    exec: &mut Exec<'_>,
+    args: &[&[u8]],
+    write: impl Fn(&mut Reply<'_>, Option<f64>),
+) -> Result<(), Error> {
     let key = exec.key(args[1]);
     let zset = read::<Zset>(exec.stores, exec.db, &key, exec.now)?;
     exec.reply.array(args.len() - 2);
     for member in &args[2..] {
-        match zset.and_then(|zset| zset.score(member)) {
-            Some(score) => exec.reply.double(score),
-            None => exec.reply.null(),
-        }
+        write(&mut exec.reply, zset.and_then(|zset| zset.score(member)));
     }
     if zset.is_none() {
         missed(exec, &key);

@@ -2,6 +2,7 @@
 //! arrays or objects by their keys, numbers have 14 digits; a library for Rust's values knows none of this.)
 
 use super::super::api;
+use crate::base::limits;
 use crate::resp::double;
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use std::cell::Cell;
@@ -105,7 +106,7 @@ fn setting(
         let mut options = own.get();
         if let Some(value) = args.front().filter(|value| !value.is_nil()) {
             let number = lua.coerce_number(value.clone()).ok().flatten().unwrap_or(-1.0);
-            if number < least as f64 || number > most as f64 {
+            if !(least as f64..=most as f64).contains(&number) {
                 return api::failure(format!(
                     "bad argument #1 to '{name}' (expected integer between {least} and {most})"
                 ));
@@ -117,6 +118,9 @@ fn setting(
     })
 }
 
+/// The gaps of an array that are written, whatever a script says of those.
+const MOST_GAPS: f64 = 1e6;
+
 struct Encoder<'o> {
     out: &'o mut Vec<u8>,
     options: Options,
@@ -124,6 +128,7 @@ struct Encoder<'o> {
 
 impl Encoder<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<()> {
+        super::check_output(self.out)?;
         match value {
             Value::String(text) => self.string(&text.as_bytes()),
             Value::Integer(number) => self.number(*number as f64)?,
@@ -139,7 +144,7 @@ impl Encoder<'_> {
     }
 
     fn table(&mut self, table: &Table, depth: usize) -> Result<()> {
-        if depth > self.options.encode_depth {
+        if depth > self.options.encode_depth.min(limits::SCRIPT_NESTING) {
             return api::failure(format!("Cannot serialise, excessive depth ({depth})"));
         }
         match self.array_length(table)? {
@@ -200,7 +205,7 @@ impl Encoder<'_> {
             }
         }
         let (convert, ratio, safe) = self.options.sparse;
-        if ratio > 0.0 && longest > count * ratio && longest > safe {
+        if ratio > 0.0 && longest > count * ratio && longest > safe || longest - count > MOST_GAPS {
             if !convert {
                 return api::failure("Cannot serialise table: excessively sparse array");
             }
@@ -286,7 +291,7 @@ impl Decoder<'_> {
     }
 
     fn descend(&self, depth: usize) -> Result<()> {
-        if depth > self.options.decode_depth {
+        if depth > self.options.decode_depth.min(limits::SCRIPT_NESTING) {
             return api::failure(format!("Found too many nested data structures ({depth})"));
         }
         Ok(())

@@ -52,6 +52,7 @@ fn number(lua: &Lua, args: &MultiValue, place: usize) -> Option<f64> {
 }
 
 fn pack(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    super::check_output(out)?;
     match value {
         Value::String(text) => pack_text(&text.as_bytes(), out),
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),

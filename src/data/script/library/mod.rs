@@ -6,6 +6,8 @@ pub mod cjson;
 pub mod cmsgpack;
 pub mod structs;
 
+use super::api;
+use crate::base::limits;
 use mlua::{Lua, Result, Table};
 
 /// Adds each library's functions to `functions` and its constants to `values`, by the library's name.
@@ -16,4 +18,10 @@ pub fn add(lua: &Lua, functions: &Table, values: &Table) -> Result<()> {
     functions.set("cmsgpack", cmsgpack::functions(lua)?)?;
     values.set("cmsgpack", cmsgpack::values(lua)?)?;
     functions.set("struct", structs::functions(lua)?)
+}
+
+/// What is encoded is no part of Lua's memory before it is done. A few tables that hold each other again and again can be
+/// more than any memory holds.
+fn check_output(out: &[u8]) -> Result<()> {
+    if out.len() > limits::SCRIPT_OUTPUT { api::failure("not enough memory") } else { Ok(()) }
 }

@@ -154,6 +154,7 @@ fn pack(lua: &Lua, args: MultiValue) -> Result<Value> {
     let mut format = Format::new(&text);
     let (mut out, mut place) = (Vec::new(), 0);
     while let Some(item) = format.next()? {
+        super::check_output(&out)?;
         out.resize(out.len() + format.padding(item, out.len()), 0);
         if item != Item::Pad {
             place += 1;

@@ -150,10 +150,10 @@ fn change_element(store: &mut Store, hasher: KeyHasher, number: usize, member: u
             };
         }),
         3 => put(store, &key, List::default(), |list| match is_in {
-            true => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
-            false if list.len() < 2 => list.push(end, text, &ListLimits { fill: 3, large: 12 }),
+            true => list.push(end, text, &ListLimits { fill: 3, large: 12, depth: 0 }),
+            false if list.len() < 2 => list.push(end, text, &ListLimits { fill: 3, large: 12, depth: 0 }),
             false if member.is_multiple_of(2) => _ = list.pop(end, |_| ()),
-            false => _ = list.set(member.into(), b"set", &ListLimits { fill: 3, large: 12 }),
+            false => _ = list.set(member.into(), b"set", &ListLimits { fill: 3, large: 12, depth: 0 }),
         }),
         _ => put(store, &key, Stream::default(), |stream| change_stream(stream, text, member, is_in)),
     }

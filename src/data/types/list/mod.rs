@@ -7,10 +7,12 @@
 //!
 //! Both are what Redis 7.0 calls a quicklist. `list-max-listpack-size` bounds a node, so that no operation at the ends
 //! moves more than that many bytes; the number of elements of each node is kept beside it, so that an index is found
-//! without touching the nodes before it. `list-compress-depth` is accepted and compresses nothing.
+//! without touching the nodes before it. With `list-compress-depth`, listpacks that far from the ends are compressed. So
+//! elements are shown to closures, not lent: those of a compressed node are there only meanwhile.
 //!
 //! To read: `node`, `quicklist`, then here what both forms have in common.
 
+mod compressed;
 mod node;
 mod quicklist;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use super::listpack::{Entry, Listpack};
 use node::Node;
 pub use node::NodeRef;
 use quicklist::Quicklist;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// An end of a list.
@@ -38,6 +41,8 @@ pub struct Limits {
     pub fill: i32,
     /// The shortest element that gets a node of its own, not a listpack.
     pub large: usize,
+    /// `list-compress-depth`: how many nodes at each end are not compressed; 0: none is.
+    pub depth: usize,
 }
 
 /// The shortest element that is not kept in a listpack, unless DEBUG says otherwise.
@@ -87,7 +92,7 @@ impl Default for List {
 
 impl PartialEq for List {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter(0).eq(other.iter(0))
+        self.len() == other.len() && self.to_vec() == other.to_vec()
     }
 }
 
@@ -135,14 +140,14 @@ impl List {
         }
     }
 
-    /// The element with this index; -1 is the last one.
-    pub fn get(&self, index: i64) -> Option<Entry<'_>> {
+    /// Shows `read` the element with this index; -1 is the last one.
+    pub fn get<R>(&self, index: i64, read: impl FnOnce(Entry<'_>) -> R) -> Option<R> {
         let index = self.position(index)?;
         match self {
-            List::One(pack) => pack.seek(index as i64).map(|place| pack.get(place)),
+            List::One(pack) => NodeRef::Packed(pack).get(index, read),
             List::Many(list) => {
                 let (at, inside) = list.locate(index)?;
-                list.nodes[at].view().get(inside)
+                list.nodes[at].view().get(inside, read)
             }
         }
     }
@@ -183,31 +188,50 @@ impl List {
         self.as_quicklist(|list| list.delete_equal(from, text, limit))
     }
 
-    /// The elements in order, from index `start` on.
-    pub fn iter(&self, start: usize) -> impl Iterator<Item = Entry<'_>> {
-        let (one, many, inside) = match self {
-            List::One(pack) => (Some(NodeRef::Packed(pack)), None, start),
-            List::Many(list) => {
-                let (at, inside) = list.locate(start).unwrap_or((list.nodes.len(), 0));
-                (None, Some(list.nodes.focus().narrow(at..).into_iter()), inside)
-            }
-        };
-        let nodes = one.into_iter().chain(many.into_iter().flatten().map(Node::view));
-        nodes.flat_map(NodeRef::elements).skip(inside)
+    /// Shows `visit` the elements from that end on, without the first `skip`, until it breaks.
+    pub fn each_until(&self, from: End, skip: usize, mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>) {
+        match self {
+            List::One(pack) => _ = NodeRef::Packed(pack).each(from, skip, &mut visit),
+            List::Many(list) => list.each(from, skip, visit),
+        }
     }
 
-    /// The elements from the last to the first, without the last `skip` of them.
-    pub fn iter_back(&self, skip: usize) -> impl Iterator<Item = Entry<'_>> {
-        let (one, many, inside) = match self {
-            List::One(pack) => (Some(NodeRef::Packed(pack)), None, skip),
-            List::Many(list) => {
-                let last = list.len.checked_sub(skip + 1).and_then(|last| list.locate(last));
-                let (end, inside) = last.map_or((0, 0), |(at, inside)| (at + 1, list.nodes[at].count() - 1 - inside));
-                (None, Some(list.nodes.focus().narrow(..end).into_iter()), inside)
+    /// Shows `visit` the elements of this range, which is counted from that end on.
+    pub fn each(&self, from: End, range: Range<usize>, mut visit: impl FnMut(Entry<'_>)) {
+        let mut left = range.len();
+        if left > 0 {
+            self.each_until(from, range.start, |element| {
+                visit(element);
+                left -= 1;
+                if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        }
+    }
+
+    /// The index of the first element that is `text`.
+    pub fn find(&self, text: &[u8]) -> Option<usize> {
+        let (mut index, mut found) = (0, None);
+        self.each_until(End::Head, 0, |element| {
+            if element.is(text) {
+                found = Some(index);
+                return ControlFlow::Break(());
             }
-        };
-        let nodes = one.into_iter().chain(many.into_iter().flatten().map(Node::view).rev());
-        nodes.flat_map(|node| node.elements().rev()).skip(inside)
+            index += 1;
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// The texts of the elements of this range, which is counted from that end on.
+    pub fn texts(&self, from: End, range: Range<usize>) -> Vec<Vec<u8>> {
+        let mut texts = Vec::with_capacity(range.len());
+        self.each(from, range, |element| texts.push(element.to_vec()));
+        texts
+    }
+
+    /// The texts of all elements.
+    pub fn to_vec(&self) -> Vec<Vec<u8>> {
+        self.texts(End::Head, 0..self.len())
     }
 
     /// Its nodes, as they are dumped.
@@ -236,15 +260,15 @@ impl List {
     }
 
     /// Adds the elements of a listpack that was dumped at the end.
-    pub fn push_packed(&mut self, pack: Listpack) {
+    pub fn push_packed(&mut self, pack: Listpack, limits: &Limits) {
         if let Some(node) = Node::packed(pack) {
-            self.as_quicklist(|list| list.put(list.nodes.len(), node));
+            self.as_quicklist(|list| list.put_at(End::Tail, node, limits));
         }
     }
 
     /// Adds a large element that was dumped at the end.
-    pub fn push_plain(&mut self, bytes: Vec<u8>) {
-        self.as_quicklist(|list| list.put(list.nodes.len(), Node::Plain(Arc::new(bytes))));
+    pub fn push_plain(&mut self, bytes: Vec<u8>, limits: &Limits) {
+        self.as_quicklist(|list| list.put_at(End::Tail, Node::Plain(Arc::new(bytes)), limits));
     }
 
     /// Bytes it has on the heap. O(1).

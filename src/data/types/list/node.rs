@@ -1,8 +1,10 @@
-//! A node of a list: many elements in a listpack, or one that is too large for that. A copy of a node shares them until one
-//! of the two changes.
+//! A node of a list: many elements in a listpack, which may be compressed, or one that is too large for that. A copy of a
+//! node shares them until one of the two changes.
 
-use super::super::listpack::{Entry, Iter, Listpack};
+use super::super::listpack::{Entry, Listpack};
+use super::compressed::Compressed;
 use super::{End, Limits};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// See the module's description.
@@ -15,6 +17,13 @@ pub enum Node {
         /// The elements.
         pack: Arc<Listpack>,
     },
+    /// The same, to be unpacked before it is changed.
+    Compressed {
+        /// How many they are.
+        count: u32,
+        /// The elements.
+        pack: Arc<Compressed>,
+    },
     /// One large element.
     Plain(Arc<Vec<u8>>),
 }
@@ -24,16 +33,10 @@ pub enum Node {
 pub enum NodeRef<'l> {
     /// Elements in a listpack.
     Packed(&'l Listpack),
+    /// Elements in a listpack that is compressed.
+    Compressed(&'l Compressed),
     /// One large element.
     Plain(&'l [u8]),
-}
-
-/// The elements of a node in order, or from the end.
-pub enum Elements<'l> {
-    /// Those of a listpack.
-    Packed(Iter<'l>),
-    /// The one, if it is still to come.
-    Plain(Option<&'l [u8]>),
 }
 
 impl Node {
@@ -57,6 +60,7 @@ impl Node {
     pub fn view(&self) -> NodeRef<'_> {
         match self {
             Node::Packed { pack, .. } => NodeRef::Packed(pack),
+            Node::Compressed { pack, .. } => NodeRef::Compressed(pack),
             Node::Plain(bytes) => NodeRef::Plain(bytes),
         }
     }
@@ -64,7 +68,7 @@ impl Node {
     /// How many elements it has.
     pub fn count(&self) -> usize {
         match self {
-            Node::Packed { count, .. } => *count as usize,
+            Node::Packed { count, .. } | Node::Compressed { count, .. } => *count as usize,
             Node::Plain(_) => 1,
         }
     }
@@ -73,16 +77,51 @@ impl Node {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Node::Packed { pack, .. } => pack.heap_bytes(),
+            Node::Compressed { pack, .. } => size_of::<Compressed>() + pack.as_bytes().len(),
             Node::Plain(bytes) => bytes.capacity(),
         }
     }
 
-    /// Puts `text` before the element with index `at`, or behind the last; false: that would be against the limits.
-    pub fn insert(&mut self, at: usize, text: &[u8], limits: &Limits) -> bool {
-        let Node::Packed { count, pack } = self else { return false };
-        if !limits.takes(pack.as_bytes().len(), *count as usize, text.len()) {
-            return false;
+    /// Compresses it if that saves enough.
+    pub fn compress(&mut self) {
+        if let Node::Packed { count, pack } = self
+            && let Some(compressed) = Compressed::of(pack)
+        {
+            *self = Node::Compressed { count: *count, pack: Arc::new(compressed) };
         }
+    }
+
+    /// Undoes that; whether it was compressed.
+    pub fn unpack(&mut self) -> bool {
+        let Node::Compressed { count, pack } = self else { return false };
+        *self = Node::Packed { count: *count, pack: Arc::new(pack.unpack()) };
+        true
+    }
+
+    /// Whether the limits allow another element of `length`.
+    pub fn takes(&self, length: usize, limits: &Limits) -> bool {
+        !matches!(self, Node::Plain(_)) && limits.takes(self.view().size(), self.count(), length)
+    }
+
+    /// Whether the limits allow the elements of `other` behind its own.
+    pub fn takes_all_of(&self, other: &Node, limits: &Limits) -> bool {
+        let plain = [self, other].iter().any(|node| matches!(node, Node::Plain(_)));
+        !plain && limits.allow(self.view().size() + other.view().size(), self.count() + other.count())
+    }
+
+    /// Whether `text` is one of its elements.
+    pub fn has(&self, text: &[u8]) -> bool {
+        let found = |pack: &Listpack| pack.first().is_some_and(|first| pack.find(first, text, 0).is_some());
+        match self {
+            Node::Packed { pack, .. } => found(pack),
+            Node::Compressed { pack, .. } => found(&pack.unpack()),
+            Node::Plain(bytes) => bytes.as_slice() == text,
+        }
+    }
+
+    /// Puts `text`, which it [takes](Node::takes), before the element with index `at`, or behind the last.
+    pub fn insert(&mut self, at: usize, text: &[u8]) {
+        let Node::Packed { count, pack } = self else { return };
         let pack = Arc::make_mut(pack);
         match at {
             0 => pack.push_front(text),
@@ -94,7 +133,6 @@ impl Node {
             }
         }
         *count += 1;
-        true
     }
 
     /// Makes the element with index `at` be `text`; false: that would be against the limits.
@@ -117,21 +155,14 @@ impl Node {
         }
     }
 
-    /// Deletes at most `limit` elements that are `text`, from that end on; returns how many. The node may be empty
-    /// then.
+    /// Deletes at most `limit` elements that are `text`, which it [has](Node::has), from that end on; returns how many.
+    /// The node may be empty then.
     pub fn delete_equal(&mut self, from: End, text: &[u8], limit: usize) -> usize {
         let mut deleted = 0;
-        let (count, pack) = match self {
-            Node::Packed { count, pack } => (count, pack),
-            Node::Plain(bytes) if limit > 0 && bytes.as_slice() == text => {
-                *self = Node::Packed { count: 0, pack: Arc::default() };
-                return 1;
-            }
-            Node::Plain(_) => return 0,
+        let Node::Packed { count, pack } = self else {
+            *self = Node::Packed { count: 0, pack: Arc::default() };
+            return 1;
         };
-        if pack.first().is_none_or(|first| pack.find(first, text, 0).is_none()) {
-            return 0;
-        }
         let pack = Arc::make_mut(pack);
         match from {
             End::Head => {
@@ -176,64 +207,43 @@ impl Node {
         Some(Node::Packed { count: moved, pack: Arc::new(tail) })
     }
 
-    /// Adds the elements of `other` behind its own; false: that would be against the limits.
-    pub fn merge(&mut self, other: &Node, limits: &Limits) -> bool {
-        match (self, other) {
-            (Node::Packed { count, pack }, Node::Packed { count: more, pack: other }) => {
-                let fits = limits.allow(pack.as_bytes().len() + other.as_bytes().len(), (*count + *more) as usize);
-                if fits {
-                    Arc::make_mut(pack).append(other);
-                    *count += more;
-                }
-                fits
-            }
-            _ => false,
+    /// Adds the elements of `other`, which it [takes](Node::takes_all_of), behind its own.
+    pub fn append(&mut self, mut other: Node) {
+        other.unpack();
+        if let (Node::Packed { count, pack }, Node::Packed { count: more, pack: other }) = (self, other) {
+            Arc::make_mut(pack).append(&other);
+            *count += more;
         }
     }
 }
 
-impl<'l> NodeRef<'l> {
-    /// Its elements.
-    pub fn elements(self) -> Elements<'l> {
-        match self {
-            NodeRef::Packed(pack) => Elements::Packed(pack.iter()),
-            NodeRef::Plain(bytes) => Elements::Plain(Some(bytes)),
-        }
-    }
-
+impl NodeRef<'_> {
     /// Its bytes: those of the listpack, or of the element.
-    pub fn as_bytes(self) -> &'l [u8] {
+    pub fn size(self) -> usize {
         match self {
-            NodeRef::Packed(pack) => pack.as_bytes(),
-            NodeRef::Plain(bytes) => bytes,
+            NodeRef::Packed(pack) => pack.as_bytes().len(),
+            NodeRef::Compressed(pack) => pack.size(),
+            NodeRef::Plain(bytes) => bytes.len(),
         }
     }
 
-    /// The element with this index.
-    pub fn get(self, at: usize) -> Option<Entry<'l>> {
+    /// Shows `read` the element with this index.
+    pub fn get<R>(self, at: usize, read: impl FnOnce(Entry<'_>) -> R) -> Option<R> {
         match self {
-            NodeRef::Packed(pack) => pack.seek(at as i64).map(|place| pack.get(place)),
-            NodeRef::Plain(bytes) => (at == 0).then_some(Entry::Bytes(bytes)),
+            NodeRef::Packed(pack) => pack.seek(at as i64).map(|place| read(pack.get(place))),
+            NodeRef::Compressed(pack) => NodeRef::Packed(&pack.unpack()).get(at, read),
+            NodeRef::Plain(bytes) => (at == 0).then(|| read(Entry::Bytes(bytes))),
         }
     }
-}
 
-impl<'l> Iterator for Elements<'l> {
-    type Item = Entry<'l>;
-
-    fn next(&mut self) -> Option<Entry<'l>> {
+    /// Shows `visit` its elements from that end on, without the first `skip`, until it breaks.
+    pub fn each(self, from: End, skip: usize, visit: &mut impl FnMut(Entry<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
         match self {
-            Elements::Packed(entries) => entries.next(),
-            Elements::Plain(bytes) => bytes.take().map(Entry::Bytes),
-        }
-    }
-}
-
-impl DoubleEndedIterator for Elements<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        match self {
-            Elements::Packed(entries) => entries.next_back(),
-            Elements::Plain(bytes) => bytes.take().map(Entry::Bytes),
+            NodeRef::Packed(pack) if from == End::Head => pack.iter().skip(skip).try_for_each(visit),
+            NodeRef::Packed(pack) => pack.iter().rev().skip(skip).try_for_each(visit),
+            NodeRef::Compressed(pack) => NodeRef::Packed(&pack.unpack()).each(from, skip, visit),
+            NodeRef::Plain(bytes) if skip == 0 => visit(Entry::Bytes(bytes)),
+            NodeRef::Plain(_) => ControlFlow::Continue(()),
         }
     }
 }

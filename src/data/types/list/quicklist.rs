@@ -2,12 +2,16 @@
 //!
 //! The nodes are a persistent vector: a copy of the list, as a snapshot makes one, costs the same whatever their number,
 //! and who changes the list then copies the few places on the way to the node that changes. Invariants: no node is empty;
-//! `len` and `content` are the sums over all nodes.
+//! `len` and `content` are the sums over all nodes; the first and the last node are not compressed.
+//!
+//! With `list-compress-depth`, a node is compressed when others push it deeper than that, or when it comes into being
+//! there. A compressed one that is changed is compressed again, unless it has come to an end by then.
 
 use super::node::Node;
 use super::{End, Limits};
 use crate::data::types::listpack::Entry;
 use imbl::Vector;
+use std::ops::ControlFlow;
 
 /// See the module's description.
 #[derive(Clone, Debug, Default)]
@@ -58,20 +62,41 @@ impl Quicklist {
         None
     }
 
+    /// Shows `visit` the elements from that end on, without the first `skip`, until it breaks.
+    pub fn each(&self, from: End, skip: usize, mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>) {
+        let first = match from {
+            End::Head => Some(skip),
+            End::Tail => self.len.checked_sub(skip + 1),
+        };
+        let Some((at, inside)) = first.and_then(|first| self.locate(first)) else { return };
+        let mut skip = if from == End::Head { inside } else { self.nodes[at].count() - 1 - inside };
+        let mut show = |node: &Node| node.view().each(from, std::mem::take(&mut skip), &mut visit);
+        let nodes = self.nodes.focus();
+        // It either has seen all or enough.
+        _ = match from {
+            End::Head => nodes.narrow(at..).into_iter().try_for_each(&mut show),
+            End::Tail => nodes.narrow(..=at).into_iter().rev().try_for_each(&mut show),
+        };
+    }
+
     /// Adds an element at that end.
     pub fn push(&mut self, end: End, text: &[u8], limits: &Limits) {
-        let at = match end {
-            End::Head => 0,
-            End::Tail => self.nodes.len().saturating_sub(1),
-        };
-        let inside = match (end, self.nodes.get(at)) {
-            (End::Tail, Some(node)) => node.count(),
-            _ => 0,
-        };
-        if !self.change(at, |node| node.insert(inside, text, limits)) {
-            let at = if end == End::Head { 0 } else { self.nodes.len() };
-            self.put(at, Node::of(text, limits));
+        let at = if end == End::Head { 0 } else { self.nodes.len().saturating_sub(1) };
+        match self.nodes.get(at).filter(|node| node.takes(text.len(), limits)).map(Node::count) {
+            Some(count) => self.change(at, |node| node.insert(if end == End::Head { 0 } else { count }, text)),
+            None => self.put_at(end, Node::of(text, limits), limits),
         }
+    }
+
+    /// Adds a node at that end.
+    pub fn put_at(&mut self, end: End, node: Node, limits: &Limits) {
+        let last = self.nodes.len();
+        let (at, deeper) = match end {
+            End::Head => (0, limits.depth),
+            End::Tail => (last, last.wrapping_sub(limits.depth)),
+        };
+        self.put(at, node);
+        self.compress(deeper, limits);
     }
 
     /// Takes the element at that end out, after `read` has seen it.
@@ -80,9 +105,10 @@ impl Quicklist {
         let node = self.nodes.get(at)?;
         let last = node.count() - 1;
         let inside = if end == End::Head { 0 } else { last };
-        let result = read(node.view().get(inside)?);
+        let result = node.view().get(inside, read)?;
         if last == 0 {
             self.take(at);
+            self.unpack_ends();
         } else {
             self.change(at, |node| node.delete(inside, 1));
         }
@@ -92,23 +118,25 @@ impl Quicklist {
     /// Puts `text` before the element `inside` of node `at`, or behind its last.
     pub fn insert(&mut self, at: usize, inside: usize, text: &[u8], limits: &Limits) {
         let count = self.nodes[at].count();
-        if self.change(at, |node| node.insert(inside, text, limits)) {
-            return;
+        let takes = |node: Option<&Node>| node.is_some_and(|node| node.takes(text.len(), limits));
+        if takes(self.nodes.get(at)) {
+            self.change(at, |node| node.insert(inside, text));
+        } else if inside == 0 && at > 0 && takes(self.nodes.get(at - 1)) {
+            self.change(at - 1, |node| node.insert(node.count(), text));
+        } else if inside == count && takes(self.nodes.get(at + 1)) {
+            self.change(at + 1, |node| node.insert(0, text));
+        } else {
+            self.insert_node(at, inside, text, limits);
         }
-        if inside == 0 && at > 0 {
-            let end = self.nodes[at - 1].count();
-            if self.change(at - 1, |node| node.insert(end, text, limits)) {
-                return;
-            }
-        }
-        if inside == count && at + 1 < self.nodes.len() && self.change(at + 1, |node| node.insert(0, text, limits)) {
-            return;
-        }
+        self.settle(at, limits);
+    }
+
+    /// The same, in a node of its own.
+    fn insert_node(&mut self, at: usize, inside: usize, text: &[u8], limits: &Limits) {
+        let is_within = 0 < inside && inside < self.nodes[at].count();
+        let tail = if is_within { self.change(at, |node| node.split_off(inside)) } else { None };
         let at = if inside == 0 { at } else { at + 1 };
-        if 0 < inside
-            && inside < count
-            && let Some(tail) = self.change(at - 1, |node| node.split_off(inside))
-        {
+        if let Some(tail) = tail {
             self.put(at, tail);
         }
         self.put(at, Node::of(text, limits));
@@ -123,7 +151,7 @@ impl Quicklist {
         if self.nodes[at].count() == 1 {
             self.take(at);
             self.put(at, Node::of(text, limits));
-            return;
+            return self.settle(at, limits);
         }
         self.change(at, |node| node.delete(inside, 1));
         self.insert(at, inside, text, limits);
@@ -151,6 +179,7 @@ impl Quicklist {
         if count > 0 {
             self.change(first, |node| node.delete(inside, count));
         }
+        self.unpack_ends();
     }
 
     /// Takes nodes out. At the ends that needs no joining of what is left.
@@ -169,10 +198,12 @@ impl Quicklist {
     pub fn delete_equal(&mut self, from: End, text: &[u8], limit: usize) -> usize {
         let (mut deleted, nodes) = (0, self.nodes.len());
         for step in 0..nodes {
-            let at = if from == End::Head { step } else { nodes - 1 - step };
-            deleted += self.change(at, |node| node.delete_equal(from, text, limit - deleted));
             if deleted == limit {
                 break;
+            }
+            let at = if from == End::Head { step } else { nodes - 1 - step };
+            if self.nodes[at].has(text) {
+                deleted += self.change(at, |node| node.delete_equal(from, text, limit - deleted));
             }
         }
         let content = &mut self.content;
@@ -181,6 +212,7 @@ impl Quicklist {
             *content -= if stays { 0 } else { node.heap_bytes() };
             stays
         });
+        self.unpack_ends();
         deleted
     }
 
@@ -211,15 +243,53 @@ impl Quicklist {
         self.content -= node.heap_bytes();
     }
 
-    /// Changes a node, if there is one at `at`, and keeps count.
+    /// Changes a node, if there is one at `at`. A compressed one is unpacked meanwhile.
     fn change<R: Default>(&mut self, at: usize, change: impl FnOnce(&mut Node) -> R) -> R {
+        self.update(at, |node| {
+            let was_compressed = node.unpack();
+            let result = change(node);
+            if was_compressed {
+                node.compress();
+            }
+            result
+        })
+    }
+
+    /// Changes a node, if there is one at `at`, and keeps count.
+    fn update<R: Default>(&mut self, at: usize, update: impl FnOnce(&mut Node) -> R) -> R {
         let Some(node) = self.nodes.get_mut(at) else { return R::default() };
         self.len -= node.count();
         self.content -= node.heap_bytes();
-        let result = change(node);
+        let result = update(node);
         self.len += node.count();
         self.content += node.heap_bytes();
         result
+    }
+
+    /// Compresses node `at` if it is deeper than the limits say.
+    fn compress(&mut self, at: usize, limits: &Limits) {
+        let inside = limits.depth..self.nodes.len().saturating_sub(limits.depth);
+        if limits.depth > 0 && inside.contains(&at) && matches!(self.nodes[at], Node::Packed { .. }) {
+            self.update(at, Node::compress);
+        }
+    }
+
+    /// Compresses what an insertion about node `at` has made or has pushed deep enough.
+    fn settle(&mut self, at: usize, limits: &Limits) {
+        if limits.depth > 0 {
+            let last = self.nodes.len().saturating_sub(1);
+            let about = at.saturating_sub(1)..=at + 2;
+            about.chain([limits.depth, last.wrapping_sub(limits.depth)]).for_each(|at| self.compress(at, limits));
+        }
+        self.unpack_ends();
+    }
+
+    fn unpack_ends(&mut self) {
+        for at in [0, self.nodes.len().wrapping_sub(1)] {
+            if let Some(Node::Compressed { .. }) = self.nodes.get(at) {
+                self.update(at, Node::unpack);
+            }
+        }
     }
 
     /// Joins node `at` with those beside it, where the limits allow.
@@ -232,7 +302,8 @@ impl Quicklist {
 
     fn merge(&mut self, at: usize, limits: &Limits) {
         let Some(next) = self.nodes.get(at + 1).cloned() else { return };
-        if self.change(at, |node| node.merge(&next, limits)) {
+        if self.nodes[at].takes_all_of(&next, limits) {
+            self.change(at, |node| node.append(next));
             self.take(at + 1);
         }
     }

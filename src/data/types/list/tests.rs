@@ -20,6 +20,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         4 => select(vec!["", "1", "-300", "70000", "a", "bb", "9223372036854775807"]).prop_map(|text| text.into()),
         1 => (1..3usize).prop_map(|size| vec![b'x'; size * 40]),
         1 => Just(vec![b'y'; 150]),
+        1 => Just(vec![b'c'; 1100]),
     ]
 }
 
@@ -38,16 +39,12 @@ fn end(head: bool) -> End {
     if head { End::Head } else { End::Tail }
 }
 
-fn contents(list: &List) -> Vec<Vec<u8>> {
-    list.iter(0).map(Entry::to_vec).collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 300 }, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_list_is_a_deque_of_strings(steps in prop::collection::vec(step(), 1..150), fill in select(vec![-2, 1, 2, 5]), large in select(vec![100, LARGE])) {
-        let limits = Limits { fill, large };
+    fn a_list_is_a_deque_of_strings(steps in prop::collection::vec(step(), 1..150), fill in select(vec![-2, 1, 2, 5]), large in select(vec![100, LARGE]), depth in 0..3usize) {
+        let limits = Limits { fill, large, depth };
         let (mut list, mut model) = (List::default(), VecDeque::<Vec<u8>>::new());
         for step in steps {
             match step {
@@ -89,35 +86,44 @@ proptest! {
                 }
             }
             prop_assert_eq!(list.len(), model.len());
-            prop_assert_eq!(contents(&list), Vec::from(model.clone()));
+            prop_assert_eq!(list.to_vec(), Vec::from(model.clone()));
             if let List::Many(many) = &list {
                 let fresh: usize = many.nodes.iter().map(Node::heap_bytes).sum();
                 prop_assert_eq!(many.heap_bytes(), fresh + many.nodes.len() * size_of::<Node>());
-                prop_assert!(many.nodes.iter().all(|node| node.count() > 0 && node.count() == node.view().elements().count()));
+                for (at, node) in many.nodes.iter().enumerate() {
+                    let mut count = 0;
+                    _ = node.view().each(End::Tail, 0, &mut |_| { count += 1; ControlFlow::Continue(()) });
+                    prop_assert!(count > 0 && node.count() == count);
+                    let is_end = at == 0 || at == many.nodes.len() - 1;
+                    let is_compressed = matches!(node, Node::Compressed { .. });
+                    prop_assert!(!is_compressed || (depth > 0 && !is_end));
+                }
             }
             for (at, element) in model.iter().enumerate() {
-                prop_assert_eq!(list.get(at as i64).map(Entry::to_vec), Some(element.clone()));
+                prop_assert_eq!(list.get(at as i64, |element| element.to_vec()), Some(element.clone()));
             }
             let half = model.len() / 2;
-            let back: Vec<Vec<u8>> = list.iter_back(half).map(Entry::to_vec).collect();
-            prop_assert_eq!(back, model.iter().rev().skip(half).cloned().collect::<Vec<_>>());
-            prop_assert_eq!(list.iter(half).map(Entry::to_vec).collect::<Vec<_>>(), model.iter().skip(half).cloned().collect::<Vec<_>>());
+            let ends = half..model.len();
+            prop_assert_eq!(list.texts(End::Tail, ends.clone()), model.iter().rev().skip(half).cloned().collect::<Vec<_>>());
+            prop_assert_eq!(list.texts(End::Head, ends), model.iter().skip(half).cloned().collect::<Vec<_>>());
         }
     }
 }
 
 #[test]
 fn a_list_comes_back_from_its_nodes() {
-    let limits = Limits { fill: 3, large: 50 };
+    let limits = Limits { fill: 3, large: 900, depth: 1 };
     let mut list = List::default();
     for number in 0..20 {
-        list.push(End::Tail, &vec![b'z'; number * 5], &limits);
+        list.push(End::Tail, &vec![b'z'; number * 50], &limits);
     }
+    assert!(list.nodes().any(|node| matches!(node, NodeRef::Compressed(_))));
     let mut copy = List::default();
     for node in list.nodes() {
         match node {
-            NodeRef::Packed(pack) => copy.push_packed(Listpack::from_bytes(pack.as_bytes().to_vec()).unwrap()),
-            NodeRef::Plain(bytes) => copy.push_plain(bytes.to_vec()),
+            NodeRef::Packed(pack) => copy.push_packed(pack.clone(), &limits),
+            NodeRef::Compressed(pack) => copy.push_packed(pack.unpack(), &limits),
+            NodeRef::Plain(bytes) => copy.push_plain(bytes.to_vec(), &limits),
         }
     }
     assert_eq!(copy, list);
@@ -128,7 +134,7 @@ fn a_list_comes_back_from_its_nodes() {
 fn a_large_list_is_freed_in_pieces() {
     let mut list = List::default();
     for number in 0..20_000 {
-        list.push(End::Tail, number.to_string().as_bytes(), &Limits { fill: -2, large: LARGE });
+        list.push(End::Tail, number.to_string().as_bytes(), &Limits { fill: -2, large: LARGE, depth: 0 });
     }
     assert!(list.node_count() > 5);
     let mut pieces = 1;
@@ -136,4 +142,29 @@ fn a_large_list_is_freed_in_pieces() {
         pieces += 1;
     }
     assert!(pieces > 3 && list.is_empty(), "{pieces}");
+}
+
+#[test]
+fn nodes_deeper_than_the_limit_are_compressed() {
+    let grown = |depth| {
+        let mut list = List::default();
+        for number in 0..2000 {
+            let end = if number % 2 == 0 { End::Head } else { End::Tail };
+            list.push(
+                end,
+                format!("a text that is much like the others: {number}").as_bytes(),
+                &Limits { fill: -2, large: LARGE, depth },
+            );
+        }
+        list
+    };
+    let (plain, mut list) = (grown(0), grown(2));
+    let compressed = |list: &List| list.nodes().filter(|node| matches!(node, NodeRef::Compressed(_))).count();
+    assert_eq!((compressed(&plain), compressed(&list)), (0, plain.node_count() - 4));
+    assert!(list == plain && list.heap_bytes() < plain.heap_bytes() / 2);
+    // An end never is.
+    while list.pop(End::Head, |_| ()).is_some() {
+        let first = list.node(0).is_none_or(|node| !matches!(node, NodeRef::Compressed(_)));
+        assert!(first);
+    }
 }
