@@ -10,10 +10,11 @@
 //! without touching the nodes before it. With `list-compress-depth`, listpacks that far from the ends are compressed. So
 //! elements are shown to closures, not lent: those of a compressed node are there only meanwhile.
 //!
-//! To read: `node`, `quicklist`, then here what both forms have in common.
+//! To read: `node`, `nodes`, `quicklist`, then here what both forms have in common.
 
 mod compressed;
 mod node;
+mod nodes;
 mod quicklist;
 #[cfg(test)]
 mod tests;
@@ -306,13 +307,11 @@ impl List {
             List::Many(list) => list,
         };
         let result = change(&mut list);
-        *self = match list.nodes.pop_front() {
-            Some(Node::Packed { pack, .. }) if list.nodes.is_empty() => List::One(Arc::unwrap_or_clone(pack)),
-            Some(node) => {
-                list.nodes.push_front(node);
-                List::Many(list)
-            }
-            None => List::default(),
+        *self = match list.nodes.pop_only() {
+            Some(Node::Packed { pack, .. }) => List::One(Arc::unwrap_or_clone(pack)),
+            Some(node) => List::Many(Box::new(Quicklist::new(node))),
+            None if list.nodes.is_empty() => List::default(),
+            None => List::Many(list),
         };
         result
     }

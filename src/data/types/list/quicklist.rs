@@ -1,23 +1,22 @@
 //! A list of more than one node.
 //!
-//! The nodes are a persistent vector: a copy of the list, as a snapshot makes one, costs the same whatever their number,
-//! and who changes the list then copies the few places on the way to the node that changes. Invariants: no node is empty;
-//! `len` and `content` are the sums over all nodes; the first and the last node are not compressed.
+//! Invariants: no node is empty; `len` and `content` are the sums over all nodes; the first and the last node are not
+//! compressed.
 //!
 //! With `list-compress-depth`, a node is compressed when others push it deeper than that, or when it comes into being
 //! there. A compressed one that is changed is compressed again, unless it has come to an end by then.
 
 use super::node::Node;
+use super::nodes::Nodes;
 use super::{End, Limits};
 use crate::data::types::listpack::Entry;
-use imbl::Vector;
 use std::ops::ControlFlow;
 
 /// See the module's description.
 #[derive(Clone, Debug, Default)]
 pub struct Quicklist {
     /// In order.
-    pub nodes: Vector<Node>,
+    pub nodes: Nodes,
     /// How many elements there are.
     pub len: usize,
     /// Bytes the nodes have on the heap.
@@ -51,8 +50,9 @@ impl Quicklist {
                 before += node.count();
             }
         } else {
-            let mut before = self.len;
-            for (at, node) in self.nodes.iter().enumerate().rev() {
+            let (mut at, mut before) = (self.nodes.len(), self.len);
+            for node in self.nodes.iter().rev() {
+                at -= 1;
                 before -= node.count();
                 if index >= before {
                     return Some((at, index - before));
@@ -71,11 +71,10 @@ impl Quicklist {
         let Some((at, inside)) = first.and_then(|first| self.locate(first)) else { return };
         let mut skip = if from == End::Head { inside } else { self.nodes[at].count() - 1 - inside };
         let mut show = |node: &Node| node.view().each(from, std::mem::take(&mut skip), &mut visit);
-        let nodes = self.nodes.focus();
         // It either has seen all or enough.
         _ = match from {
-            End::Head => nodes.narrow(at..).into_iter().try_for_each(&mut show),
-            End::Tail => nodes.narrow(..=at).into_iter().rev().try_for_each(&mut show),
+            End::Head => self.nodes.range(at..self.nodes.len()).try_for_each(&mut show),
+            End::Tail => self.nodes.range(0..at + 1).rev().try_for_each(&mut show),
         };
     }
 
@@ -175,23 +174,12 @@ impl Quicklist {
             at += 1;
         }
         self.len -= whole;
-        self.cut(first, at).into_iter().for_each(dead);
+        let mut cut = self.nodes.cut(first..at);
+        std::iter::from_fn(|| cut.pop()).for_each(dead);
         if count > 0 {
             self.change(first, |node| node.delete(inside, count));
         }
         self.unpack_ends();
-    }
-
-    /// Takes nodes out. At the ends that needs no joining of what is left.
-    fn cut(&mut self, first: usize, end: usize) -> Vector<Node> {
-        if end == self.nodes.len() {
-            self.nodes.split_off(first)
-        } else if first == 0 {
-            let rest = self.nodes.split_off(end);
-            std::mem::replace(&mut self.nodes, rest)
-        } else {
-            self.nodes.slice(first..end)
-        }
     }
 
     /// Deletes at most `limit` elements that are `text`, from that end on; returns how many.
@@ -220,7 +208,7 @@ impl Quicklist {
     pub fn release(&mut self, budget: usize) -> bool {
         let mut freed = 0;
         while freed < budget
-            && let Some(node) = self.nodes.pop_back()
+            && let Some(node) = self.nodes.pop()
         {
             // A node costs something whatever is in it.
             freed += node.count().max(8);
