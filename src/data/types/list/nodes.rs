@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// The most nodes that are in a plain vector: what copying them costs is no matter.
 const FEW: usize = if cfg!(test) { 6 } else { 32 };
-/// Places that a plain vector grows by.
+/// Places that a plain vector grows by, at most.
 const GROWTH: usize = 4;
 
 /// See the module's description.
@@ -19,7 +19,7 @@ pub enum Nodes {
     /// At most [`FEW`].
     Few(Vec<Node>),
     /// Any number above a half of that.
-    Many(Vector<Node>),
+    Many(Box<Vector<Node>>),
 }
 
 impl Default for Nodes {
@@ -77,12 +77,12 @@ impl Nodes {
         if let Nodes::Few(nodes) = self
             && nodes.len() == FEW
         {
-            *self = Nodes::Many(std::mem::take(nodes).into());
+            *self = Nodes::Many(Box::new(std::mem::take(nodes).into()));
         }
         match self {
             Nodes::Few(nodes) => {
                 if nodes.len() == nodes.capacity() {
-                    nodes.reserve_exact(GROWTH);
+                    nodes.reserve_exact((nodes.len() / 2).clamp(1, GROWTH));
                 }
                 nodes.insert(at, node);
             }
@@ -117,12 +117,12 @@ impl Nodes {
     pub fn cut(&mut self, range: Range<usize>) -> Nodes {
         let cut = match self {
             Nodes::Few(nodes) => Nodes::Few(nodes.drain(range).collect()),
-            Nodes::Many(nodes) if range.end == nodes.len() => Nodes::Many(nodes.split_off(range.start)),
+            Nodes::Many(nodes) if range.end == nodes.len() => Nodes::Many(Box::new(nodes.split_off(range.start))),
             Nodes::Many(nodes) if range.start == 0 => {
                 let rest = nodes.split_off(range.end);
-                Nodes::Many(std::mem::replace(nodes, rest))
+                Nodes::Many(Box::new(std::mem::replace(nodes, rest)))
             }
-            Nodes::Many(nodes) => Nodes::Many(nodes.slice(range)),
+            Nodes::Many(nodes) => Nodes::Many(Box::new(nodes.slice(range))),
         };
         self.settle();
         cut
@@ -141,7 +141,7 @@ impl Nodes {
         if let Nodes::Many(nodes) = self
             && nodes.len() <= FEW / 2
         {
-            *self = Nodes::Few(std::mem::take(nodes).into_iter().collect());
+            *self = Nodes::Few(std::mem::take(&mut **nodes).into_iter().collect());
         }
     }
 }
