@@ -1,6 +1,6 @@
 //! The nodes of a list, in order.
 //!
-//! A few are in a vector, which takes no more memory than they do. Many are in a persistent vector: a copy of the list, as a
+//! A few are in a slice, which takes no more memory than they do. Many are in a persistent vector: a copy of the list, as a
 //! snapshot makes one, costs the same whatever their number, and who changes the list then copies the few places on the way
 //! to the node that changes.
 
@@ -8,23 +8,21 @@ use super::node::Node;
 use imbl::Vector;
 use std::ops::Range;
 
-/// The most nodes that are in a plain vector: what copying them costs is no matter.
+/// The most nodes that are in a slice: what copying them costs is no matter beside what is in them.
 const FEW: usize = if cfg!(test) { 6 } else { 32 };
-/// Places that a plain vector grows by, at most.
-const GROWTH: usize = 4;
 
 /// See the module's description.
 #[derive(Clone, Debug)]
 pub enum Nodes {
     /// At most [`FEW`].
-    Few(Vec<Node>),
+    Few(Box<[Node]>),
     /// Any number above a half of that.
     Many(Box<Vector<Node>>),
 }
 
 impl Default for Nodes {
     fn default() -> Nodes {
-        Nodes::Few(Vec::new())
+        Nodes::Few(Box::default())
     }
 }
 
@@ -77,15 +75,13 @@ impl Nodes {
         if let Nodes::Few(nodes) = self
             && nodes.len() == FEW
         {
-            *self = Nodes::Many(Box::new(std::mem::take(nodes).into()));
+            *self = Nodes::Many(Box::new(std::mem::take(nodes).into_iter().collect()));
         }
         match self {
-            Nodes::Few(nodes) => {
-                if nodes.len() == nodes.capacity() {
-                    nodes.reserve_exact((nodes.len() / 2).clamp(1, GROWTH));
-                }
+            Nodes::Few(few) => change(few, |nodes| {
+                nodes.reserve_exact(1);
                 nodes.insert(at, node);
-            }
+            }),
             Nodes::Many(nodes) => nodes.insert(at, node),
         }
     }
@@ -93,7 +89,7 @@ impl Nodes {
     /// Takes the node at `at` out; there is one.
     pub fn remove(&mut self, at: usize) -> Node {
         let node = match self {
-            Nodes::Few(nodes) => nodes.remove(at),
+            Nodes::Few(few) => change(few, |nodes| nodes.remove(at)),
             Nodes::Many(nodes) => nodes.remove(at),
         };
         self.settle();
@@ -103,7 +99,7 @@ impl Nodes {
     /// Takes the last node out.
     pub fn pop(&mut self) -> Option<Node> {
         match self {
-            Nodes::Few(nodes) => nodes.pop(),
+            Nodes::Few(few) => change(few, Vec::pop),
             Nodes::Many(nodes) => nodes.pop_back(),
         }
     }
@@ -116,7 +112,7 @@ impl Nodes {
     /// Takes those in `range`, which there are, out. At the ends that needs no joining of what is left.
     pub fn cut(&mut self, range: Range<usize>) -> Nodes {
         let cut = match self {
-            Nodes::Few(nodes) => Nodes::Few(nodes.drain(range).collect()),
+            Nodes::Few(few) => Nodes::Few(change(few, |nodes| nodes.drain(range).collect())),
             Nodes::Many(nodes) if range.end == nodes.len() => Nodes::Many(Box::new(nodes.split_off(range.start))),
             Nodes::Many(nodes) if range.start == 0 => {
                 let rest = nodes.split_off(range.end);
@@ -131,7 +127,7 @@ impl Nodes {
     /// Takes out all but those that `stays` is true of.
     pub fn retain(&mut self, stays: impl FnMut(&Node) -> bool) {
         match self {
-            Nodes::Few(nodes) => nodes.retain(stays),
+            Nodes::Few(few) => change(few, |nodes| nodes.retain(stays)),
             Nodes::Many(nodes) => nodes.retain(stays),
         }
         self.settle();
@@ -144,6 +140,14 @@ impl Nodes {
             *self = Nodes::Few(std::mem::take(&mut **nodes).into_iter().collect());
         }
     }
+}
+
+/// Changes a slice's length.
+fn change<R>(few: &mut Box<[Node]>, change: impl FnOnce(&mut Vec<Node>) -> R) -> R {
+    let mut nodes = std::mem::take(few).into_vec();
+    let result = change(&mut nodes);
+    *few = nodes.into_boxed_slice();
+    result
 }
 
 impl std::ops::Index<usize> for Nodes {
