@@ -100,7 +100,8 @@
 //! # Invariants: what there is not
 //!
 //! - No lock, no shared counter and no global on the way of a command. What two threads both know is immutable or moves,
-//!   but for a few figures that each core shows the others ([`mesh::board`]).
+//!   but for a few figures that each core shows the others ([`mesh::board`]). The allocator ([`base::heap`]) has locks, each
+//!   core's its own; another core takes one when it frees what came from there.
 //! - No wait for another thread: a command that needs one leaves its client waiting, never its core.
 //! - No clock, no socket, no random source in the planes: the same calls make the same replies, which is how
 //!   `data/plane/tests.rs` tries thousands of interleavings of several cores on one thread.
@@ -108,7 +109,7 @@
 //! - No unbounded queue: what is full pushes back, at last to the client's socket, which is not read.
 //! - No background step whose time grows with the data: tables grow slot by slot, memory is freed in small steps,
 //!   nothing forks.
-//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/heap.rs`, `base/environment.rs`,
+//! - No `unsafe` but in `ring` and a few small files (`base/pages.rs`, `base/prefetch.rs`, `base/environment.rs`,
 //!   `data/script/bridge.rs`, `data/script/stack.rs`, one place in `cores/bus_core.rs`); each says why, and each block carries its proof.
 //!
 //! And what is weaker than in Redis, on a standalone node with several data cores: KEYS and DBSIZE take the cores one by

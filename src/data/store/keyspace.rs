@@ -132,8 +132,8 @@ impl Store {
     pub fn replace(&mut self, new: Box<Store>) -> Box<Store> {
         let mut old = new;
         std::mem::swap(self, &mut old);
-        // What it has on the heap is freed from here, like all else: another thread that did so at once would leave as much
-        // to be sorted in the memory that this core takes its own from (`base/heap.rs`).
+        // What it has on the heap is freed from here, in steps like all else: another thread would take the locks of this
+        // core's part of the allocator.
         old.snapshot_end();
         old.flush_all();
         self.graveyard.inherit(&mut old.graveyard);
