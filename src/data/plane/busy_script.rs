@@ -200,14 +200,14 @@ impl Plane {
         self.stalled = others;
         for (from, message) in hops {
             if let Message::Hop(batch) = message {
-                self.refuse_batch(from, batch);
+                self.refuse_batch(from, batch, bump);
             }
         }
         self.release_held(bump);
     }
 
     /// Answers BUSY to all commands of a batch that have no answer yet.
-    pub(super) fn refuse_batch(&mut self, from: Peer, mut batch: Box<HopBatch>) {
+    pub(super) fn refuse_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
         let error = self.scripts.busy_error();
         for index in batch.ends.len()..batch.commands.len() {
             let proto = batch.commands[index].proto;
@@ -215,7 +215,7 @@ impl Plane {
             batch.replies.extend_from_slice(&reply);
             batch.ends.push(batch.replies.len());
         }
-        self.outgoing.push((from, Message::HopDone(batch)));
+        self.send_back(from, batch, bump);
     }
 
     /// SCRIPT KILL and FUNCTION KILL, on this core.

@@ -70,6 +70,8 @@ pub struct HopBatch {
     pub behalf: Option<Box<Behalf>>,
     /// The commands that wait for a key, whose replies come later.
     pub deferred: Vec<Deferred>,
+    /// Whether it is what was left of a batch.
+    is_rest: bool,
 }
 
 /// A command of a batch that has no reply yet.
@@ -120,6 +122,25 @@ impl HopBatch {
         self.deferred.clear();
         self.slow.clear();
         self.behalf = None;
+        self.is_rest = false;
+    }
+
+    /// Whether all of it is executed.
+    fn is_done(&self) -> bool {
+        self.ends.len() == self.commands.len()
+    }
+
+    /// Forgets the commands that have replies, with these.
+    fn forget_answered(&mut self) {
+        let answered = self.ends.len();
+        let spans: usize = self.commands[..answered].iter().map(|command| command.argc as usize).sum();
+        self.spans.drain(..spans);
+        self.commands.drain(..answered);
+        self.replies.clear();
+        self.ends.clear();
+        self.deferred.clear();
+        self.slow.clear();
+        self.is_rest = true;
     }
 }
 
@@ -210,8 +231,14 @@ impl Plane {
 
     /// Executes another core's batch and sends it back.
     pub(super) fn execute_batch(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+        if let Some(behind) = self.unfinished.get_mut(&from)
+            && !batch.is_rest
+        {
+            behind.push(batch);
+            return;
+        }
         if self.scripts.is_busy() && !self.scripts.is_ending() {
-            return self.refuse_batch(from, batch);
+            return self.refuse_batch(from, batch, bump);
         }
         if self.must_stall() {
             self.stalled.push((from, Message::Hop(batch)));
@@ -227,7 +254,7 @@ impl Plane {
     }
 
     /// Executes what is left of a batch, up to a command that needs all stores unless they are here (`held`), and sends
-    /// it back when it is done.
+    /// it back when it is done or its replies are many.
     pub(super) fn run_batch(&mut self, from: Peer, mut batch: Box<HopBatch>, held: &[CoreId], bump: &Bump) {
         let mut replies = std::mem::take(&mut batch.replies);
         let mut ends = std::mem::take(&mut batch.ends);
@@ -265,6 +292,9 @@ impl Plane {
             }
             self.serve_ready(bump);
             first = last;
+            if replies.len() >= limits::HOP_REPLIES {
+                break;
+            }
         }
         let now = (self.options.clock)();
         let each = now.saturating_sub(self.now.mono_ns) / outcomes.len().max(1) as u64;
@@ -283,7 +313,22 @@ impl Plane {
         if wakes {
             return self.gather_batch(from, batch, bump);
         }
+        self.send_back(from, batch, bump);
+    }
+
+    /// Sends a batch back with its replies. One that is not done comes again when its core has handed these to its clients,
+    /// so that clients who do not read are seen in time, and no more replies lie about than that. Batches of that core
+    /// that come meanwhile wait, for they may be of the same clients.
+    pub(super) fn send_back(&mut self, from: Peer, batch: Box<HopBatch>, bump: &Bump) {
+        let is_done = batch.is_done();
         self.outgoing.push((from, Message::HopDone(batch)));
+        if !is_done {
+            self.unfinished.entry(from).or_default();
+            return;
+        }
+        for behind in self.unfinished.remove(&from).into_iter().flatten() {
+            self.execute_batch(from, behind, bump);
+        }
     }
 
     fn prefetch_batch(&self, batch: &HopBatch, args: &[&[u8]]) {
@@ -367,7 +412,6 @@ impl Plane {
 
     /// Hands the replies of a batch that came back to its clients.
     pub(super) fn batch_done(&mut self, from: Peer, mut batch: Box<HopBatch>, bump: &Bump) {
-        self.batches_away -= 1;
         if !batch.slow.is_empty() {
             self.note_slow_hops(&batch, bump);
         }
@@ -390,6 +434,12 @@ impl Plane {
                 self.release(entry.client.index, Hold::Backlog, bump);
             }
         }
+        if !batch.is_done() {
+            batch.forget_answered();
+            self.outgoing.push((from, Message::Hop(batch)));
+            return;
+        }
+        self.batches_away -= 1;
         if self.spare_batches.len() < 2 * self.options.cores {
             batch.reset();
             self.spare_batches.push(batch);

@@ -98,7 +98,7 @@ use crate::resp::{Proto, Reply};
 use client::{Client, ClientRef, Clients, NO_SEGMENT};
 use message::{Message, Peer};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The time of a turn.
@@ -292,6 +292,9 @@ pub struct Plane {
     #[expect(clippy::vec_box, reason = "batches travel in boxes, which are what is spared")]
     spare_batches: Vec<Box<hop::HopBatch>>,
     batches_away: usize,
+    /// Cores that have replies of a batch of theirs which is not done, and their batches behind that.
+    #[expect(clippy::vec_box, reason = "batches travel in boxes")]
+    unfinished: HashMap<Peer, Vec<Box<hop::HopBatch>>>,
     asks: ask::Asks,
     gathers: gather::Gathers,
     migrations: migrate::Migrations,
@@ -363,6 +366,7 @@ impl Plane {
             hops: (0..options.cores).map(|_| None).collect(),
             spare_batches: Vec::new(),
             batches_away: 0,
+            unfinished: HashMap::new(),
             asks: ask::Asks::default(),
             gathers: gather::Gathers::default(),
             migrations: migrate::Migrations::default(),

@@ -200,6 +200,7 @@ impl Node {
             let core = plane.core();
             assert!(!plane.locked && plane.stores.at(core).is_some(), "the store of {core:?} is away or reserved");
             assert!(plane.asks.is_empty() && plane.gathers.is_empty(), "{core:?} still waits for answers");
+            assert!(plane.unfinished.is_empty(), "{core:?} still has a part of a batch to do");
             assert!(plane.stalled.is_empty() && plane.held.is_empty(), "{core:?} still holds work back");
             let watched = plane.stores.at(core).is_some_and(|store| store.is_watched());
             assert!(!watched || watching, "keys of {core:?} are watched for nobody");
