@@ -52,7 +52,7 @@ fn a_client_that_does_not_read_is_closed_at_its_output_limit() {
             }
         }
         eventually("it is closed", || client.run("CLIENT LIST").text().lines().count() == 3);
-        // The allocator gives back what is free for some seconds.
+        // Only as much as the limit and what is on the way.
         eventually("200 MiB of replies are not kept", || node.resident_bytes() < before + 100 * MIB as u64);
         assert!(client.run("INFO stats").contains("client_output_buffer_limit_disconnections:1"));
 

@@ -35,7 +35,7 @@ pub const MAX_OWED_REPLIES: usize = 4096;
 
 /// Bytes of replies from which a core sends a batch of another core's back though not all of it is executed. The tests have
 /// such batches all the time.
-pub const HOP_REPLIES: usize = if cfg!(test) { 64 } else { 8 << 20 };
+pub const HOP_REPLIES: usize = if cfg!(test) { 16 } else { 8 << 20 };
 
 /// Output of a turn, in bytes, from which it is sent before the turn is over.
 pub const FLUSH_OUTPUT: usize = 1024 * 1024;

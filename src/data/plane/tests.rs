@@ -88,6 +88,27 @@ proptest! {
     }
 
     #[test]
+    fn what_a_client_sent_first_is_done_first_though_replies_are_many(
+        (home, owner) in (0..3usize, 0..3usize),
+        turns in prop::collection::vec(0..3usize, 8),
+        seed in any::<u64>(),
+    ) {
+        let mut node = Node::new(3, seed, Settings::default());
+        let client = node.connect(home);
+        let key = KEYS[owner];
+        node.call(client, &format!("SET {{{key}}}long {}", "v".repeat(100)));
+        for (number, turns) in turns.into_iter().enumerate() {
+            node.send(client, &[encode(&format!("GET {{{key}}}long")), encode(&format!("SET {key} earlier"))].concat());
+            node.send(client, &encode(&format!("SET {key} {number}")));
+            (0..turns).for_each(|_| _ = node.turn());
+        }
+        node.settle();
+        node.take_replies(client);
+        prop_assert_eq!(node.call(client, &format!("GET {key}")), "$1\r\n7\r\n");
+        node.assert_at_rest();
+    }
+
+    #[test]
     fn many_clients_get_one_reply_a_command_and_leave_nothing_locked(
         scripts in prop::collection::vec(prop::collection::vec(command(), 1..25), 2..7),
         cuts in prop::collection::vec(any::<Index>(), 0..6),
