@@ -167,7 +167,7 @@ class Library(Client):
 
     def write_and_read(self):
         key, value = f"py:{self.turn % 3000}", f"value {self.turn}".encode()
-        self.values.setdefault(key, []).append(value.decode())
+        self.values.setdefault(key, [None]).append(value.decode())
         self.client.set(key, value)
         self.values[key] = [value.decode()]
         found = self.client.get(key)
