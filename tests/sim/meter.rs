@@ -37,6 +37,7 @@ fn length(packet: &Packet) -> u64 {
         Body::Gossip { entries, .. } => 104 * entries.len() as u64,
         Body::Fail(_) => 40,
         Body::Update { .. } => 2096,
+        Body::OpenSlots(open) => 13 + 44 * open.len() as u64,
         _ => 0,
     }
 }
